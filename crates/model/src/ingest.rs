@@ -1,0 +1,103 @@
+//! How samples are handed to whatever keeps them.
+//!
+//! Scrape loops, receivers, host collectors and rule groups write; a metric store, or an agent's outgoing queue,
+//! accepts. The trait stands here because all of those callers share it.
+
+use crate::{Labels, Metadata, SampleValue};
+use std::future::Future;
+use std::pin::Pin;
+
+/// One sample on its way in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The series it belongs to.
+    pub series: Labels,
+    /// When it was measured, in milliseconds since the Unix epoch.
+    pub timestamp_ms: i64,
+    /// When its counter started counting, 0 where unknown.
+    pub start_timestamp_ms: i64,
+    /// What was measured.
+    pub value: SampleValue,
+}
+
+/// What became of a batch: rows that were not kept are counted by reason and the first culprit is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteReport {
+    /// Rows kept, duplicates of a kept sample included.
+    pub accepted: usize,
+    /// Rows refused, with the reason and an example; empty when all went well.
+    pub refused: Vec<Refusal>,
+}
+
+impl WriteReport {
+    /// How many rows were refused, for whatever reason.
+    pub fn refused_rows(&self) -> usize {
+        self.refused.iter().map(|refusal| refusal.rows).sum()
+    }
+}
+
+/// Rows refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// How many rows.
+    pub rows: usize,
+    /// The first of them, in words that a user can act on.
+    pub example: String,
+}
+
+/// Why a row was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// Older than the retention keeps.
+    TooOld,
+    /// Further in the future than a clock may be wrong.
+    TooFarAhead,
+    /// A new series above a limit.
+    SeriesLimit,
+    /// Another value is already kept for the same series and time, and it wins.
+    DuplicateTimestamp,
+    /// The labels have no metric name or are not valid.
+    InvalidLabels,
+}
+
+impl RefusalReason {
+    /// A word for metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooOld => "too_old",
+            Self::TooFarAhead => "too_far_ahead",
+            Self::SeriesLimit => "series_limit",
+            Self::DuplicateTimestamp => "duplicate_timestamp",
+            Self::InvalidLabels => "invalid_labels",
+        }
+    }
+}
+
+/// Why a whole batch was not kept. Nothing of it was acknowledged; the caller may try again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The disk takes no more, or is failing; reads go on.
+    #[error("storage is read-only: {0}")]
+    ReadOnly(String),
+    /// The store is shutting down.
+    #[error("storage is shutting down")]
+    Closed,
+}
+
+/// Resolves when the batch is on disk, or could not be put there.
+pub type Committed = Pin<Box<dyn Future<Output = Result<WriteReport, WriteError>> + Send>>;
+
+/// Whatever keeps samples.
+pub trait MetricSink: Send + Sync {
+    /// Hands over a batch. It can be queried at once; it is durable when the returned future resolves. Callers that
+    /// acknowledge to somebody wait; scrape loops may drop the future without losing the write.
+    fn write(&self, rows: Vec<Row>) -> Committed;
+
+    /// Keeps what a metric family says about itself, the newest saying winning. `target` is the label set that
+    /// identifies the source (job and instance), empty for pushed data.
+    fn describe(&self, target: &Labels, family: &str, metadata: Metadata);
+}

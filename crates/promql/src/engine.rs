@@ -1,0 +1,111 @@
+//! Syntax tree and series to values.
+
+use crate::ast::Expr;
+use crate::source::{Source, SourceError};
+use crate::value::QueryResult;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// The engine's settings.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// How far back an instant selector looks for a sample (`--query.lookback-delta`).
+    pub lookback: Duration,
+    /// How long a query may take (`--query.timeout`).
+    pub timeout: Duration,
+    /// How many samples a query may hold at once (`--query.max-samples`).
+    pub max_samples: usize,
+    /// The step of a subquery that names none: the global evaluation interval.
+    pub default_subquery_step: Duration,
+    /// `rate` and its family use start timestamps (experimental `use-start-timestamps`).
+    pub use_start_timestamps: bool,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            lookback: Duration::from_secs(300),
+            timeout: Duration::from_secs(120),
+            max_samples: 50_000_000,
+            default_subquery_step: Duration::from_secs(60),
+            use_start_timestamps: false,
+        }
+    }
+}
+
+/// What to evaluate, and when.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The parsed query.
+    pub expr: Expr,
+    /// First evaluation time, in milliseconds since the Unix epoch.
+    pub start_ms: i64,
+    /// Last evaluation time; equal to `start_ms` for an instant query.
+    pub end_ms: i64,
+    /// Distance between evaluations in milliseconds; 0 for an instant query.
+    pub step_ms: i64,
+    /// Overrides the engine's lookback.
+    pub lookback: Option<Duration>,
+    /// Overrides the engine's timeout, if shorter.
+    pub timeout: Option<Duration>,
+    /// Set from outside to stop the query.
+    pub cancel: Arc<AtomicBool>,
+}
+
+impl Query {
+    /// An instant query.
+    pub fn instant(expr: Expr, at_ms: i64) -> Self {
+        Self::range(expr, at_ms, at_ms, 0)
+    }
+
+    /// A range query.
+    pub fn range(expr: Expr, start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
+        Self { expr, start_ms, end_ms, step_ms, lookback: None, timeout: None, cancel: Arc::default() }
+    }
+}
+
+/// Why a query has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The query cannot be evaluated (Prometheus's error type `execution`).
+    #[error("{0}")]
+    Execution(String),
+    /// It took too long.
+    #[error("query timed out in expression evaluation")]
+    Timeout,
+    /// It was stopped.
+    #[error("query was canceled in expression evaluation")]
+    Cancelled,
+    /// It would hold too many samples.
+    #[error("query processing would load too many samples into memory in query execution")]
+    TooManySamples,
+    /// The store failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Evaluates queries. Cheap to share; it keeps nothing between queries.
+#[derive(Clone, Debug, Default)]
+pub struct Engine {
+    options: EngineOptions,
+}
+
+impl Engine {
+    /// An engine with these settings.
+    pub const fn new(options: EngineOptions) -> Self {
+        Self { options }
+    }
+
+    /// The settings.
+    pub const fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// Evaluates a query; blocks until the answer is complete.
+    pub fn evaluate(&self, query: &Query, source: &dyn Source) -> Result<QueryResult, QueryError> {
+        let _ = (query, source);
+        Err(QueryError::Execution("not built yet".to_owned()))
+    }
+}

@@ -1,0 +1,17 @@
+//! PromQL: text in, vectors out.
+//!
+//! Flows in: a query, an evaluation time or range, and a [`Source`] of series. Flows out: a value, warnings and infos,
+//! all with byte positions into the query. It promises Prometheus 3's answers, down to the last bit where Prometheus
+//! is deterministic, and that every query is bounded in samples and time. It never knows how series are stored.
+
+pub mod ast;
+pub mod engine;
+pub mod parser;
+pub mod source;
+pub mod value;
+
+pub use ast::Expr;
+pub use engine::{Engine, EngineOptions, Query, QueryError};
+pub use parser::{ParseError, ParseOptions, parse};
+pub use source::{SelectHints, SeriesStream, Source, SourceError};
+pub use value::{Annotation, Annotations, QueryResult, Value};

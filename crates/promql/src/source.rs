@@ -1,0 +1,65 @@
+//! Where series come from: the one narrow door between queries and stores.
+
+use watchfire_model::{Labels, Matcher, Samples, TimeRange};
+
+/// What the engine is going to do with the series. A source may use it to read less; it may ignore it too.
+#[derive(Clone, Debug, Default)]
+pub struct SelectHints {
+    /// Step of the query in milliseconds, 0 for an instant query.
+    pub step_ms: i64,
+    /// The range of the enclosing range selector in milliseconds, 0 for an instant selector.
+    pub range_ms: i64,
+    /// The function applied directly, such as `rate`, or an empty string.
+    pub function: &'static str,
+    /// Only labels are wanted; samples may be left out.
+    pub labels_only: bool,
+}
+
+/// Why series could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The store said so.
+    #[error("{0}")]
+    Storage(String),
+    /// The query was cancelled or ran out of time while reading.
+    #[error("query was cancelled while reading series")]
+    Cancelled,
+}
+
+/// Anything that keeps series: the embedded store, a remote engine, a test.
+pub trait Source: Send + Sync {
+    /// The series that satisfy all matchers, in label order, each once, with their samples inside `range`.
+    ///
+    /// Stale markers are handed out as they are. Without any matching series the stream is empty. At least one
+    /// matcher is given.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Box<dyn SeriesStream + '_>, SourceError>;
+
+    /// The names of labels on series that satisfy all matchers and have samples about `range`, sorted. No matchers:
+    /// all series.
+    fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceError>;
+
+    /// The values of one label, as [`Source::label_names`].
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, SourceError>;
+}
+
+/// Series, one after the other. The caller owns the buffer, so that a million series cost no million allocations.
+pub trait SeriesStream {
+    /// Moves to the next series: clears `samples`, fills it, and returns the labels; `None` at the end.
+    fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError>;
+
+    /// What the reader should know about these series, such as damaged data that was left out. Complete at the end.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
