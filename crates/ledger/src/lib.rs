@@ -1,1 +1,25 @@
-//! Room being raised.
+//! The ledger: what must outlive the process and is not telemetry, kept in one SQLite file.
+//!
+//! Flows in: alert instances, alerts, groups, outbox jobs and the record of every delivery attempt. Flows out: the
+//! same, exactly as committed, after a restart or a `kill -9`. It promises that [`Ledger::write`] is all or nothing
+//! and on disk when it returns (write-ahead log, `synchronous = FULL`), that a file of a newer release is refused
+//! rather than misread, and that a damaged file is moved aside and reported, never a panic. It never keeps
+//! telemetry, and no SQL leaves this crate.
+//!
+//! Calls block on the disk for a few milliseconds: asynchronous callers use a blocking thread.
+
+mod alerts;
+mod error;
+mod outbox;
+mod reading;
+mod schema;
+mod store;
+mod writing;
+
+pub use alerts::{Alert, Fingerprint, Group, InstanceState, Notified, RuleInstance, RuleState};
+pub use error::LedgerError;
+pub use outbox::{Delivery, Job, JobDraft, JobState, Outcome};
+pub use reading::{OutboxCounts, Reading};
+pub use schema::SCHEMA_VERSION;
+pub use store::{Ledger, MovedAside, Opened};
+pub use writing::Writing;

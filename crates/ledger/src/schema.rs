@@ -1,0 +1,131 @@
+//! The tables, and how a file of an older release becomes a file of this one.
+
+use crate::LedgerError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// The newest schema version this release writes; kept in SQLite's `user_version`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
+const APPLICATION_ID: u32 = 0x5746_4c47;
+
+/// One step per version: `MIGRATIONS[n]` leads from version `n` to version `n + 1`.
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1];
+
+// Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as
+// the bits of the float, because SQLite turns NaN into NULL. Fingerprints are the unsigned number's bits.
+const VERSION_1: &str = "
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_state (
+    rule TEXT PRIMARY KEY,
+    evaluated_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_instances (
+    rule TEXT NOT NULL REFERENCES rule_state (rule) ON DELETE CASCADE,
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    value_bits INTEGER NOT NULL,
+    active_ms INTEGER NOT NULL,
+    fired_ms INTEGER,
+    resolved_ms INTEGER,
+    keep_firing_since_ms INTEGER,
+    PRIMARY KEY (rule, labels)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alerts (
+    fingerprint INTEGER PRIMARY KEY,
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    starts_ms INTEGER NOT NULL,
+    ends_ms INTEGER,
+    updated_ms INTEGER NOT NULL,
+    generator_url TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE alert_groups (
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    options TEXT NOT NULL,
+    members TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    next_flush_ms INTEGER NOT NULL,
+    PRIMARY KEY (group_key, receiver)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notified (
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    integration INTEGER NOT NULL,
+    firing TEXT NOT NULL,
+    resolved TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    confirmed_firing INTEGER NOT NULL,
+    PRIMARY KEY (group_key, receiver, integration)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    integration INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    firing TEXT NOT NULL,
+    resolved TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    next_try_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    finished_ms INTEGER,
+    last_error TEXT
+) STRICT;
+CREATE UNIQUE INDEX outbox_open ON outbox (group_key, receiver, integration) WHERE state = 0;
+CREATE INDEX outbox_finished ON outbox (finished_ms) WHERE finished_ms IS NOT NULL;
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job INTEGER NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    integration INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    status INTEGER,
+    latency_ms INTEGER,
+    error TEXT
+) STRICT;
+CREATE INDEX deliveries_of_job ON deliveries (job);
+";
+
+/// Brings a file to [`SCHEMA_VERSION`], or refuses it.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application_id: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application_id != APPLICATION_ID && (tables > 0 || application_id != 0) {
+        return Err(LedgerError::Foreign { path: path.to_owned(), application_id });
+    }
+    if found > SCHEMA_VERSION {
+        return Err(LedgerError::NewerSchema { path: path.to_owned(), found, known: SCHEMA_VERSION });
+    }
+    for (version, step) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.execute_batch(&format!(
+            "PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION_ID};",
+            version + 1
+        ))?;
+        transaction.commit()?;
+        tracing::info!(path = %path.display(), version = version + 1, "ledger migrated");
+    }
+    Ok(())
+}

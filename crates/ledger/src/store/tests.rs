@@ -1,0 +1,196 @@
+use crate::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use watchfire_model::Labels;
+
+fn open(path: &Path) -> Ledger {
+    let opened = Ledger::open(path, 1).unwrap();
+    assert_eq!(opened.moved_aside, None);
+    opened.ledger
+}
+
+fn instance(name: &str, value: f64) -> RuleInstance {
+    RuleInstance {
+        labels: Labels::from_pairs([("alertname", "Hot"), ("instance", name)]),
+        annotations: BTreeMap::from([("summary".to_owned(), "it's \"hot\"\n".to_owned())]),
+        state: InstanceState::Firing,
+        value,
+        active_ms: 1_000,
+        fired_ms: Some(2_000),
+        resolved_ms: None,
+        keep_firing_since_ms: Some(3_000),
+    }
+}
+
+fn draft(key: &str, payload: &str) -> JobDraft {
+    JobDraft {
+        group_key: key.to_owned(),
+        receiver: "pager".to_owned(),
+        integration: 0,
+        reason: "first notification".to_owned(),
+        payload: payload.to_owned(),
+        firing: BTreeSet::from([1, u64::MAX]),
+        resolved: BTreeSet::new(),
+    }
+}
+
+#[test]
+fn what_was_written_is_there_after_reopening_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/ledger.sqlite");
+    let nan = f64::from_bits(0x7ff8_0000_0000_0001);
+    let ledger = open(&path);
+    ledger
+        .write(|write| {
+            write.set_rule_evaluated("g;Hot", 5_000)?;
+            write.put_instances("g;Hot", &[instance("a", nan), instance("b", -0.0)])?;
+            write.set_meta("k", "v")
+        })
+        .unwrap();
+    drop(ledger);
+    let state = open(&path).read(|read| read.rule_state("g;Hot")).unwrap().unwrap();
+    assert_eq!(state.evaluated_ms, 5_000);
+    assert_eq!(state.instances, [instance("a", nan), instance("b", -0.0)]);
+    assert_eq!(open(&path).read(|read| read.meta("k")).unwrap().as_deref(), Some("v"));
+    assert_eq!(open(&path).read(|read| read.rule_state("other")).unwrap(), None);
+}
+
+#[test]
+fn a_failed_change_leaves_nothing_behind() {
+    let ledger = Ledger::in_memory().unwrap();
+    let result: Result<(), LedgerError> = ledger.write(|write| {
+        write.set_rule_evaluated("r", 1)?;
+        write.enqueue(&draft("k", "{}"), 1)?;
+        Err(LedgerError::DamagedRow { table: "outbox", reason: "test".to_owned() })
+    });
+    assert!(result.is_err());
+    assert_eq!(ledger.read(|read| read.rules()).unwrap(), Vec::<String>::new());
+    assert_eq!(ledger.read(|read| read.outbox_counts()).unwrap(), OutboxCounts::default());
+}
+
+#[test]
+fn forgetting_a_rule_forgets_its_instances() {
+    let ledger = Ledger::in_memory().unwrap();
+    ledger
+        .write(|write| {
+            write.set_rule_evaluated("r", 1)?;
+            write.put_instances("r", &[instance("a", 1.0), instance("b", 1.0)])?;
+            write.delete_instances("r", [&instance("a", 1.0).labels])
+        })
+        .unwrap();
+    let kept = ledger.read(|read| read.rule_state("r")).unwrap().unwrap().instances;
+    assert_eq!(kept, [instance("b", 1.0)]);
+    ledger.write(|write| write.delete_rule("r")).unwrap();
+    ledger.write(|write| write.set_rule_evaluated("r", 2)).unwrap();
+    assert!(ledger.read(|read| read.rule_state("r")).unwrap().unwrap().instances.is_empty());
+}
+
+#[test]
+fn a_newer_state_takes_over_the_open_job_and_keeps_its_number() {
+    let ledger = Ledger::in_memory().unwrap();
+    let (first, second, other) = ledger
+        .write(|write| {
+            let first = write.enqueue(&draft("k", "old"), 10)?;
+            write.begin_attempt(first, 11)?;
+            write.retry_job(first, 99, "503")?;
+            Ok((first, write.enqueue(&draft("k", "new"), 20)?, write.enqueue(&draft("l", "x"), 20)?))
+        })
+        .unwrap();
+    assert_eq!(first, second);
+    assert_ne!(first, other);
+    let jobs = ledger.read(|read| read.open_jobs()).unwrap();
+    assert_eq!(jobs.len(), 2);
+    let job = &jobs[0];
+    assert_eq!((job.payload.as_str(), job.generation, job.attempts, job.next_try_ms), ("new", 1, 1, 99));
+    assert_eq!(job.firing, BTreeSet::from([1, u64::MAX]));
+    assert_eq!(job.last_error.as_deref(), Some("503"));
+}
+
+#[test]
+fn every_attempt_is_on_record_until_its_job_is_pruned() {
+    let ledger = Ledger::in_memory().unwrap();
+    let job = ledger
+        .write(|write| {
+            let job = write.enqueue(&draft("k", "p"), 10)?;
+            let attempt = write.begin_attempt(job, 11)?;
+            write.finish_attempt(attempt, Outcome::Retry, Some(503), 7, Some("try later"))?;
+            let attempt = write.begin_attempt(job, 20)?;
+            write.finish_attempt(attempt, Outcome::Delivered, Some(200), 3, None)?;
+            write.finish_job(job, JobState::Done, 21, None)?;
+            Ok(job)
+        })
+        .unwrap();
+    let attempts = ledger.read(|read| read.deliveries_of(job)).unwrap();
+    let seen: Vec<_> = attempts.iter().map(|a| (a.outcome, a.status, a.latency_ms)).collect();
+    assert_eq!(seen, [(Outcome::Retry, Some(503), Some(7)), (Outcome::Delivered, Some(200), Some(3))]);
+    assert_eq!(ledger.read(|read| read.outbox_counts()).unwrap(), OutboxCounts { open: 0, done: 1, dead: 0 });
+    assert_eq!(ledger.write(|write| write.prune_finished(21)).unwrap(), 0);
+    assert_eq!(ledger.write(|write| write.prune_finished(22)).unwrap(), 1);
+    assert!(ledger.read(|read| read.recent_deliveries(10)).unwrap().is_empty());
+}
+
+#[test]
+fn a_file_of_a_newer_release_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    drop(open(&path));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA user_version = 99").unwrap();
+    drop(connection);
+    let error = Ledger::open(&path, 1).unwrap_err().to_string();
+    assert!(error.contains("schema version 99"), "{error}");
+    assert!(error.contains("versions up to 1"), "{error}");
+    assert!(path.exists());
+}
+
+#[test]
+fn another_programs_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1);").unwrap();
+    drop(connection);
+    let error = Ledger::open(&path, 1).unwrap_err();
+    assert!(matches!(error, LedgerError::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_and_a_new_one_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    for damage in ["not a database at all, only words ".repeat(100).into_bytes(), {
+        let ledger = open(&path);
+        ledger
+            .write(|write| (0..200).try_for_each(|n| write.enqueue(&draft(&n.to_string(), "x"), 1).map(drop)))
+            .unwrap();
+        drop(ledger);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[4096..middle].fill(0xa5);
+        bytes
+    }] {
+        std::fs::write(&path, damage).unwrap();
+        let opened = Ledger::open(&path, 77).unwrap();
+        let aside = opened.moved_aside.expect("the damage was noticed");
+        assert!(aside.path.to_string_lossy().ends_with(".corrupt-77"), "{aside:?}");
+        assert!(aside.path.exists());
+        assert_eq!(opened.ledger.read(|read| read.outbox_counts()).unwrap(), OutboxCounts::default());
+        drop(opened.ledger);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn reading_does_not_wait_for_a_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder.path().join("ledger.sqlite"));
+    ledger
+        .write(|write| {
+            write.set_meta("k", "inside")?;
+            let outside = ledger.read(|read| read.meta("k"))?;
+            assert_eq!(outside, None);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(ledger.read(|read| read.meta("k")).unwrap().as_deref(), Some("inside"));
+}
