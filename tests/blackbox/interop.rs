@@ -1,0 +1,99 @@
+//! Real tools of the field, against the real binary.
+
+use crate::harness::{PATIENCE, Peer, Setup, encode, find_program, free_port};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn promtool_queries_it() {
+    let Some(promtool) = find_program("promtool") else { return };
+    let setup = Setup::new();
+    let server = setup.start().await;
+    server.until("count(up)", |targets| targets >= 1.0).await;
+    let url = server.url("");
+    let ask = |args: Vec<String>| {
+        let output = Command::new(&promtool).args(&args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{args:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    };
+    let words = |args: &[&str]| args.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    assert!(ask(words(&["query", "instant", &url, "up"])).contains("up{"));
+    assert!(ask(words(&["query", "range", "--step=1s", &url, "up"])).contains("up{"));
+    assert!(ask(words(&["query", "labels", &url, "job"])).contains("node"));
+    assert!(ask(words(&["query", "series", "--match=up", &url])).contains("__name__=\"up\""));
+}
+
+#[tokio::test]
+async fn promtool_accepts_our_own_metrics_and_the_built_in_rules() {
+    let Some(promtool) = find_program("promtool") else { return };
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let (_, body) = server.get("/metrics").await;
+    let exposition = setup.write("metrics.txt", &body);
+    let output = Command::new(&promtool)
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(exposition).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../content/rules");
+    for entry in std::fs::read_dir(rules).unwrap().map_while(Result::ok) {
+        if entry.path().extension().is_some_and(|extension| extension == "yml") {
+            let output = Command::new(&promtool).args(["check", "rules"]).arg(entry.path()).output().unwrap();
+            assert!(
+                output.status.success(),
+                "{}: {}",
+                entry.path().display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_real_prometheus_scrapes_it_and_writes_to_it() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let port = free_port();
+    let config = setup.write(
+        "peer.yml",
+        &format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: ours\n  static_configs: [{{targets: ['{0}']}}]\nremote_write:\n- url: http://{0}/api/v1/write\n",
+            server.address
+        ),
+    );
+    let Some(_prometheus) = Peer::start(
+        "prometheus",
+        [
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", setup.path("peer-data").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+        ],
+    ) else {
+        return;
+    };
+    // Its scrape of us comes back to us by remote write.
+    server.until("up{job=\"ours\"}", |up| up == 1.0).await;
+    server.until("count({job=\"ours\"})", |series| series > 20.0).await;
+
+    // The same question gets the same answer from both.
+    let question = "sum by (job) (up{job=\"ours\"})";
+    let started = Instant::now();
+    loop {
+        let theirs =
+            reqwest::get(format!("http://127.0.0.1:{port}/api/v1/query?query={}", encode(question))).await;
+        if let Ok(response) = theirs {
+            let theirs: serde_json::Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+            let ours = server.query(question).await;
+            if theirs["data"]["result"][0]["metric"] == ours[0]["metric"]
+                && theirs["data"]["result"][0]["value"][1] == ours[0]["value"][1]
+            {
+                break;
+            }
+        }
+        assert!(started.elapsed() < PATIENCE, "the answers differ");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

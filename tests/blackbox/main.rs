@@ -1,0 +1,11 @@
+//! Black-box suites: the real binary, real files, real sockets, and real peers where they are installed.
+
+mod harness;
+
+mod alerting;
+mod api;
+mod bad_input;
+mod crash;
+mod interop;
+mod safety;
+mod scraping;
