@@ -3,11 +3,14 @@
 //! [`Parser`] walks a body and lends out its entries without copying. It accepts what Prometheus accepts when it
 //! scrapes; [`strict`] holds a body to the OpenMetrics specification instead, for people who write exporters.
 
+pub mod created;
 mod error;
 mod negotiation;
 mod number;
 mod parser;
 mod sample;
+pub mod strict;
+pub mod write;
 
 pub use error::ParseError;
 pub use negotiation::{ACCEPT, OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, negotiate};

@@ -225,3 +225,89 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_written_reads_back_the_same() {
+    let mut family =
+        write::Family::new("disk_used_bytes", MetricType::Gauge, "Line one\nback\\slash \"quoted\"");
+    family.push([("path", "C:\\\"x\"\n"), ("dotted.name", "1")], 1.5e9);
+    family.push([], f64::NEG_INFINITY);
+    let mut odd = write::Family::new("größe", MetricType::Info, "");
+    odd.push([("a", "b")], 1.0);
+    let mut counter = write::Family::new("things_total", MetricType::Counter, "Things.");
+    counter.points.push(write::Point { value: 3.0, timestamp_ms: Some(-1_500), ..write::Point::default() });
+    for format in [Format::Text, Format::OpenMetrics] {
+        let body = write::write([&family, &odd, &counter], format);
+        let entries = parse(&body, format).unwrap();
+        assert!(
+            entries.iter().any(|entry| matches!(entry, Entry::Help { help, .. } if *help == family.help))
+        );
+        let found = samples(&body, format);
+        let written: Vec<_> = [&family, &odd, &counter]
+            .iter()
+            .flat_map(|family| {
+                family.points.iter().map(|point| (family.labels_of(point), point.value, point.timestamp_ms))
+            })
+            .collect();
+        let read: Vec<_> =
+            found.iter().map(|sample| (sample.to_labels(), sample.value, sample.timestamp_ms)).collect();
+        assert_eq!(read, written, "{body}");
+    }
+    let openmetrics = write::write([&family, &counter], Format::OpenMetrics);
+    assert!(strict::check(&openmetrics).is_ok(), "{openmetrics}");
+}
+
+#[test]
+fn numbers_are_written_as_go_writes_them() {
+    for (value, text) in [
+        (0.0, "0"),
+        (1.0, "1"),
+        (999_999.0, "999999"),
+        (1_000_000.0, "1e+06"),
+        (3_831_959_552.0, "3.831959552e+09"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (-1.5, "-1.5"),
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "+Inf"),
+    ] {
+        let mut written = String::new();
+        write::push_value(&mut written, value);
+        assert_eq!(written, text);
+    }
+}
+
+#[test]
+fn created_samples_tell_when_their_counter_began() {
+    let body = "# TYPE a counter\na_total{x=\"1\"} 5\na_created{x=\"1\"} 1520430000.123\n# TYPE h histogram\n\
+                h_bucket{le=\"+Inf\"} 0\nh_created 1\n# TYPE g_created gauge\ng_created 7\n# EOF\n";
+    let times = created::StartTimes::read(body);
+    let found = samples(body, Format::OpenMetrics);
+    assert_eq!(times.of("a", &found[0]), Some(1_520_430_000_123));
+    assert_eq!(times.of("h", &found[2]), Some(1_000));
+    assert_eq!(times.of("g_created", &found[4]), None);
+    assert!(created::StartTimes::is_marker("a", MetricType::Counter, &found[1]));
+    assert!(!created::StartTimes::is_marker("g", MetricType::Gauge, &found[4]));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_number_survives_being_written(value: f64) {
+        let mut text = String::new();
+        write::push_value(&mut text, value);
+        let read = number::value(&text).unwrap();
+        proptest::prop_assert!(read == value || (read.is_nan() && value.is_nan()));
+    }
+
+    #[test]
+    fn any_label_set_survives_being_written(name in "[a-z.é\"\\\\\n]{1,8}", label in "[a-z.é\"\\\\\n]{1,8}", value in "(?s).{1,12}", openmetrics: bool) {
+        let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
+        let series = Labels::from_pairs([("__name__", name.as_str()), (label.as_str(), value.as_str())]);
+        let mut writer = write::Writer::new(format);
+        writer.sample(&series, 1.0, Some(1234));
+        let body = writer.finish();
+        let found = samples(&body, format);
+        proptest::prop_assert_eq!(found[0].to_labels(), series);
+        proptest::prop_assert_eq!(found[0].timestamp_ms, Some(1234));
+    }
+}
