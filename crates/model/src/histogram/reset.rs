@@ -1,0 +1,86 @@
+//! Counter resets between one histogram and the next.
+
+use super::buckets::exponential_bound;
+use super::{Histogram, ResetHint, layout};
+use crate::is_stale;
+
+impl Histogram {
+    /// Whether the counter started anew between `previous` and this one.
+    ///
+    /// A hint decides if it is there. Otherwise: fewer observations in all or in any bucket, a finer resolution, a
+    /// narrower zero bucket, or other kinds of buckets are a reset; custom bounds that differ are compared by the
+    /// bounds both have.
+    pub fn detect_reset(&self, previous: &Self) -> bool {
+        match self.reset_hint {
+            ResetHint::Reset => return true,
+            ResetHint::NoReset => return false,
+            ResetHint::Unknown | ResetHint::Gauge => {}
+        }
+        if self.count < previous.count || self.is_custom() != previous.is_custom() {
+            return true;
+        }
+        let mut current = layout::unpack(&self.positive_spans, &self.positive_buckets);
+        let mut before = layout::unpack(&previous.positive_spans, &previous.positive_buckets);
+        if self.is_custom() {
+            if self.custom_values != previous.custom_values {
+                let common = layout::common_bounds(&self.custom_values, &previous.custom_values);
+                current = layout::under_bounds(current, &self.custom_values, &common);
+                before = layout::under_bounds(before, &previous.custom_values, &common);
+            }
+            return any_fewer(&current, &before);
+        }
+        if self.schema > previous.schema || self.zero_threshold < previous.zero_threshold {
+            return true;
+        }
+        let (zero_before, threshold) = previous.zero_count_within(self.zero_threshold);
+        // A threshold inside a filled bucket can only come from a new start.
+        if threshold != self.zero_threshold || self.zero_count < zero_before {
+            return true;
+        }
+        let comparable = |pairs: Vec<(i32, f64)>| {
+            let mut pairs = layout::coarser(pairs, previous.schema.abs_diff(self.schema));
+            pairs.retain(|(index, _)| exponential_bound(*index, self.schema) > self.zero_threshold);
+            pairs
+        };
+        let before_negative = layout::unpack(&previous.negative_spans, &previous.negative_buckets);
+        any_fewer(&current, &comparable(before))
+            || any_fewer(
+                &layout::unpack(&self.negative_spans, &self.negative_buckets),
+                &comparable(before_negative),
+            )
+    }
+
+    /// The hint under which a store hands this histogram out when `previous` stands before it in the same series.
+    ///
+    /// A gauge stays a gauge. A histogram that provably continues the one before says [`ResetHint::NoReset`]; all
+    /// others [`ResetHint::Unknown`], because samples may arrive in between later (Prometheus answers the same for the
+    /// first sample of each of its chunks).
+    pub fn stored_hint(&self, previous: Option<&Self>) -> ResetHint {
+        if self.reset_hint == ResetHint::Gauge {
+            return ResetHint::Gauge;
+        }
+        let continues = previous.is_some_and(|previous| {
+            let unhinted = self.reset_hint != ResetHint::Reset && previous.reset_hint != ResetHint::Gauge;
+            let same_shape = self.schema == previous.schema
+                && self.zero_threshold == previous.zero_threshold
+                && self.custom_values == previous.custom_values;
+            unhinted
+                && same_shape
+                && !is_stale(previous.sum)
+                && (is_stale(self.sum) || !self.clone().with_hint(ResetHint::Unknown).detect_reset(previous))
+        });
+        if continues { ResetHint::NoReset } else { ResetHint::Unknown }
+    }
+}
+
+/// Whether any bucket has fewer observations than it had `before`.
+fn any_fewer(current: &[(i32, f64)], before: &[(i32, f64)]) -> bool {
+    let mut current = current.iter().peekable();
+    before.iter().any(|(index, count)| {
+        while current.next_if(|(other, _)| other < index).is_some() {}
+        match current.next_if(|(other, _)| other == index) {
+            Some((_, now)) => now < count,
+            None => *count != 0.0,
+        }
+    })
+}
