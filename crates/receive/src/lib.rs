@@ -1,1 +1,8 @@
-//! Room being raised.
+//! The doors through which telemetry is pushed in: each a thin adapter from a wire format to rows of the model.
+//!
+//! Flows in: headers and bodies of requests, already read within their size limit. Flows out: rows and metadata for a
+//! sink, and the answer the sender expects. This crate promises that what is wrong with a request is told to its
+//! sender by name, and that one bad series does not cost the good ones beside it. It never listens, stores, or looks
+//! at a clock.
+
+pub mod remote_write;

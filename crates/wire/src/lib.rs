@@ -6,3 +6,6 @@
 //! expected. It never opens a socket or a file, and never looks at a clock.
 
 pub mod exposition;
+pub mod protobuf;
+pub mod remote_write;
+pub mod snappy;

@@ -48,11 +48,7 @@ impl Point {
             );
         }
         match (kind, suffix) {
-            (_, "_created") => {
-                if !value.is_finite() || value < 0.0 {
-                    return mistake(format!("the creation time {value}"), "seconds since the Unix epoch");
-                }
-            }
+            (_, "_created") => creation_time(value)?,
             (MetricType::Counter, _) => {
                 counter_like(value)?;
                 self.has_total = true;
@@ -160,6 +156,14 @@ impl Point {
             _ => Ok(()),
         }
     }
+}
+
+/// When a counter began.
+fn creation_time(value: f64) -> Result<(), Mistake> {
+    if !value.is_finite() || value < 0.0 {
+        return mistake(format!("the creation time {value}"), "seconds since the Unix epoch");
+    }
+    Ok(())
 }
 
 /// A value that starts at zero and grows.

@@ -1,0 +1,122 @@
+use super::*;
+use watchfire_model::ingest::{Refusal, RefusalReason};
+use watchfire_wire::remote_write::{FamilyMetadata, FloatSample, HistogramForm, encode};
+use watchfire_wire::snappy;
+
+const V1: Headers<'_> = Headers {
+    content_type: Some("application/x-protobuf"),
+    content_encoding: Some("snappy"),
+    version: Some("0.1.0"),
+};
+
+fn body(series: &[TimeSeries<'_>], metadata: &[FamilyMetadata<'_>]) -> Vec<u8> {
+    snappy::compress(&encode(series, metadata, HistogramForm::Float)).unwrap()
+}
+
+fn series<'a>(labels: &[(&'a str, &'a str)], values: &[f64]) -> TimeSeries<'a> {
+    let samples =
+        values.iter().zip(1..).map(|(value, timestamp_ms)| FloatSample { timestamp_ms, value: *value });
+    TimeSeries { labels: labels.to_vec(), samples: samples.collect(), ..TimeSeries::default() }
+}
+
+#[test]
+fn a_request_becomes_rows_and_metadata() {
+    let sent = [series(&[("__name__", "up"), ("job", "a")], &[1.0, 0.0])];
+    let metadata = FamilyMetadata { family: "up", help: "is it up", ..FamilyMetadata::default() };
+    let received = accept(V1, &body(&sent, &[metadata])).unwrap();
+    let labels = Labels::from_pairs([("__name__", "up"), ("job", "a")]);
+    assert_eq!(received.rows.len(), 2);
+    assert!(received.rows.iter().all(|row| row.series == labels));
+    assert_eq!(received.metadata[0].1.help, "is it up");
+    let answer = received.answer(received.counts(), &WriteReport { accepted: 2, refused: vec![] });
+    assert_eq!((answer.status, answer.message.as_str()), (204, ""));
+    assert_eq!(answer.headers[0], ("X-Prometheus-Remote-Write-Samples-Written", "2".to_owned()));
+}
+
+#[test]
+fn labels_may_come_in_any_order() {
+    let sent = [series(&[("z", "1"), ("__name__", "up"), ("a", "2")], &[1.0])];
+    let received = accept(V1, &body(&sent, &[])).unwrap();
+    assert_eq!(received.rows[0].series, Labels::from_pairs([("__name__", "up"), ("a", "2"), ("z", "1")]));
+}
+
+#[test]
+fn a_bad_series_is_named_and_costs_no_other() {
+    let sent = [
+        series(&[("__name__", "up"), ("b", "1"), ("a", "1"), ("b", "2")], &[1.0, 2.0]),
+        series(&[("a", "1")], &[1.0]),
+        series(&[("__name__", "good")], &[1.0]),
+    ];
+    let received = accept(V1, &body(&sent, &[])).unwrap();
+    assert_eq!(received.rows.len(), 1);
+    let answer = received.answer(received.counts(), &WriteReport { accepted: 1, refused: vec![] });
+    assert_eq!(answer.status, 400);
+    assert_eq!(
+        answer.message,
+        "series {__name__=\"up\", b=\"1\", a=\"1\", b=\"2\"}: the label \"b\" is there twice (3 samples with invalid labels)"
+    );
+    assert_eq!(answer.headers[0].1, "1");
+}
+
+#[test]
+fn duplicates_are_found_wherever_they_stand() {
+    for labels in [
+        vec![("__name__", "x"), ("a", "1"), ("a", "2")],
+        vec![("a", "1"), ("__name__", "x"), ("a", "2")],
+        vec![("b", "1"), ("a", "2"), ("__name__", "x"), ("a", "1")],
+    ] {
+        assert_eq!(label_problem(&labels).unwrap(), "the label \"a\" is there twice", "{labels:?}");
+    }
+    assert_eq!(label_problem(&[("b", "1"), ("a", "2"), ("__name__", "x")]), None);
+    assert_eq!(label_problem(&[("", "1")]).unwrap(), "a label without a name");
+    assert!(label_problem(&[("__name__", "")]).unwrap().starts_with("no metric name"));
+}
+
+#[test]
+fn what_the_sink_refused_is_told_and_counted() {
+    let sent = [series(&[("__name__", "up")], &[1.0, 2.0, 3.0])];
+    let received = accept(V1, &body(&sent, &[])).unwrap();
+    let refusal = Refusal { reason: RefusalReason::TooOld, rows: 2, example: "up is too old".to_owned() };
+    let report = WriteReport { accepted: 1, refused: vec![refusal] };
+    let answer = received.answer(received.counts(), &report);
+    assert_eq!((answer.status, answer.message.as_str()), (400, "up is too old (2 samples too_old)"));
+    assert_eq!(answer.headers[0].1, "1");
+}
+
+#[test]
+fn headers_decide_what_is_understood() {
+    let good = body(&[], &[]);
+    let with = |content_type, content_encoding| {
+        accept(Headers { content_type, content_encoding, version: None }, &good).map_err(|error| error.status)
+    };
+    assert!(with(None, None).is_ok());
+    assert!(with(Some("application/x-protobuf;proto=prometheus.WriteRequest"), Some("snappy")).is_ok());
+    assert_eq!(with(Some("application/json"), Some("snappy")).unwrap_err(), 415);
+    assert_eq!(with(Some("application/x-protobuf"), Some("gzip")).unwrap_err(), 415);
+    let v2 =
+        Headers { content_type: Some("application/x-protobuf;proto=io.prometheus.write.v2.Request"), ..V1 };
+    assert_eq!(
+        accept(v2, &good).unwrap_err().message,
+        "protobuf message \"io.prometheus.write.v2.Request\" is not supported; \
+         supported: application/x-protobuf;proto=prometheus.WriteRequest (remote write 1.0)"
+    );
+}
+
+#[test]
+fn a_body_that_is_no_request_is_refused_whole() {
+    let status = |body: &[u8]| accept(V1, body).unwrap_err().status;
+    assert_eq!(status(b""), 400);
+    assert_eq!(status(b"hello"), 400);
+    assert_eq!(status(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0]), 413);
+    assert_eq!(status(&snappy::compress(&[0x0a, 0x05, 1]).unwrap()), 400);
+}
+
+proptest::proptest! {
+    #[test]
+    fn duplicate_names_are_found_as_a_set_would(names in proptest::collection::vec("[a-d]", 0..6)) {
+        let mut labels: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+        labels.push(("__name__", "x"));
+        let distinct: std::collections::HashSet<_> = labels.iter().map(|(name, _)| *name).collect();
+        proptest::prop_assert_eq!(label_problem(&labels).is_some(), distinct.len() != labels.len());
+    }
+}
