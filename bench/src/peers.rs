@@ -1,0 +1,147 @@
+//! The servers measured: how each is started, and what it costs while it runs.
+
+use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A server under measurement.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    child: Child,
+    pub(crate) base: String,
+    data: PathBuf,
+}
+
+/// What a server has cost so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// CPU time, user and system, in seconds.
+    pub(crate) cpu_s: f64,
+    /// Resident memory in bytes.
+    pub(crate) resident_bytes: u64,
+    /// Bytes in its data folder.
+    pub(crate) disk_bytes: u64,
+}
+
+impl Peer {
+    /// Starts a server with an empty data folder; nothing where its program is not found.
+    pub(crate) async fn start(name: &'static str, program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let data = folder.join(name);
+        std::fs::create_dir_all(&data)?;
+        let empty = folder.join(format!("{name}.yml"));
+        let mut command = Command::new(program);
+        match name {
+            "watchfire" => {
+                std::fs::write(&empty, "collect: {enabled: false}\n")?;
+                command
+                    .arg("run")
+                    .arg(format!("--config.file={}", empty.display()))
+                    .arg(format!("--storage.tsdb.path={}", data.display()))
+                    .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                    .arg("--log.level=error");
+            }
+            "prometheus" => {
+                std::fs::write(&empty, "scrape_configs: []\n")?;
+                command
+                    .arg(format!("--config.file={}", empty.display()))
+                    .arg(format!("--storage.tsdb.path={}", data.display()))
+                    .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                    .args([
+                        "--web.enable-remote-write-receiver",
+                        "--web.enable-admin-api",
+                        "--log.level=error",
+                    ]);
+            }
+            "victoria-metrics" => {
+                command
+                    .arg(format!("-storageDataPath={}", data.display()))
+                    .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
+                    .args(["-retentionPeriod=30d", "-search.latencyOffset=0s", "-loggerLevel=ERROR"]);
+            }
+            other => bail!("no way is known to start {other}"),
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let peer = Self { name, child, base: format!("http://127.0.0.1:{port}"), data };
+        peer.until_ready().await?;
+        Ok(peer)
+    }
+
+    async fn until_ready(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let path = if self.name == "victoria-metrics" { "/health" } else { "/-/ready" };
+        while started.elapsed() < Duration::from_secs(30) {
+            if let Ok(response) = reqwest::get(format!("{}{path}", self.base)).await
+                && response.status().is_success()
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("{} did not become ready", self.name)
+    }
+
+    pub(crate) fn cost(&self) -> anyhow::Result<Cost> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The program's name, in parentheses, may hold spaces.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let number = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let ticks_per_second = 100.0;
+        Ok(Cost {
+            cpu_s: (number(11) + number(12)) as f64 / ticks_per_second,
+            resident_bytes: number(21) * 4096,
+            disk_bytes: folder_bytes(&self.data)?,
+        })
+    }
+
+    /// Merges what can be merged, so that sizes on disk are those that stay.
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        let client = reqwest::Client::new();
+        match self.name {
+            "watchfire" => {
+                client
+                    .post(format!("{}/api/v1/admin/tsdb/compact", self.base))
+                    .send()
+                    .await?
+                    .error_for_status()?;
+            }
+            "victoria-metrics" => {
+                client.get(format!("{}/internal/force_flush", self.base)).send().await?.error_for_status()?;
+                client.get(format!("{}/internal/force_merge", self.base)).send().await?.error_for_status()?;
+            }
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok(())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut total = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let Ok(entry) = entry else { continue };
+        // Files may vanish under a merge; they count for nothing then.
+        let Ok(metadata) = entry.metadata() else { continue };
+        // Blocks in use, not the apparent size: peers preallocate sparse files.
+        total += if metadata.is_dir() {
+            folder_bytes(&entry.path()).unwrap_or(0)
+        } else {
+            metadata.blocks() * 512
+        };
+    }
+    Ok(total)
+}

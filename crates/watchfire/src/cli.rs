@@ -1,0 +1,248 @@
+//! The command line. Flags keep Prometheus's names where they mean the same.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Watches an AI platform: collects, keeps, queries, draws, alerts.
+///
+/// Without a command and without flags it watches this machine: it listens on 127.0.0.1:9090, keeps its data in ./data,
+/// collects this host's metrics, evaluates the built-in rules and serves the web UI.
+#[derive(Debug, Parser)]
+#[command(name = "watchfire", version, args_conflicts_with_subcommands = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is parsed once")]
+pub(crate) enum Command {
+    /// Runs the server. This is what happens without a command, too.
+    Run(RunArgs),
+    /// Reads this host's metrics as `run` would, without running a server.
+    Collect(CollectArgs),
+    /// Checks files before they are used; each fault is one line with file, line and column.
+    #[command(subcommand)]
+    Check(Check),
+    /// Runs unit tests.
+    #[command(subcommand)]
+    Test(Test),
+    /// Asks a running server a PromQL query.
+    Query(QueryArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Configuration file; any valid prometheus.yml is one. Without it, this machine is watched.
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+
+    /// Alertmanager's configuration file: who is told about alerts. Overrides `alertmanager_file` of the configuration.
+    #[arg(long = "alertmanager.file", value_name = "FILE")]
+    pub(crate) alertmanager_file: Option<PathBuf>,
+
+    /// Folder for all data. One process at a time may use it.
+    #[arg(long = "storage.tsdb.path", value_name = "DIR", default_value = "data")]
+    pub(crate) storage_path: PathBuf,
+
+    /// How long samples are kept.
+    #[arg(long = "storage.tsdb.retention.time", value_name = "DURATION", default_value = "30d", value_parser = duration)]
+    pub(crate) retention_time: Duration,
+
+    /// Acknowledge writes before they are on disk. Faster on slow disks; a crash may lose the last second.
+    #[arg(long = "storage.relaxed-durability")]
+    pub(crate) relaxed_durability: bool,
+
+    /// Address to listen on. Only loopback addresses are allowed while no user exists.
+    #[arg(long = "web.listen-address", value_name = "HOST:PORT", default_value = "127.0.0.1:9090", value_parser = listen_address)]
+    pub(crate) listen_address: SocketAddr,
+
+    /// How this server is reached from outside; used in links of notifications, and its host is served too.
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
+    pub(crate) external_url: Option<http::Uri>,
+
+    /// Path before every route; the path of --web.external-url by default.
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    pub(crate) route_prefix: Option<String>,
+
+    /// Accepted for Prometheus's sake: the receiver is on by default, on loopback.
+    #[arg(long = "web.enable-remote-write-receiver")]
+    pub(crate) enable_remote_write_receiver: bool,
+
+    /// Accepted for Prometheus's sake: reload and quit are on by default, on loopback.
+    #[arg(long = "web.enable-lifecycle")]
+    pub(crate) enable_lifecycle: bool,
+
+    /// Accepted for Prometheus's sake: the admin routes are on by default, on loopback.
+    #[arg(long = "web.enable-admin-api")]
+    pub(crate) enable_admin_api: bool,
+
+    /// How far back an instant selector looks for a sample.
+    #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    pub(crate) lookback_delta: Duration,
+
+    /// How long a query may take.
+    #[arg(long = "query.timeout", value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    pub(crate) query_timeout: Duration,
+
+    /// How many queries may run at once; more wait.
+    #[arg(long = "query.max-concurrency", value_name = "N", default_value_t = 20)]
+    pub(crate) query_max_concurrency: usize,
+
+    /// How many samples one query may hold at once.
+    #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
+    pub(crate) query_max_samples: usize,
+
+    /// Prometheus's feature flags, separated by commas. Experimental PromQL is always understood;
+    /// `use-start-timestamps` lets rate() and its family use start timestamps.
+    #[arg(long = "enable-feature", value_name = "FEATURE", value_delimiter = ',')]
+    pub(crate) enable_feature: Vec<String>,
+
+    /// Only messages of this level or above are written.
+    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub(crate) log_level: LogLevel,
+
+    /// How messages are written, on standard error.
+    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Logfmt)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Logfmt,
+    /// One JSON object per line.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CollectArgs {
+    /// Collect once and write the exposition to standard output.
+    #[arg(long, required = true)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) roots: RootArgs,
+}
+
+/// Where the host's files are, for collecting a host from inside a container.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RootArgs {
+    /// Mount point of procfs.
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    pub(crate) procfs: PathBuf,
+    /// Mount point of sysfs.
+    #[arg(long = "path.sysfs", value_name = "DIR", default_value = "/sys")]
+    pub(crate) sysfs: PathBuf,
+    /// Mount point of the root filesystem.
+    #[arg(long = "path.rootfs", value_name = "DIR", default_value = "/")]
+    pub(crate) rootfs: PathBuf,
+    /// Folder of udev's data.
+    #[arg(long = "path.udev.data", value_name = "DIR", default_value = "/run/udev/data")]
+    pub(crate) udev: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Check {
+    /// Checks configuration files and the rule and alertmanager files they name.
+    Config {
+        /// Do not look at the files the configuration names.
+        #[arg(long)]
+        syntax_only: bool,
+        /// The configuration files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Checks rule files.
+    Rules {
+        /// The rule files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Checks an exposition on standard input.
+    Metrics {
+        /// Hold it to the letter of the OpenMetrics specification.
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Test {
+    /// Runs rule tests in promtool's file format.
+    Rules {
+        /// The test files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The query, such as 'rate(node_cpu_seconds_total[5m])'.
+    #[arg(value_name = "PROMQL")]
+    pub(crate) query: String,
+    /// The server asked.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) server: String,
+    /// When: Unix seconds or RFC 3339; now by default.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    /// Print the server's JSON as it is.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    watchfire_model::duration::parse(text).map_err(|error| format!("{error}; write it like 15s, 5m or 30d"))
+}
+
+fn external_url(text: &str) -> Result<http::Uri, String> {
+    let url: http::Uri = text.parse().map_err(|error| format!("{error}; write it like https://watch.example/path"))?;
+    match (url.scheme_str(), url.host()) {
+        (Some("http" | "https"), Some(_)) => Ok(url),
+        _ => Err("it needs a scheme and a host, like https://watch.example/path".to_owned()),
+    }
+}
+
+/// `HOST:PORT`, where the host may be left out or be `localhost`: both mean loopback.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("it needs a port, like 127.0.0.1:9090")?;
+    let host = if matches!(host, "" | "localhost") { "127.0.0.1" } else { host };
+    format!("{host}:{port}").parse().map_err(|_| "write it as an IP address and a port, like 127.0.0.1:9090".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_work_with_and_without_the_run_command() {
+        for args in [&["watchfire", "--web.listen-address=:9999"][..], &["watchfire", "run", "--web.listen-address", ":9999"]] {
+            let cli = Cli::parse_from(args);
+            let run = match cli.command {
+                Some(Command::Run(run)) => run,
+                _ => cli.run,
+            };
+            assert_eq!(run.listen_address, "127.0.0.1:9999".parse().unwrap());
+            assert_eq!(run.retention_time, Duration::from_secs(30 * 86_400));
+        }
+    }
+}
