@@ -1,1 +1,28 @@
-//! Room being raised.
+//! The HTTP surface.
+//!
+//! Flows in: requests in the field's own protocols. Flows out: answers in the same. It promises that every route stands
+//! in one table with its method, path, permission and size limit, that bodies are capped before they are read, and that
+//! every error has the shape the protocol's clients expect. It never decides anything: queries are the engine's, targets
+//! the scrape manager's, alerts the rules'.
+
+mod access;
+mod app;
+mod error;
+mod format;
+mod manage;
+mod metrics;
+mod pages;
+mod params;
+mod prometheus;
+mod push;
+mod route;
+mod routes;
+mod server;
+mod time;
+mod ui;
+
+pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};
+pub use metrics::HttpMetrics;
+pub use route::Route;
+pub use routes::routes;
+pub use server::{Bound, ServeError, bind};

@@ -1,0 +1,161 @@
+//! What the handlers work with.
+
+use crate::error::ApiError;
+use crate::metrics::HttpMetrics;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use watchfire_guard::HostPolicy;
+use watchfire_model::ingest::MetricSink;
+use watchfire_model::time::Clock;
+use watchfire_promql::engine::{Engine, Query, QueryError};
+use watchfire_promql::{QueryResult, Source};
+
+/// Everything a handler may need, put together by the program.
+pub struct App {
+    /// Evaluates queries.
+    pub engine: Engine,
+    /// Where series come from.
+    pub source: Arc<dyn Source>,
+    /// Where pushed samples go.
+    pub sink: Arc<dyn MetricSink>,
+    /// The embedded store, for its statistics and maintenance.
+    pub store: Arc<watchfire_metrics::Store>,
+    /// What is scraped.
+    pub scrape: Arc<watchfire_scrape::Manager>,
+    /// What is watched.
+    pub rules: Arc<watchfire_rules::Manager>,
+    /// Who is told.
+    pub alerting: Arc<watchfire_alerting::Alerting>,
+    /// Reload, stop, readiness, the running configuration.
+    pub control: Arc<dyn Control>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Which hosts are served.
+    pub hosts: HostPolicy,
+    /// Limits on queries.
+    pub limits: QueryLimits,
+    /// Slots for queries that run at once.
+    pub slots: Arc<Semaphore>,
+    /// Command-line flags by name, as they are in force.
+    pub flags: Flags,
+    /// What this binary is.
+    pub build: BuildInfo,
+    /// When the program started, in milliseconds since the Unix epoch.
+    pub started_ms: i64,
+    /// The path before every route, without a slash at its end (`--web.route-prefix`).
+    pub route_prefix: String,
+    /// How this server is reached from outside (`--web.external-url`), without a slash at its end.
+    pub external_url: String,
+    /// Requests counted by route and answer.
+    pub http_metrics: HttpMetrics,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Limits on queries from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryLimits {
+    /// How many run at once (`--query.max-concurrency`); more wait.
+    pub concurrency: usize,
+    /// How many steps a range query may have (Prometheus: 11,000).
+    pub max_points: i64,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self { concurrency: 20, max_points: 11_000 }
+    }
+}
+
+/// Command-line flags by name, as they are in force.
+#[derive(Clone, Debug, Default)]
+pub struct Flags(pub Vec<(String, String)>);
+
+/// What this binary is.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct BuildInfo {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit it was built from, or an empty string.
+    pub revision: &'static str,
+}
+
+/// Why the program could not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct AppError(pub String);
+
+/// What only the program as a whole can do.
+pub trait Control: Send + Sync {
+    /// Reads the configuration again; what was in force stays so when it is broken.
+    fn reload(&self) -> Result<(), AppError>;
+    /// Begins an orderly stop.
+    fn quit(&self);
+    /// Whether everything has started.
+    fn is_ready(&self) -> bool;
+    /// The configuration in force as YAML, secrets masked.
+    fn config_yaml(&self) -> String;
+    /// The program's own metrics in the text exposition format.
+    fn own_metrics(&self) -> Vec<u8>;
+    /// The evaluation interval in force, for the steps of subqueries and graphs.
+    fn scrape_interval(&self) -> Duration;
+    /// When the configuration was last read well, in milliseconds since the Unix epoch, and whether the last try went well.
+    fn last_reload(&self) -> (i64, bool);
+}
+
+impl App {
+    /// Runs a query on a blocking thread when a slot is free. Dropping the future stops the query.
+    pub(crate) async fn evaluate(self: &Arc<Self>, query: Query) -> Result<QueryResult, ApiError> {
+        let slot = Arc::clone(&self.slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| ApiError::unavailable("the server is shutting down"))?;
+        let cancel = CancelOnDrop(Arc::clone(&query.cancel));
+        let app = Arc::clone(self);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = app.engine.evaluate(&query, app.source.as_ref());
+            drop(slot);
+            outcome
+        })
+        .await;
+        drop(cancel);
+        match outcome {
+            Ok(outcome) => outcome.map_err(ApiError::from),
+            Err(panic) => {
+                tracing::error!(%panic, "query evaluation failed unexpectedly");
+                Err(ApiError::internal("query evaluation failed unexpectedly; please report it with the query"))
+            }
+        }
+    }
+
+    /// Runs something short that reads the store, off the threads that serve requests.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let app = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&app))
+            .await
+            .unwrap_or_else(|panic| Err(ApiError::internal(format!("request failed unexpectedly: {panic}"))))
+    }
+}
+
+/// A request whose client went away must not keep a core busy.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The engine's error for a query that a deadline from outside has ended.
+pub(crate) fn is_cancelled(error: &QueryError) -> bool {
+    matches!(error, QueryError::Cancelled)
+}

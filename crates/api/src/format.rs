@@ -1,0 +1,289 @@
+//! Values as Prometheus's JSON writes them: `[1435781451.781,"1"]`.
+
+use watchfire_model::{Histogram, Labels, SampleValue, Samples};
+use watchfire_promql::value::VectorSample;
+use watchfire_promql::{Annotations, Value};
+
+/// Appends a JSON string.
+pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
+    // Writing to a vector cannot fail, and a str is always valid JSON text once escaped.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// Appends a timestamp: seconds, with milliseconds only where there are any.
+pub(crate) fn push_timestamp(out: &mut Vec<u8>, timestamp_ms: i64) {
+    let mut buffer = String::with_capacity(16);
+    let magnitude = timestamp_ms.unsigned_abs();
+    let (seconds, ms) = (magnitude / 1000, magnitude % 1000);
+    let sign = if timestamp_ms < 0 { "-" } else { "" };
+    let _ = match ms {
+        0 => std::fmt::Write::write_fmt(&mut buffer, format_args!("{sign}{seconds}")),
+        _ => std::fmt::Write::write_fmt(&mut buffer, format_args!("{sign}{seconds}.{ms:03}")),
+    };
+    out.extend_from_slice(buffer.as_bytes());
+}
+
+/// Appends a float as a JSON string, shortest form that reads back to the same bits.
+pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
+    out.push(b'"');
+    out.extend_from_slice(float_text(value).as_bytes());
+    out.push(b'"');
+}
+
+/// A float as Prometheus's API writes it: `NaN`, `+Inf`, no exponent between 1e-6 and 1e21.
+pub(crate) fn float_text(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+        let text = format!("{value:e}");
+        // Go writes the sign of a positive exponent.
+        return match text.split_once('e') {
+            Some((mantissa, exponent)) if !exponent.starts_with('-') => format!("{mantissa}e+{exponent}"),
+            _ => text,
+        };
+    }
+    value.to_string()
+}
+
+pub(crate) fn push_labels(out: &mut Vec<u8>, labels: &Labels) {
+    out.push(b'{');
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_string(out, name);
+        out.push(b':');
+        push_string(out, value);
+    }
+    out.push(b'}');
+}
+
+/// `{"count":"…","sum":"…","buckets":[[rule,"lower","upper","count"],…]}`; empty buckets are left out.
+fn push_histogram(out: &mut Vec<u8>, histogram: &Histogram) {
+    out.extend_from_slice(b"{\"count\":");
+    push_float(out, histogram.count);
+    out.extend_from_slice(b",\"sum\":");
+    push_float(out, histogram.sum);
+    let mut first = true;
+    for bucket in histogram.all_buckets().filter(|bucket| bucket.count != 0.0) {
+        out.extend_from_slice(if first { b",\"buckets\":[[" } else { b",[" });
+        first = false;
+        // 0: open left, 1: open right, 2: open both, 3: closed both.
+        let rule = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+            (false, true) => b'0',
+            (true, false) => b'1',
+            (false, false) => b'2',
+            (true, true) => b'3',
+        };
+        out.push(rule);
+        for value in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(b',');
+            push_float(out, value);
+        }
+        out.push(b']');
+    }
+    if !first {
+        out.push(b']');
+    }
+    out.push(b'}');
+}
+
+fn push_value(out: &mut Vec<u8>, timestamp_ms: i64, value: &SampleValue) {
+    out.push(b'[');
+    push_timestamp(out, timestamp_ms);
+    out.push(b',');
+    match value {
+        SampleValue::Float(value) => push_float(out, *value),
+        SampleValue::Histogram(histogram) => push_histogram(out, histogram),
+    }
+    out.push(b']');
+}
+
+fn push_vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
+    out.extend_from_slice(b"{\"metric\":");
+    push_labels(out, &sample.labels);
+    out.extend_from_slice(match sample.value {
+        SampleValue::Float(_) => b",\"value\":",
+        SampleValue::Histogram(_) => b",\"histogram\":",
+    });
+    push_value(out, sample.timestamp_ms, &sample.value);
+    out.push(b'}');
+}
+
+fn push_samples(out: &mut Vec<u8>, samples: &Samples) {
+    for (key, histograms) in [("values", false), ("histograms", true)] {
+        let mut first = true;
+        for index in 0..samples.len() {
+            if samples.histogram(index).is_some() != histograms {
+                continue;
+            }
+            let Some((timestamp_ms, value)) = samples.get(index) else { continue };
+            if first {
+                out.extend_from_slice(format!(",{key:?}:[").as_bytes());
+                first = false;
+            } else {
+                out.push(b',');
+            }
+            push_value(out, timestamp_ms, &value);
+        }
+        if !first {
+            out.push(b']');
+        }
+    }
+}
+
+fn push_list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut push: impl FnMut(&mut Vec<u8>, T)) {
+    out.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push(out, item);
+    }
+    out.push(b']');
+}
+
+/// A whole successful answer to a query: status, data, and what there is to remark.
+pub(crate) fn query_response(value: &Value, limit: usize, annotations: &Annotations, query: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4096);
+    out.extend_from_slice(b"{\"status\":\"success\",\"data\":{\"resultType\":\"");
+    out.extend_from_slice(value.value_type().api_name().as_bytes());
+    out.extend_from_slice(b"\",\"result\":");
+    let mut truncated = false;
+    match value {
+        Value::Scalar { timestamp_ms, value } => push_value(&mut out, *timestamp_ms, &SampleValue::Float(*value)),
+        Value::String { timestamp_ms, value } => {
+            out.push(b'[');
+            push_timestamp(&mut out, *timestamp_ms);
+            out.push(b',');
+            push_string(&mut out, value);
+            out.push(b']');
+        }
+        Value::Vector(samples) => {
+            truncated = samples.len() > limit;
+            push_list(&mut out, samples.iter().take(limit), push_vector_sample);
+        }
+        Value::Matrix(series) => {
+            truncated = series.len() > limit;
+            push_list(&mut out, series.iter().take(limit), |out, series| {
+                out.extend_from_slice(b"{\"metric\":");
+                push_labels(out, &series.labels);
+                push_samples(out, &series.samples);
+                out.push(b'}');
+            });
+        }
+    }
+    out.push(b'}');
+    let (mut warnings, infos) = annotation_texts(annotations, query);
+    if truncated {
+        warnings.push("results truncated due to limit".to_owned());
+    }
+    for (key, texts) in [("warnings", &warnings), ("infos", &infos)] {
+        if !texts.is_empty() {
+            out.extend_from_slice(format!(",{key:?}:").as_bytes());
+            push_list(&mut out, texts, |out, text| push_string(out, text));
+        }
+    }
+    out.push(b'}');
+    out
+}
+
+/// Warnings and infos as texts, at most ten of each kind and then how many more, as Prometheus does.
+pub(crate) fn annotation_texts(annotations: &Annotations, query: &str) -> (Vec<String>, Vec<String>) {
+    const SHOWN: usize = 10;
+    let texts = |list: &[watchfire_promql::Annotation], kind: &str| {
+        let mut texts: Vec<String> = list.iter().take(SHOWN).map(|annotation| annotation.render(query)).collect();
+        if list.len() > SHOWN {
+            texts.push(format!("{} more {kind} annotations omitted", list.len() - SHOWN));
+        }
+        texts
+    };
+    (texts(&annotations.warnings, "warning"), texts(&annotations.infos, "info"))
+}
+
+/// `{"status":"success","data":…}` with data that serialises.
+pub(crate) fn success(data: &impl serde::Serialize) -> axum::response::Response {
+    success_with_warnings(data, &[])
+}
+
+/// As [`success`], with warnings.
+pub(crate) fn success_with_warnings(
+    data: &impl serde::Serialize,
+    warnings: &[String],
+) -> axum::response::Response {
+    let mut out = b"{\"status\":\"success\",\"data\":".to_vec();
+    if let Err(error) = serde_json::to_writer(&mut out, data) {
+        return axum::response::IntoResponse::into_response(crate::error::ApiError::internal(error.to_string()));
+    }
+    if !warnings.is_empty() {
+        out.extend_from_slice(b",\"warnings\":");
+        push_list(&mut out, warnings, |out, text| push_string(out, text));
+    }
+    out.push(b'}');
+    json(out)
+}
+
+/// A body that is JSON already.
+pub(crate) fn json(body: Vec<u8>) -> axum::response::Response {
+    axum::response::IntoResponse::into_response(([(http::header::CONTENT_TYPE, "application/json")], body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_look_as_prometheus_writes_them() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.5, "1.5"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (1e-6, "0.000001"),
+            (1.5e-7, "1.5e-7"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(float_text(value), expected);
+        }
+        assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_781)), "1435781451.781");
+        assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_001)), "1435781451.001");
+        assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_000)), "1435781451");
+        assert_eq!(text(|out| push_timestamp(out, -1_500)), "-1.500");
+    }
+
+    #[test]
+    fn hostile_label_values_stay_inside_their_quotes() {
+        let labels = Labels::from_pairs([("a", "\"},{\u{0}\u{2028}</script>")]);
+        let json = text(|out| push_labels(out, &labels));
+        let back: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(back["a"], "\"},{\u{0}\u{2028}</script>");
+    }
+
+    #[test]
+    fn a_vector_answer_has_prometheus_shape() {
+        let sample = VectorSample {
+            labels: Labels::from_pairs([("__name__", "up")]),
+            timestamp_ms: 1_000,
+            value: SampleValue::Float(1.0),
+        };
+        let body = query_response(&Value::Vector(vec![sample]), usize::MAX, &Annotations::default(), "up");
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up"},"value":[1,"1"]}]}}"#
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Prometheus's management routes: healthy, ready, reload, quit, and the program's own metrics.
+
+use crate::app::App;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use std::sync::Arc;
+
+pub(crate) async fn healthy() -> &'static str {
+    "Watchfire is Healthy.\n"
+}
+
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.control.is_ready() {
+        "Watchfire is Ready.\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable: still starting\n").into_response()
+    }
+}
+
+pub(crate) async fn reload(State(app): State<Arc<App>>) -> Response {
+    match tokio::task::spawn_blocking(move || app.control.reload()).await {
+        Ok(Ok(())) => StatusCode::OK.into_response(),
+        Ok(Err(error)) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("failed to reload config: {error}\n")).into_response()
+        }
+        Err(panic) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("failed to reload config: {panic}\n")).into_response()
+        }
+    }
+}
+
+pub(crate) async fn quit(State(app): State<Arc<App>>) -> &'static str {
+    app.control.quit();
+    "Requesting termination... Goodbye!\n"
+}
+
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    match tokio::task::spawn_blocking(move || app.control.own_metrics()).await {
+        Ok(body) => (kind, body).into_response(),
+        Err(panic) => (StatusCode::INTERNAL_SERVER_ERROR, panic.to_string()).into_response(),
+    }
+}

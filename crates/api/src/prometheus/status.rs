@@ -1,0 +1,99 @@
+//! `status/*`: what runs here, and how.
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::format::success;
+use crate::params::Params;
+use crate::time::rfc3339;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) async fn config(State(app): State<Arc<App>>) -> Response {
+    success(&json!({ "yaml": app.control.config_yaml() }))
+}
+
+pub(crate) async fn flags(State(app): State<Arc<App>>) -> Response {
+    let flags: BTreeMap<&str, &str> =
+        app.flags.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    success(&flags)
+}
+
+pub(crate) async fn buildinfo(State(app): State<Arc<App>>) -> Response {
+    // Grafana reads the version to learn which functions and endpoints exist; ours are those of Prometheus 3.
+    success(&json!({
+        "version": "3.14.0",
+        "revision": app.build.revision,
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+        "application": "watchfire",
+        "watchfireVersion": app.build.version,
+    }))
+}
+
+pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    app.blocking(|app| {
+        let stats = app.store.stats();
+        let (last_config_ms, config_is_good) = app.control.last_reload();
+        let cwd = std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
+        Ok(success(&json!({
+            "startTime": rfc3339(app.started_ms),
+            "CWD": cwd,
+            "hostname": hostname(),
+            "serverTime": rfc3339(app.clock.now_ms()),
+            "reloadConfigSuccess": config_is_good,
+            "lastConfigTime": rfc3339(last_config_ms),
+            "corruptionCount": stats.corruptions,
+            "goroutineCount": 0,
+            "storageRetention": app.flags.0.iter().find(|(name, _)| name == "storage.tsdb.retention.time").map(|(_, value)| value),
+            "readOnlyReason": stats.read_only_reason,
+        })))
+    })
+    .await
+}
+
+#[derive(Serialize)]
+struct NameValue<'a> {
+    name: &'a str,
+    value: u64,
+}
+
+pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let limit = match params.get("limit").map(str::parse::<usize>) {
+        None => 10,
+        Some(Ok(limit)) if (1..=10_000).contains(&limit) => limit,
+        Some(_) => return Err(ApiError::bad_parameter("limit", "limit must be a number from 1 to 10000")),
+    };
+    app.blocking(move |app| {
+        let stats = app.store.stats();
+        let top = |list: &[(String, u64)]| -> serde_json::Value {
+            let rows: Vec<NameValue<'_>> =
+                list.iter().take(limit).map(|(name, value)| NameValue { name, value: *value }).collect();
+            json!(rows)
+        };
+        let cardinality = app.store.cardinality(limit);
+        Ok(success(&json!({
+            "headStats": {
+                "numSeries": stats.head_series,
+                "numLabelPairs": cardinality.label_pairs,
+                "chunkCount": stats.head_blocks,
+                "minTime": stats.min_time_ms,
+                "maxTime": stats.max_time_ms,
+            },
+            "seriesCountByMetricName": top(&cardinality.series_by_metric_name),
+            "labelValueCountByLabelName": top(&cardinality.values_by_label_name),
+            "memoryInBytesByLabelName": top(&cardinality.bytes_by_label_name),
+            "seriesCountByLabelValuePair": top(&cardinality.series_by_label_pair),
+        })))
+    })
+    .await
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,88 @@
+//! The route table: everything that answers, what it asks of its caller, and how much it reads.
+
+use crate::prometheus::{admin, query, rules, series, status, targets};
+use crate::route::{PUSH_LIMIT_BYTES, Route};
+use crate::ui::{alerts, boot, dashboards, query as batch};
+use crate::{manage, pages, push};
+use watchfire_guard::Permission::{Admin, Open, Read, Write};
+
+/// All routes.
+pub fn routes() -> Vec<Route> {
+    let mut table = vec![
+        // Management, as in Prometheus.
+        Route::get("/-/healthy", Open, manage::healthy),
+        Route::get("/-/ready", Open, manage::ready),
+        Route::post("/-/reload", Admin, manage::reload),
+        Route::post("/-/quit", Admin, manage::quit),
+        Route::get("/metrics", Read, manage::metrics),
+        // Prometheus's HTTP API.
+        Route::get("/api/v1/query", Read, query::instant),
+        Route::post("/api/v1/query", Read, query::instant),
+        Route::get("/api/v1/query_range", Read, query::range),
+        Route::post("/api/v1/query_range", Read, query::range),
+        Route::get("/api/v1/format_query", Read, query::format_query),
+        Route::post("/api/v1/format_query", Read, query::format_query),
+        Route::get("/api/v1/parse_query", Read, query::parse_query),
+        Route::post("/api/v1/parse_query", Read, query::parse_query),
+        Route::get("/api/v1/series", Read, series::series),
+        Route::post("/api/v1/series", Read, series::series),
+        Route::get("/api/v1/labels", Read, series::labels),
+        Route::post("/api/v1/labels", Read, series::labels),
+        Route::get("/api/v1/label/{name}/values", Read, series::label_values),
+        Route::get("/api/v1/metadata", Read, targets::metadata),
+        Route::get("/api/v1/targets", Read, targets::targets),
+        Route::get("/api/v1/scrape_pools", Read, targets::scrape_pools),
+        Route::get("/api/v1/rules", Read, rules::rules),
+        Route::get("/api/v1/alerts", Read, rules::alerts),
+        Route::get("/api/v1/status/config", Read, status::config),
+        Route::get("/api/v1/status/flags", Read, status::flags),
+        Route::get("/api/v1/status/runtimeinfo", Read, status::runtimeinfo),
+        Route::get("/api/v1/status/buildinfo", Read, status::buildinfo),
+        Route::get("/api/v1/status/tsdb", Read, status::tsdb),
+        Route::post("/api/v1/admin/tsdb/compact", Admin, admin::compact),
+        Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
+        // Our own API, for the web UI.
+        Route::get("/api/ui/v1/boot", Read, boot::boot),
+        Route::get("/api/ui/v1/dashboards", Read, dashboards::list),
+        Route::get("/api/ui/v1/dashboards/{uid}", Read, dashboards::one),
+        Route::post("/api/ui/v1/query", Read, batch::query),
+        Route::get("/api/ui/v1/deliveries", Read, alerts::deliveries),
+        // The web UI's files. They hold no telemetry.
+        Route::get("/assets/{*path}", Open, pages::asset),
+        Route::get("/favicon.svg", Open, pages::icon),
+        Route::get("/graph", Open, pages::graph),
+    ];
+    // Its pages, each of which starts from the same file.
+    for page in
+        ["/", "/d/{uid}", "/d/{uid}/{slug}", "/explore", "/alerts", "/rules", "/targets", "/status"]
+    {
+        table.push(Route::get(page, Open, pages::index));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use watchfire_guard::Permission;
+
+    #[test]
+    fn every_route_declares_a_permission_that_fits_what_it_does() {
+        let mut seen = BTreeSet::new();
+        for route in routes() {
+            assert!(seen.insert(format!("{} {}", route.method, route.path)), "{route:?} stands twice");
+            let path = route.path;
+            let telemetry = path.starts_with("/api/") || path == "/metrics";
+            assert_eq!(telemetry, route.permission != Permission::Open && !path.starts_with("/-/"), "{route:?}");
+            if path.starts_with("/api/v1/admin/") || path == "/-/reload" || path == "/-/quit" {
+                assert_eq!(route.permission, Permission::Admin, "{route:?}");
+            }
+            if route.permission >= Permission::Write {
+                assert_eq!(route.method, http::Method::POST, "{route:?} changes something");
+            }
+            assert!((1..=PUSH_LIMIT_BYTES).contains(&route.body_limit_bytes), "{route:?}");
+        }
+        assert!(seen.len() > 30);
+    }
+}

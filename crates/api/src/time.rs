@@ -1,0 +1,52 @@
+//! Times and durations in request parameters.
+
+use jiff::Timestamp;
+
+/// Reads a time as Prometheus does: Unix seconds as a decimal, or RFC 3339. Milliseconds since the epoch.
+pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return seconds_to_ms(seconds).ok_or_else(|| format!("cannot parse {text:?} to a valid timestamp"));
+    }
+    text.parse::<Timestamp>()
+        .map(Timestamp::as_millisecond)
+        .map_err(|_| format!("cannot parse {text:?} to a valid timestamp"))
+}
+
+/// Reads a duration: seconds as a decimal, or Prometheus's `1h30m`. Milliseconds.
+pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
+    let refused = || format!("cannot parse {text:?} to a valid duration");
+    if let Ok(seconds) = text.parse::<f64>() {
+        return seconds_to_ms(seconds).ok_or_else(refused);
+    }
+    let duration = watchfire_model::duration::parse(text).map_err(|_| refused())?;
+    i64::try_from(duration.as_millis()).map_err(|_| refused())
+}
+
+fn seconds_to_ms(seconds: f64) -> Option<i64> {
+    let ms = (seconds * 1000.0).round();
+    // Prometheus counts nanoseconds in 63 bits inside; this keeps sums of times from overflowing too.
+    (ms.is_finite() && ms.abs() < 9.2e15).then_some(ms as i64)
+}
+
+/// RFC 3339 with milliseconds, in UTC.
+pub(crate) fn rfc3339(timestamp_ms: i64) -> String {
+    Timestamp::from_millisecond(timestamp_ms).map_or_else(|_| String::new(), |time| format!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_or_rfc3339() {
+        assert_eq!(parse_time("1435781451.781"), Ok(1_435_781_451_781));
+        assert_eq!(parse_time("2015-07-01T20:10:51.781Z"), Ok(1_435_781_451_781));
+        assert_eq!(parse_time("2015-07-01T22:10:51.781+02:00"), Ok(1_435_781_451_781));
+        for text in ["", "x", "NaN", "1e300", "2015-07-01"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_duration("15"), Ok(15_000));
+        assert_eq!(parse_duration("1h30m"), Ok(5_400_000));
+        assert_eq!(rfc3339(1_435_781_451_781), "2015-07-01T20:10:51.781Z");
+    }
+}

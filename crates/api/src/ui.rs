@@ -1,0 +1,5 @@
+//! Our own API, for the web UI: everything one screen needs in one request.
+
+pub(crate) mod boot;
+pub(crate) mod dashboards;
+pub(crate) mod query;
