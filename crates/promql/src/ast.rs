@@ -127,9 +127,9 @@ pub enum DurationKind {
     Step,
     /// `range()`: the query's whole range.
     Range,
-    /// `min(a, b)`
+    /// `min_of(a, b)`
     Min(Box<DurationExpr>, Box<DurationExpr>),
-    /// `max(a, b)`
+    /// `max_of(a, b)`
     Max(Box<DurationExpr>, Box<DurationExpr>),
     /// `-a`
     Negate(Box<DurationExpr>),
@@ -191,6 +191,24 @@ pub enum AggregateOp {
 }
 
 impl AggregateOp {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Sum,
+        Self::Avg,
+        Self::Count,
+        Self::Min,
+        Self::Max,
+        Self::Group,
+        Self::Stddev,
+        Self::Stdvar,
+        Self::Topk,
+        Self::Bottomk,
+        Self::CountValues,
+        Self::Quantile,
+        Self::Limitk,
+        Self::LimitRatio,
+    ];
+
     /// The operator as it is written.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,11 +7,13 @@
 pub mod ast;
 pub mod engine;
 pub mod parser;
+pub mod printer;
 pub mod source;
 pub mod value;
 
 pub use ast::Expr;
 pub use engine::{Engine, EngineOptions, Query, QueryError};
 pub use parser::{ParseError, ParseOptions, parse};
+pub use printer::{pretty, to_json};
 pub use source::{SelectHints, SeriesStream, Source, SourceError};
 pub use value::{Annotation, Annotations, QueryResult, Value};

@@ -148,3 +148,38 @@ pub fn find(name: &str) -> Option<&'static Function> {
     let index = FUNCTIONS.binary_search_by(|function| function.name.cmp(name)).ok()?;
     FUNCTIONS.get(index)
 }
+
+/// The function or aggregation whose name is closest to a misspelt one, if any is close.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    // Farther apart, a guess would puzzle more than help.
+    const FARTHEST: usize = 2;
+    if name.len() > 40 {
+        return None;
+    }
+    let aggregations = crate::ast::AggregateOp::ALL.iter().map(|op| op.as_str());
+    let names = FUNCTIONS.iter().map(|function| function.name).chain(aggregations);
+    names
+        .map(|known| (edit_distance(name, known), known))
+        .filter(|(distance, known)| *distance <= FARTHEST && *distance < known.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be changed, added or dropped to get from one word to the other.
+fn edit_distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, letter) in from.bytes().enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, other) in row.iter_mut().skip(1).zip(to.bytes()) {
+            let changed = diagonal + usize::from(!letter.eq_ignore_ascii_case(&other));
+            diagonal = *cell;
+            left = changed.min(*cell + 1).min(left + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

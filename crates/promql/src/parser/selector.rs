@@ -1,0 +1,207 @@
+//! Series selectors, label sets and label lists.
+
+use super::Fault;
+use super::expression::{Parsed, Parser};
+use super::quote::unquote;
+use super::token::{Token, TokenKind};
+use crate::ast::{BinaryOp, Modifiers, Span, VectorSelector};
+use watchfire_model::labels::is_legacy_label_name;
+use watchfire_model::{Labels, METRIC_NAME, MatchOp, Matcher};
+
+impl Parser<'_> {
+    /// A selector whose name, if any, was taken already; the braces may be missing then.
+    pub(super) fn selector(&mut self, name: Option<Token>) -> Parsed<VectorSelector> {
+        let mut selector = VectorSelector {
+            name: None,
+            matchers: Vec::new(),
+            modifiers: Modifiers::default(),
+            extension: None,
+        };
+        if name.is_none() || self.peek()?.kind == TokenKind::LeftBrace {
+            self.matchers(&mut selector)?;
+        }
+        if let Some(token) = name {
+            selector.name = Some(self.text(token).to_owned());
+        }
+        if let Some(name) = &selector.name {
+            selector.matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
+        }
+        Ok(selector)
+    }
+
+    /// A selector and nothing else.
+    pub(super) fn whole_selector(&mut self) -> Parsed<(VectorSelector, Span)> {
+        self.bound_length()?;
+        let first = self.peek()?;
+        let selector = if first.kind == TokenKind::LeftBrace {
+            self.selector(None)?
+        } else if first.names_a_metric() {
+            self.take()?;
+            self.selector(Some(first))?
+        } else {
+            return Err(self.unexpected());
+        };
+        let span = first.start..self.last_end;
+        self.end_of_input()?;
+        Ok((selector, span))
+    }
+
+    fn matchers(&mut self, selector: &mut VectorSelector) -> Parsed<()> {
+        const CONSTRUCT: &str = "label matching";
+        self.expect(TokenKind::LeftBrace)?;
+        while self.take_if(TokenKind::RightBrace)?.is_none() {
+            self.matcher(selector)?;
+            match self.peek()?.kind {
+                TokenKind::Comma => {
+                    self.take()?;
+                }
+                TokenKind::RightBrace => {}
+                _ => return Err(self.unexpected_in(CONSTRUCT, "\",\" or \"}\"")),
+            }
+        }
+        Ok(())
+    }
+
+    fn matcher(&mut self, selector: &mut VectorSelector) -> Parsed<()> {
+        const CONSTRUCT: &str = "label matching";
+        let label = self.peek()?;
+        let name = match label.kind {
+            TokenKind::Identifier => self.text(label).to_owned(),
+            TokenKind::String => unquote(self.text(label)),
+            _ => return Err(self.unexpected_in(CONSTRUCT, "identifier or \"}\"")),
+        };
+        self.take()?;
+        let op = match self.peek()?.kind {
+            TokenKind::Equal => MatchOp::Equal,
+            TokenKind::Operator(BinaryOp::NotEqual) => MatchOp::NotEqual,
+            TokenKind::EqualRegex => MatchOp::Regex,
+            TokenKind::NotEqualRegex => MatchOp::NotRegex,
+            _ if label.kind == TokenKind::String => {
+                // The first quoted name is the metric's; more of them are conditions that can hardly be met.
+                if selector.name.is_none() {
+                    selector.name = Some(name);
+                } else {
+                    selector.matchers.push(Matcher::equal(METRIC_NAME, name));
+                }
+                return Ok(());
+            }
+            _ => return Err(self.unexpected_in(CONSTRUCT, "label matching operator")),
+        };
+        self.take()?;
+        let Some(value) = self.take_if(TokenKind::String)? else {
+            return Err(self.unexpected_in(CONSTRUCT, "string"));
+        };
+        let pattern = unquote(self.text(value));
+        let matcher = Matcher::new(name, op, pattern).map_err(|error| {
+            let message = format!("error parsing regexp: {}: `{}`", error.reason, error.pattern);
+            Fault::new(label.start..value.end, message)
+        })?;
+        selector.matchers.push(matcher);
+        Ok(())
+    }
+
+    /// `(a, b, "c d",)`
+    pub(super) fn grouping_labels(&mut self) -> Parsed<Vec<String>> {
+        const CONSTRUCT: &str = "grouping opts";
+        if self.take_if(TokenKind::LeftParen)?.is_none() {
+            return Err(self.unexpected_in(CONSTRUCT, "\"(\""));
+        }
+        let mut labels = Vec::new();
+        while self.take_if(TokenKind::RightParen)?.is_none() {
+            let token = self.peek()?;
+            let label = match token.kind {
+                TokenKind::String => unquote(self.text(token)),
+                _ if token.names_a_label() => self.text(token).to_owned(),
+                _ => String::new(),
+            };
+            if label.is_empty() {
+                return Err(self.unexpected_in(CONSTRUCT, "label"));
+            }
+            self.take()?;
+            labels.push(label);
+            match self.peek()?.kind {
+                TokenKind::Comma => {
+                    self.take()?;
+                }
+                TokenKind::RightParen => {}
+                _ => return Err(self.unexpected_in(CONSTRUCT, "\",\" or \")\"")),
+            }
+        }
+        Ok(labels)
+    }
+
+    /// The name and labels of a series, and nothing else.
+    pub(super) fn whole_metric(&mut self) -> Parsed<Labels> {
+        self.bound_length()?;
+        let labels = self.metric()?;
+        self.end_of_input()?;
+        Ok(labels)
+    }
+
+    /// The name and labels of a series. Reads no further than the closing brace.
+    pub(super) fn metric(&mut self) -> Parsed<Labels> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        let first = self.peek()?;
+        if first.names_a_metric() {
+            self.take()?;
+        } else if first.kind != TokenKind::LeftBrace {
+            return Err(self.unexpected());
+        }
+        let braces_follow = self.query.get(self.last_end..).is_some_and(|rest| rest.starts_with('{'));
+        if first.kind == TokenKind::LeftBrace || braces_follow {
+            self.label_set(&mut pairs)?;
+        }
+        if first.names_a_metric() {
+            pairs.push((METRIC_NAME.to_owned(), self.text(first).to_owned()));
+        }
+        Ok(Labels::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+    }
+
+    fn label_set(&mut self, pairs: &mut Vec<(String, String)>) -> Parsed<()> {
+        const CONSTRUCT: &str = "label set";
+        self.expect(TokenKind::LeftBrace)?;
+        while self.take_if(TokenKind::RightBrace)?.is_none() {
+            let label = self.peek()?;
+            let name = match label.kind {
+                TokenKind::Identifier => self.text(label).to_owned(),
+                TokenKind::String => unquote(self.text(label)),
+                _ => return Err(self.unexpected_in(CONSTRUCT, "identifier or \"}\"")),
+            };
+            self.take()?;
+            if self.take_if(TokenKind::Equal)?.is_some() {
+                let Some(value) = self.take_if(TokenKind::String)? else {
+                    return Err(self.unexpected_in(CONSTRUCT, "string"));
+                };
+                pairs.push((name, unquote(self.text(value))));
+            } else if label.kind == TokenKind::String {
+                pairs.push((METRIC_NAME.to_owned(), name));
+            } else {
+                return Err(self.unexpected_in(CONSTRUCT, "\"=\""));
+            }
+            match self.peek()?.kind {
+                TokenKind::Comma => {
+                    self.take()?;
+                }
+                TokenKind::RightBrace => {}
+                _ => return Err(self.unexpected_in(CONSTRUCT, "\",\" or \"}\"")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a metric name may be written without quotes and is then read as that name.
+pub(crate) fn is_bare_metric_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let first_fits =
+        bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b':');
+    first_fits
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
+        && super::token::keyword(name).is_none_or(|kind| Token { kind, start: 0, end: 0 }.names_a_metric())
+}
+
+/// The same for a label name in `by (…)` and its like.
+pub(crate) fn is_bare_grouping_label(name: &str) -> bool {
+    is_legacy_label_name(name)
+        && super::token::keyword(name).is_none_or(|kind| Token { kind, start: 0, end: 0 }.names_a_label())
+}
