@@ -61,7 +61,7 @@ pub(super) fn coarser(pairs: Vec<(i32, f64)>, by: u32) -> Vec<(i32, f64)> {
 /// Where a bucket goes at a resolution `by` steps coarser.
 pub(super) const fn coarser_index(index: i32, by: u32) -> i32 {
     // Bucket i ends at base^i and so belongs to the coarser bucket that ends at or after it.
-    (index.saturating_sub(1) >> by) + 1
+    (index.saturating_sub(1) >> if by < 31 { by } else { 31 }) + 1
 }
 
 /// The buckets moved to new indexes, which must not descend; those that fall together are added in order.
