@@ -1,0 +1,294 @@
+//! The configuration file: Prometheus's `prometheus.yml`, with Watchfire's own keys beside Prometheus's.
+//!
+//! Everything wrong is told as one line, `FILE:LINE:COL: found; expected`. Paths are relative to the folder of the
+//! file they stand in.
+
+pub mod alerting;
+pub mod client;
+pub mod glob;
+pub mod global;
+pub mod job;
+mod kubernetes;
+mod mask;
+mod remote;
+pub mod secret;
+pub mod section;
+mod services;
+pub mod storage;
+pub mod units;
+pub mod yaml;
+
+pub use alerting::{Alerting, Alertmanager};
+pub use global::Global;
+pub use job::ScrapeConfig;
+pub use storage::{Otlp, Storage};
+pub use yaml::{Fault, Place, Problem};
+
+use section::{Section, text};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use yaml::Node;
+
+/// How much of a configuration is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The file and the scrape configuration files it names, but no certificate, password or rule file, and no
+    /// complaint about features that Prometheus has and Watchfire has not.
+    Syntax,
+    /// All that is needed to run it.
+    Full,
+}
+
+/// `collect`: what is gathered from this machine without any scrape configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Whether to gather at all.
+    pub enabled: bool,
+    /// How often.
+    pub interval: Duration,
+}
+
+impl Default for Collect {
+    fn default() -> Self {
+        Self { enabled: true, interval: Duration::from_secs(5) }
+    }
+}
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `global`.
+    pub global: Global,
+    /// `scrape_configs`, and those of `scrape_config_files` after them.
+    pub scrape_configs: Vec<Arc<ScrapeConfig>>,
+    /// `rule_files`, as absolute or working-folder-relative patterns for [`glob::expand`].
+    pub rule_files: Vec<PathBuf>,
+    /// `alerting`.
+    pub alerting: Alerting,
+    /// `storage`.
+    pub storage: Storage,
+    /// `otlp`.
+    pub otlp: Otlp,
+    /// `alertmanager_file`: Watchfire's own key, an Alertmanager configuration.
+    pub alertmanager_file: Option<PathBuf>,
+    /// `collect`: Watchfire's own key.
+    pub collect: Collect,
+    /// What is accepted and has no effect, each on one line with its place.
+    pub notes: Vec<String>,
+    masked: String,
+}
+
+/// What reading gathers on its way.
+pub(crate) struct Reading<'a> {
+    folder: &'a Path,
+    not_yet: Vec<Problem>,
+    notes: Vec<Problem>,
+    referred: Vec<(PathBuf, Place)>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(folder: &'a Path) -> Self {
+        Self { folder, not_yet: Vec::new(), notes: Vec::new(), referred: Vec::new() }
+    }
+
+    /// Remembers a feature that Prometheus has and Watchfire has not; refused by [`Check::Full`].
+    pub(crate) fn not_yet(&mut self, place: Place, message: impl Into<String>) {
+        self.not_yet.push(Problem::new(place, message));
+    }
+
+    /// Remembers a setting that has no effect.
+    pub(crate) fn note(&mut self, place: Place, message: impl Into<String>) {
+        self.notes.push(Problem::new(place, message));
+    }
+
+    /// Resolves a path and remembers that the file must be readable.
+    pub(crate) fn refer(&mut self, path: &str, place: Place) -> PathBuf {
+        let path = self.folder.join(path);
+        self.referred.push((path.clone(), place));
+        path
+    }
+
+    /// Resolves a path whose file may be missing.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// Refuses what is not supported and files that cannot be read.
+    fn check_world(&self) -> Result<(), Problem> {
+        if let Some(problem) = self.not_yet.first() {
+            return Err(problem.clone());
+        }
+        for (path, place) in &self.referred {
+            if let Err(error) = std::fs::File::open(path) {
+                let message = format!("cannot read {}: {error}; expected a readable file", path.display());
+                return Err(Problem::new(*place, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads a configuration file and the scrape configuration files it names.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn load(file: &Path, check: Check) -> Result<Self, Fault> {
+        let text = yaml::read_file(file)?;
+        Self::parse(&text, file, check)
+    }
+
+    /// Reads a configuration from a text; `file` is its name in messages, and its folder the base of paths.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn parse(text: &str, file: &Path, check: Check) -> Result<Self, Fault> {
+        let in_file = |problem: Problem| problem.in_file(file);
+        let node = yaml::parse(text).map_err(in_file)?;
+        let masked = mask::render(&node);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let mut reading = Reading::new(folder);
+        let (mut config, scrape_files, mut jobs) = read_root(node, &mut reading).map_err(in_file)?;
+        if check == Check::Full {
+            reading.check_world().map_err(in_file)?;
+        }
+        config.notes = reading.notes.drain(..).map(|note| note.in_file(file).to_string()).collect();
+        for (pattern, place) in scrape_files {
+            let files = glob::expand(&pattern);
+            if files.is_empty() {
+                let message = format!("{} names no file", pattern.display());
+                config.notes.push(Problem::new(place, message).in_file(file).to_string());
+            }
+            for scrape_file in files {
+                config.read_scrape_file(&scrape_file, &mut jobs, check)?;
+            }
+        }
+        config.masked = masked;
+        Ok(config)
+    }
+
+    /// The configuration as YAML with every secret masked, for `/api/v1/status/config`.
+    pub fn to_yaml(&self) -> &str {
+        &self.masked
+    }
+
+    fn read_scrape_file(&mut self, file: &Path, jobs: &mut Jobs, check: Check) -> Result<(), Fault> {
+        let in_file = |problem: Problem| problem.in_file(file);
+        let node = yaml::parse_file(file)?;
+        let mut reading = Reading::new(file.parent().unwrap_or(Path::new("")));
+        let mut section = Section::open(node, "scrape configuration file").map_err(in_file)?;
+        let items = section.list("scrape_configs").map_err(in_file)?;
+        section.finish().map_err(in_file)?;
+        let configs = read_jobs(items, &self.global, jobs, &mut reading).map_err(in_file)?;
+        if check == Check::Full {
+            reading.check_world().map_err(in_file)?;
+        }
+        self.notes.extend(reading.notes.drain(..).map(|note| note.in_file(file).to_string()));
+        self.scrape_configs.extend(configs);
+        Ok(())
+    }
+}
+
+/// The names of the jobs read so far.
+#[derive(Default)]
+struct Jobs(Vec<String>);
+
+type Root = (Config, Vec<(PathBuf, Place)>, Jobs);
+
+fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
+    let mut root = Section::open(node, "configuration file")?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let global = match root.section("global", "global configuration")? {
+        Some(section) => Global::read(section, reading, &variable)?,
+        None => Global::default(),
+    };
+    let scheme = global.naming.scheme;
+    let mut config = Config::default();
+    for item in root.list("rule_files")? {
+        config.rule_files.push(read_pattern(item, "rule file", reading)?);
+    }
+    let mut scrape_files = Vec::new();
+    for item in root.list("scrape_config_files")? {
+        let place = item.place;
+        scrape_files.push((read_pattern(item, "scrape configuration file", reading)?, place));
+    }
+    let mut jobs = Jobs::default();
+    config.scrape_configs = read_jobs(root.list("scrape_configs")?, &global, &mut jobs, reading)?;
+    if let Some(section) = root.section("alerting", "alerting configuration")? {
+        config.alerting = Alerting::read(section, scheme, reading)?;
+    }
+    if let Some(section) = root.section("storage", "storage configuration")? {
+        config.storage = Storage::read(section, reading)?;
+    }
+    if let Some(section) = root.section("otlp", "OTLP configuration")? {
+        config.otlp = Otlp::read(section, scheme == crate::relabel::NameScheme::Legacy)?;
+    }
+    if let Some(mut section) = root.section("runtime", "runtime configuration")? {
+        section.count("gogc")?;
+        section.finish()?;
+    }
+    if let Some(section) = root.section("tracing", "tracing configuration")? {
+        let place = storage::check_tracing(section, reading)?;
+        reading.note(place, "tracing has no effect yet");
+    }
+    for list in ["remote_write", "remote_read"] {
+        let place = root.has(list);
+        let items = root.list(list)?;
+        if let (Some(place), false) = (place, items.is_empty()) {
+            reading.note(place, format!("{list} has no effect yet"));
+        }
+        match list {
+            "remote_write" => remote::check_write(items, scheme, reading)?,
+            _ => remote::check_read(items, reading)?,
+        }
+    }
+    config.alertmanager_file = match root.placed_text("alertmanager_file")? {
+        Some((path, place)) => Some(reading.refer(&path, place)),
+        None => None,
+    };
+    if let Some(mut section) = root.section("collect", "collect configuration")? {
+        let base = Collect::default();
+        config.collect = Collect {
+            enabled: section.flag("enabled")?.unwrap_or(base.enabled),
+            interval: section.duration("interval")?.filter(|own| !own.is_zero()).unwrap_or(base.interval),
+        };
+        section.finish()?;
+    }
+    root.finish()?;
+    config.global = global;
+    Ok((config, scrape_files, jobs))
+}
+
+fn read_pattern(item: Node, what: &str, reading: &Reading<'_>) -> Result<PathBuf, Problem> {
+    let place = item.place;
+    let pattern = text(item)?;
+    if !glob::is_pattern(&pattern) {
+        let message = format!("invalid {what} path {pattern:?}; expected \"*\" in its last element only");
+        return Err(Problem::new(place, message));
+    }
+    Ok(reading.resolve(&pattern))
+}
+
+fn read_jobs(
+    items: Vec<Node>,
+    global: &Global,
+    jobs: &mut Jobs,
+    reading: &mut Reading<'_>,
+) -> Result<Vec<Arc<ScrapeConfig>>, Problem> {
+    let mut configs = Vec::new();
+    for item in items {
+        let place = item.place;
+        let config = ScrapeConfig::read(item, global, reading)?;
+        if jobs.0.contains(&config.job_name) {
+            let message = format!("found multiple scrape configs with job name {:?}", config.job_name);
+            return Err(Problem::new(place, message));
+        }
+        jobs.0.push(config.job_name.clone());
+        configs.push(Arc::new(config));
+    }
+    Ok(configs)
+}
+
+#[cfg(test)]
+mod tests;

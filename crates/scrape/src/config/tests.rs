@@ -1,0 +1,165 @@
+use super::*;
+
+fn fault(text: &str) -> String {
+    let fault = Config::parse(text, Path::new("p.yml"), Check::Syntax).unwrap_err().to_string();
+    assert!(!fault.contains('\n'), "{fault}");
+    fault
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, Path::new("p.yml"), Check::Full).unwrap()
+}
+
+#[test]
+fn every_fault_is_one_line_with_its_place() {
+    for (text, expected) in [
+        (
+            "scrape_config: []",
+            "p.yml:1:1: unknown key \"scrape_config\" in configuration file; did you mean \"scrape_configs\"?",
+        ),
+        (
+            "global:\n  scrape_interval: soon",
+            "p.yml:2:20: scrape_interval is \"soon\"; expected a duration such as \"15s\" or \"1h30m\"",
+        ),
+        (
+            "scrape_configs:\n- job_name:",
+            "p.yml:2:3: job_name is missing in scrape configuration; expected a value",
+        ),
+        (
+            "scrape_configs:\n- job_name: a\n- job_name: a",
+            "p.yml:3:3: found multiple scrape configs with job name \"a\"",
+        ),
+        (
+            "scrape_configs:\n- job_name: a\n  honor_labels: 3",
+            "p.yml:3:17: honor_labels is \"3\"; expected true or false",
+        ),
+        (
+            "scrape_configs:\n- job_name: a\n  body_size_limit: 100",
+            "p.yml:3:20: body_size_limit is \"100\"; expected a size with its unit such as \"10MB\"",
+        ),
+        (
+            "scrape_configs:\n- job_name: a\n  scheme: gopher",
+            "p.yml:3:11: scheme is \"gopher\"; expected one of http, https",
+        ),
+        ("scrape_configs: 3", "p.yml:1:17: scrape_configs is \"3\"; expected a list"),
+        (
+            "scrape_configs:\n- job_name: a\n  static_configs:\n  - targets: ['http://x']",
+            "p.yml:4:15: \"http://x\" is not a valid hostname; expected HOST:PORT without scheme or path",
+        ),
+        (
+            "rule_files: ['a/*/b.yml']",
+            "p.yml:1:14: invalid rule file path \"a/*/b.yml\"; expected \"*\" in its last element only",
+        ),
+        (
+            "scrape_configs:\n- job_name: a\n  relabel_configs:\n  - {regex: '(', target_label: x}",
+            "p.yml:4:13: regex \"(\" is not valid: unclosed group; expected RE2 syntax",
+        ),
+    ] {
+        assert_eq!(fault(text), expected);
+    }
+}
+
+#[test]
+fn jobs_take_over_from_global_what_they_do_not_set() {
+    let config = parse(
+        "global: {scrape_interval: 15s, sample_limit: 7, external_labels: {dc: x}}\nscrape_configs:\n- job_name: a\n  sample_limit: 3\n- job_name: b\n  scrape_interval: 5s\n",
+    );
+    let [first, second] = config.scrape_configs.as_slice() else { panic!("two jobs") };
+    assert_eq!(
+        (first.scrape_interval, first.scrape_timeout),
+        (Duration::from_secs(15), Duration::from_secs(10))
+    );
+    assert_eq!(
+        (second.scrape_interval, second.scrape_timeout),
+        (Duration::from_secs(5), Duration::from_secs(5))
+    );
+    assert_eq!((first.limits.samples, second.limits.samples), (3, 7));
+    assert_eq!(config.global.external_labels.get("dc"), Some("x"));
+}
+
+#[test]
+fn our_own_keys_stand_beside_prometheus_keys() {
+    let config = parse("collect: {enabled: false, interval: 1s}");
+    assert_eq!(config.collect, Collect { enabled: false, interval: Duration::from_secs(1) });
+    assert!(parse("").collect.enabled);
+}
+
+#[test]
+fn what_is_not_supported_passes_a_syntax_check_only() {
+    let text = "scrape_configs:\n- job_name: k\n  kubernetes_sd_configs: [{role: pod}]";
+    assert!(Config::parse(text, Path::new("p.yml"), Check::Syntax).is_ok());
+    let fault = Config::parse(text, Path::new("p.yml"), Check::Full).unwrap_err().to_string();
+    assert_eq!(fault, "p.yml:3:3: kubernetes_sd_configs is not supported yet");
+}
+
+#[test]
+fn files_are_relative_to_the_configuration_and_must_be_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.yml");
+    std::fs::write(
+        &file,
+        "scrape_configs:\n- job_name: a\n  basic_auth: {username: u, password_file: secret}\n",
+    )
+    .unwrap();
+    assert!(Config::load(&file, Check::Syntax).is_ok());
+    let fault = Config::load(&file, Check::Full).unwrap_err().to_string();
+    assert!(fault.contains("p.yml:3:43: cannot read ") && fault.contains("secret: "), "{fault}");
+    std::fs::write(folder.path().join("secret"), "x").unwrap();
+    assert!(Config::load(&file, Check::Full).is_ok());
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let config = parse(
+        "scrape_configs:\n- job_name: a\n  basic_auth: {username: u, password: hunter2}\n  http_headers: {X-Key: {secrets: [hunter2]}}\n- job_name: b\n  authorization: {credentials: hunter2}\n  proxy_url: http://user:hunter2@proxy:3128\n- job_name: c\n  bearer_token: hunter2\n",
+    );
+    assert!(!config.to_yaml().contains("hunter2"), "{}", config.to_yaml());
+    assert!(!format!("{:?}", config.scrape_configs[0]).contains("hunter2"));
+    assert_eq!(serde_json::to_string(&secret::Secret::new("hunter2")).unwrap(), "\"<secret>\"");
+}
+
+#[test]
+fn the_shown_configuration_reads_back_the_same() {
+    let text = "global:\n  scrape_interval: 15s\n  external_labels: {a: 'x: y', b: \"1\"}\nscrape_configs:\n- job_name: a\n  static_configs:\n  - targets: ['h:1', \"[::1]:2\"]\n    labels: {}\n  params: {q: ['a\"b', \"line\\nline\"]}\n  relabel_configs:\n  - {source_labels: [a, b], regex: '(.*)\\d', target_label: c}\n";
+    let first = parse(text);
+    let second = parse(first.to_yaml());
+    assert_eq!(first, second);
+    assert_eq!(first.to_yaml(), second.to_yaml());
+}
+
+/// Prometheus's own files: `good` ones must be accepted and `bad` ones refused. The floor may only rise.
+#[test]
+fn prometheus_configuration_files_are_judged_as_prometheus_judges_them() {
+    let shared = std::env::var_os("WATCHFIRE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let folder = shared.join("data/prometheus/config");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    };
+    let (mut good, mut accepted, mut bad, mut refused) = (0, 0, 0, 0);
+    for entry in entries {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let result = Config::load(&file, Check::Syntax);
+        if let Err(fault) = &result {
+            assert!(!fault.to_string().contains('\n'), "{fault}");
+        }
+        if name.ends_with(".good.yml") {
+            good += 1;
+            accepted += usize::from(result.is_ok());
+            if let Err(fault) = result {
+                println!("good but refused: {fault}");
+            }
+        } else if name.ends_with(".bad.yml") {
+            bad += 1;
+            refused += usize::from(result.is_err());
+            if result.is_ok() {
+                println!("bad but accepted: {name}");
+            }
+        }
+    }
+    println!("prometheus config files: {accepted} of {good} good accepted, {refused} of {bad} bad refused");
+    assert!(accepted >= good, "every good file is accepted");
+    assert!(refused + 4 >= bad, "{refused} of {bad}");
+}

@@ -1,0 +1,107 @@
+//! Where targets come from: written in the configuration, or in files that may change at any time.
+
+mod files;
+
+pub use files::FileDiscovery;
+
+use crate::config::Reading;
+use crate::config::section::{Section, text};
+use crate::config::yaml::{Node, Problem};
+use crate::relabel::NameScheme;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Addresses that share labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// The addresses, `host:port` or `host`.
+    pub targets: Vec<String>,
+    /// Labels of each of them.
+    pub labels: Vec<(String, String)>,
+}
+
+/// The sources of one job's targets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Discovery {
+    /// `static_configs`.
+    pub static_groups: Vec<TargetGroup>,
+    /// `file_sd_configs`.
+    pub file_sources: Vec<FileSource>,
+}
+
+/// One entry of `file_sd_configs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSource {
+    /// Patterns of files, `*` in the last element only.
+    pub patterns: Vec<PathBuf>,
+    /// How often every file is read anew even though it looks unchanged.
+    pub refresh_interval: Duration,
+}
+
+/// Reads `static_configs`, or the groups of a target file.
+pub(crate) fn read_static(items: Vec<Node>, scheme: NameScheme) -> Result<Vec<TargetGroup>, Problem> {
+    items.into_iter().map(|item| read_group(item, scheme)).collect()
+}
+
+fn read_group(item: Node, scheme: NameScheme) -> Result<TargetGroup, Problem> {
+    let mut section = Section::open_item(item, "target group")?;
+    let mut group = TargetGroup::default();
+    for item in section.list("targets")? {
+        let place = item.place;
+        let address = text(item)?;
+        check_address(&address).map_err(|message| Problem::new(place, message))?;
+        group.targets.push(address);
+    }
+    for (key, value) in section.text_map("labels")? {
+        if !scheme.is_label_name(&key.name) {
+            return Err(Problem::new(key.place, format!("{:?} is not a valid label name", key.name)));
+        }
+        group.labels.push((key.name, value));
+    }
+    section.finish()?;
+    Ok(group)
+}
+
+/// Refuses an address that holds a path or a scheme, as Prometheus does.
+pub(crate) fn check_address(address: &str) -> Result<(), String> {
+    if address.contains('/') {
+        return Err(format!(
+            "{address:?} is not a valid hostname; expected HOST:PORT without scheme or path"
+        ));
+    }
+    Ok(())
+}
+
+/// Reads `file_sd_configs`.
+pub(crate) fn read_file_sources(items: Vec<Node>, reading: &Reading<'_>) -> Result<Vec<FileSource>, Problem> {
+    items.into_iter().map(|item| read_file_source(item, reading)).collect()
+}
+
+fn read_file_source(item: Node, reading: &Reading<'_>) -> Result<FileSource, Problem> {
+    let mut section = Section::open_item(item, "file discovery configuration")?;
+    let mut patterns = Vec::new();
+    for item in section.list("files")? {
+        let place = item.place;
+        let pattern = text(item)?;
+        let known = [".json", ".yml", ".yaml", ".JSON", ".YML", ".YAML"];
+        if !crate::config::glob::is_pattern(&pattern) || !known.iter().any(|ending| pattern.ends_with(ending))
+        {
+            return Err(Problem::new(
+                place,
+                format!(
+                    "path name {pattern:?} is not valid for file discovery; expected it to end in .json, .yml or \
+                     .yaml, with \"*\" in its last element only"
+                ),
+            ));
+        }
+        patterns.push(reading.resolve(&pattern));
+    }
+    if patterns.is_empty() {
+        return Err(
+            section.problem("files is missing in a file discovery configuration; expected at least one path")
+        );
+    }
+    let refresh_interval = section.duration("refresh_interval")?.filter(|own| !own.is_zero());
+    section.finish()?;
+    Ok(FileSource { patterns, refresh_interval: refresh_interval.unwrap_or(Duration::from_secs(300)) })
+}
