@@ -9,6 +9,7 @@ pub mod engine;
 pub mod parser;
 pub mod printer;
 pub mod source;
+pub mod testing;
 pub mod value;
 
 pub use ast::Expr;
