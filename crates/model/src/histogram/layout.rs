@@ -35,9 +35,7 @@ pub(super) fn pack(pairs: &[(i32, f64)], max_empty: u32) -> (Vec<Span>, Vec<f64>
         let gap = index.saturating_sub(next);
         match spans.last_mut() {
             Some(span) if u32::try_from(gap).is_ok_and(|gap| gap <= max_empty) => {
-                for _ in 0..gap {
-                    buckets.push(0.0);
-                }
+                buckets.extend((0..gap).map(|_| 0.0));
                 span.length = span.length.saturating_add(gap.unsigned_abs()).saturating_add(1);
             }
             _ => spans.push(Span { offset: gap, length: 1 }),

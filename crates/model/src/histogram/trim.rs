@@ -36,7 +36,7 @@ impl Histogram {
         let positive: Vec<f64> = self
             .positive_iter()
             .map(|bucket| {
-                let bucket = self.from_zero(bucket);
+                let bucket = self.starting_at_zero(bucket);
                 kept.take(self.part(&bucket, linear, value, keep), bucket.count)
             })
             .collect();
@@ -56,7 +56,7 @@ impl Histogram {
     }
 
     /// The first custom bucket starts at zero if it ends above zero at a known place.
-    fn from_zero(&self, mut bucket: Bucket) -> Bucket {
+    fn starting_at_zero(&self, mut bucket: Bucket) -> Bucket {
         if self.is_custom()
             && bucket.lower == f64::NEG_INFINITY
             && bucket.upper > 0.0

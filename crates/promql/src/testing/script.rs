@@ -252,7 +252,7 @@ fn parse_eval(number: usize, line: &str, lines: &mut Lines<'_>) -> Result<Eval, 
     Ok(eval)
 }
 
-fn parse_range<'a>(number: usize, rest: &'a str) -> Result<(&'a str, When), ScriptError> {
+fn parse_range(number: usize, rest: &str) -> Result<(&str, When), ScriptError> {
     let mut rest = rest;
     let mut times = [0; 3];
     for (keyword, time_ms) in ["from", "to", "step"].into_iter().zip(&mut times) {
