@@ -1,4 +1,37 @@
 //! Syntax tree and series to values.
+//!
+//! A query becomes operators that hand on one series at a time, each over all steps, as columns of floats. Only the
+//! operators that must see many series at once keep them, and what is kept is on the query's account. An instant
+//! query is a range query of one step. Metric names are dropped at the very end.
+
+mod aggregate;
+pub(crate) mod annotations;
+mod arithmetic;
+mod binary;
+mod column;
+mod context;
+mod extended;
+mod format;
+mod functions;
+mod histograms;
+mod kahan;
+mod matching;
+mod merge;
+mod output;
+mod over_time;
+mod plan;
+mod rate;
+mod regression;
+mod repeat;
+mod resets;
+mod scalar;
+mod selector;
+mod sets;
+mod smoothed;
+mod times;
+mod window;
+
+pub use annotations::AnnotationKind;
 
 use crate::ast::Expr;
 use crate::source::{Source, SourceError};
@@ -104,8 +137,15 @@ impl Engine {
     }
 
     /// Evaluates a query; blocks until the answer is complete.
+    ///
+    /// # Errors
+    /// Everything that leaves a query without an answer; the texts are Prometheus's.
     pub fn evaluate(&self, query: &Query, source: &dyn Source) -> Result<QueryResult, QueryError> {
-        let _ = (query, source);
-        Err(QueryError::Execution("not built yet".to_owned()))
+        output::evaluate(&self.options, query, source)
     }
+}
+
+/// A duration in whole milliseconds.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

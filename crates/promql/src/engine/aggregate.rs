@@ -1,0 +1,143 @@
+//! Aggregations: series are folded into their groups as they stream by; none is kept unless the operator needs it.
+
+mod count_values;
+mod fold;
+mod quantile;
+mod select;
+
+use super::QueryError;
+use super::column::{BoxOperator, Held, HeldSeries, Operator, SeriesKey, StepVector, is_metadata};
+use super::context::{Context, Steps};
+use super::scalar::Scalar;
+use crate::ast::{AggregateOp, Grouping, Span};
+use std::collections::HashMap;
+use watchfire_model::Labels;
+
+pub(crate) use fold::RunningHistogram;
+pub(crate) use quantile::quantile_of;
+
+/// The operator of `sum by (…) (v)` and all its kin.
+pub(crate) struct Aggregation<'a> {
+    pub(crate) op: AggregateOp,
+    pub(crate) inner: BoxOperator<'a>,
+    pub(crate) grouping: &'a Grouping,
+    pub(crate) parameter: Parameter<'a>,
+    pub(crate) steps: Steps,
+    /// Where the aggregated expression stands, and the parameter.
+    pub(crate) span: &'a Span,
+    pub(crate) parameter_span: &'a Span,
+    pub(crate) result: Option<Held>,
+}
+
+/// What stands before the aggregated expression.
+pub(crate) enum Parameter<'a> {
+    None,
+    Number(Scalar<'a>),
+    Text(&'a str),
+}
+
+impl<'a> Operator<'a> for Aggregation<'a> {
+    fn next(&mut self, cx: &mut Context<'a>, out: &mut StepVector) -> Result<Option<SeriesKey>, QueryError> {
+        if self.result.is_none() {
+            let series = self.run(cx)?;
+            self.result = Some(Held::new(series));
+        }
+        Ok(self.result.as_mut().and_then(|held| held.next(cx, out)))
+    }
+}
+
+impl<'a> Aggregation<'a> {
+    fn run(&mut self, cx: &mut Context<'a>) -> Result<Vec<HeldSeries>, QueryError> {
+        match self.op {
+            AggregateOp::Topk | AggregateOp::Bottomk => select::extremes(self, cx),
+            AggregateOp::Limitk => select::limit_count(self, cx),
+            AggregateOp::LimitRatio => select::limit_ratio(self, cx),
+            AggregateOp::CountValues => count_values::count_values(self, cx),
+            AggregateOp::Quantile => quantile::quantile(self, cx),
+            _ => self.fold(cx),
+        }
+    }
+
+    fn fold(&mut self, cx: &mut Context<'a>) -> Result<Vec<HeldSeries>, QueryError> {
+        let mut groups = Groups::default();
+        let mut vector = StepVector::default();
+        while let Some(key) = self.inner.next(cx, &mut vector)? {
+            let make = |cx: &mut Context<'a>| {
+                cx.hold(self.steps.count)?;
+                Ok(fold::accumulator(self.op, self.steps.count))
+            };
+            let accumulator = groups.of(self.grouping, &key, cx, make)?;
+            accumulator.add(&vector, self.span, cx);
+            cx.worked(vector.len() / 4)?;
+        }
+        let mut result = Vec::with_capacity(groups.entries.len());
+        for (key, accumulator) in groups.entries {
+            let vector = accumulator.finish(self.span, cx);
+            if vector.any_present() {
+                result.push(HeldSeries { key, vector });
+            }
+        }
+        Ok(result)
+    }
+
+    /// The parameter's value per step; zero when there is none.
+    fn number(&mut self, cx: &mut Context<'a>) -> Result<super::scalar::ScalarColumn, QueryError> {
+        match &mut self.parameter {
+            Parameter::Number(scalar) => scalar.evaluate(cx, self.steps),
+            _ => Ok(super::scalar::ScalarColumn::Constant(0.0)),
+        }
+    }
+}
+
+/// Groups in the order they are met.
+pub(crate) struct Groups<T> {
+    places: HashMap<Labels, usize>,
+    entries: Vec<(SeriesKey, T)>,
+}
+
+impl<T> Default for Groups<T> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), entries: Vec::new() }
+    }
+}
+
+impl<T> Groups<T> {
+    /// The group of a series, made when it is the first. A group loses its name when any of its series does.
+    fn of<C>(
+        &mut self,
+        grouping: &Grouping,
+        key: &SeriesKey,
+        cx: &mut C,
+        make: impl FnOnce(&mut C) -> Result<T, QueryError>,
+    ) -> Result<&mut T, QueryError> {
+        let labels = group_labels(grouping, &key.labels);
+        let place = match self.places.get(&labels) {
+            Some(place) => *place,
+            None => {
+                let made = make(cx)?;
+                self.places.insert(labels.clone(), self.entries.len());
+                self.entries.push((SeriesKey::new(labels), made));
+                self.entries.len() - 1
+            }
+        };
+        match self.entries.get_mut(place) {
+            Some((group, made)) => {
+                group.drop_name |= key.drop_name;
+                Ok(made)
+            }
+            None => Err(QueryError::Execution("a group of an aggregation is lost".to_owned())),
+        }
+    }
+}
+
+/// The labels a series' group has.
+pub(crate) fn group_labels(grouping: &Grouping, labels: &Labels) -> Labels {
+    let named = |name: &str| grouping.labels.iter().any(|label| label == name);
+    if grouping.without {
+        labels.without(|name| is_metadata(name) || named(name))
+    } else if grouping.labels.is_empty() {
+        Labels::empty()
+    } else {
+        labels.without(|name| !named(name))
+    }
+}

@@ -1,0 +1,64 @@
+//! `count_values`
+
+use super::{Aggregation, Parameter, group_labels};
+use crate::engine::QueryError;
+use crate::engine::column::{HeldSeries, Point, SeriesKey, StepVector};
+use crate::engine::context::Context;
+use crate::engine::{format, histograms};
+use std::collections::HashMap;
+use watchfire_model::Labels;
+
+pub(super) fn count_values<'a>(
+    aggregation: &mut Aggregation<'a>,
+    cx: &mut Context<'a>,
+) -> Result<Vec<HeldSeries>, QueryError> {
+    let Parameter::Text(label) = aggregation.parameter else { return Ok(Vec::new()) };
+    if label.is_empty() {
+        return Err(QueryError::Execution("invalid label name \"\"".to_owned()));
+    }
+    let steps = aggregation.steps.count;
+    let mut places: HashMap<Labels, usize> = HashMap::new();
+    let mut result: Vec<HeldSeries> = Vec::new();
+    let mut vector = StepVector::default();
+    while let Some(key) = aggregation.inner.next(cx, &mut vector)? {
+        let group = group_labels(aggregation.grouping, &key.labels);
+        // Neighbouring steps often have one value: its place is remembered.
+        let mut known: Option<(u64, usize)> = None;
+        for step in 0..steps {
+            let Some(point) = vector.get(step) else { continue };
+            let bits = if let Point::Float(value) = point { Some(value.to_bits()) } else { None };
+            let place = match known {
+                Some((known_bits, place)) if Some(known_bits) == bits => place,
+                _ => {
+                    let shown = match point {
+                        Point::Float(value) => format::fixed(value),
+                        Point::Histogram(histogram) => histograms::shown(histogram),
+                    };
+                    let mut builder = group.to_builder();
+                    let labels = builder.set(label, shown).build();
+                    match places.get(&labels) {
+                        Some(place) => *place,
+                        None => {
+                            cx.hold(steps)?;
+                            places.insert(labels.clone(), result.len());
+                            let key = SeriesKey { labels, drop_name: false };
+                            result.push(HeldSeries { key, vector: StepVector::absent(steps) });
+                            result.len() - 1
+                        }
+                    }
+                }
+            };
+            known = bits.map(|bits| (bits, place));
+            if let Some(counted) = result.get_mut(place) {
+                counted.key.drop_name |= key.drop_name;
+                let before = if counted.vector.is_present(step) {
+                    counted.vector.values.get(step).copied().unwrap_or(0.0)
+                } else {
+                    0.0
+                };
+                counted.vector.set_float(step, before + 1.0);
+            }
+        }
+    }
+    Ok(result)
+}

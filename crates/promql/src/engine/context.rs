@@ -1,0 +1,113 @@
+//! What one evaluation shares: the source, the account of samples held, the deadline, the remarks.
+
+use super::annotations::Notes;
+use super::{EngineOptions, Query, QueryError};
+use crate::source::Source;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// The evaluation times of a (sub)query: `start_ms`, `start_ms + interval_ms`, …, `count` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Steps {
+    pub(crate) start_ms: i64,
+    pub(crate) interval_ms: i64,
+    pub(crate) count: usize,
+}
+
+impl Steps {
+    pub(crate) const fn once(at_ms: i64) -> Self {
+        Self { start_ms: at_ms, interval_ms: 1, count: 1 }
+    }
+
+    /// The steps between two instants, both inside; an interval of zero stands for one step.
+    pub(crate) fn between(start_ms: i64, end_ms: i64, interval_ms: i64) -> Self {
+        let interval_ms = interval_ms.max(1);
+        let span = end_ms.saturating_sub(start_ms);
+        let count =
+            if span < 0 { 0 } else { usize::try_from(span / interval_ms).unwrap_or(usize::MAX - 1) + 1 };
+        Self { start_ms, interval_ms, count }
+    }
+
+    pub(crate) fn time(&self, step: usize) -> i64 {
+        let distance = self.interval_ms.saturating_mul(i64::try_from(step).unwrap_or(i64::MAX));
+        self.start_ms.saturating_add(distance)
+    }
+
+    pub(crate) fn end_ms(&self) -> i64 {
+        self.time(self.count.saturating_sub(1))
+    }
+
+    pub(crate) fn times(self) -> impl Iterator<Item = i64> {
+        (0..self.count).map(move |step| self.time(step))
+    }
+}
+
+/// The state of one evaluation.
+pub(crate) struct Context<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) lookback_ms: i64,
+    pub(crate) notes: Notes,
+    pub(crate) samples_read: u64,
+    /// Set where an error comes up deep inside a loop; it ends the query soon after.
+    pub(crate) failure: Option<QueryError>,
+    cancel: &'a AtomicBool,
+    deadline: Option<Instant>,
+    held: usize,
+    max_samples: usize,
+    until_check: usize,
+}
+
+/// How many samples may be touched between two looks at the clock.
+const CHECK_INTERVAL: usize = 65_536;
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(options: &EngineOptions, query: &'a Query, source: &'a dyn Source) -> Self {
+        let timeout = query.timeout.map_or(options.timeout, |timeout| timeout.min(options.timeout));
+        Self {
+            source,
+            lookback_ms: super::millis(query.lookback.unwrap_or(options.lookback)),
+            notes: Notes::default(),
+            samples_read: 0,
+            failure: None,
+            cancel: &query.cancel,
+            deadline: Instant::now().checked_add(timeout),
+            held: 0,
+            max_samples: options.max_samples,
+            until_check: 0,
+        }
+    }
+
+    /// Puts samples on the account; too many end the query.
+    pub(crate) fn hold(&mut self, samples: usize) -> Result<(), QueryError> {
+        self.held = self.held.saturating_add(samples);
+        if self.held > self.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+    }
+
+    /// Takes samples off the account.
+    pub(crate) fn release(&mut self, samples: usize) {
+        self.held = self.held.saturating_sub(samples);
+    }
+
+    /// Says that work on so many samples is done, and looks now and then whether the query should end.
+    pub(crate) fn worked(&mut self, samples: usize) -> Result<(), QueryError> {
+        // A series costs something even when it is empty.
+        let cost = samples.saturating_add(64);
+        if self.until_check > cost {
+            self.until_check -= cost;
+            return Ok(());
+        }
+        self.until_check = CHECK_INTERVAL;
+        self.check()
+    }
+
+    /// Ends the query when it was cancelled or took too long.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(QueryError::Cancelled);
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Err(QueryError::Timeout);
+        }
+        Ok(())
+    }
+}

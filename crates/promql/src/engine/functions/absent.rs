@@ -1,0 +1,66 @@
+//! `absent` and `absent_over_time`: one where nothing is.
+
+use crate::ast::{Expr, ExprKind};
+use crate::engine::QueryError;
+use crate::engine::column::{BoxOperator, Operator, SeriesKey, StepVector};
+use crate::engine::context::{Context, Steps};
+use crate::engine::over_time;
+use crate::engine::window::{RangeCall, RangeSpec};
+use watchfire_model::{Labels, LabelsBuilder, MatchOp, Matcher};
+
+/// The operator of both.
+pub(crate) struct Absent<'a> {
+    inner: Option<BoxOperator<'a>>,
+    labels: Labels,
+    steps: Steps,
+}
+
+impl<'a> Absent<'a> {
+    pub(crate) fn new(inner: BoxOperator<'a>, expr: &Expr, steps: Steps) -> Self {
+        Self { inner: Some(inner), labels: labels_of(expr), steps }
+    }
+
+    /// Over a range: absent where no window has a sample.
+    pub(crate) fn over_time(spec: RangeSpec<'a>, expr: &Expr, steps: Steps) -> Self {
+        let present = over_time::find("present_over_time");
+        let inner = present
+            .map(|present| -> BoxOperator<'a> { Box::new(RangeCall::new(spec, present, false, Vec::new())) });
+        Self { inner, labels: labels_of(expr), steps }
+    }
+}
+
+/// The labels that a selector asks for with `=`, each once; none for anything but a selector.
+fn labels_of(expr: &Expr) -> Labels {
+    let matchers: &[Matcher] = match &expr.kind {
+        ExprKind::VectorSelector(selector) => &selector.matchers,
+        ExprKind::MatrixSelector(matrix) => &matrix.selector.matchers,
+        _ => return Labels::empty(),
+    };
+    let mut builder = LabelsBuilder::new();
+    for matcher in matchers.iter().filter(|matcher| matcher.name != watchfire_model::METRIC_NAME) {
+        let asked = matchers.iter().filter(|other| other.name == matcher.name).count();
+        if matcher.op == MatchOp::Equal && asked == 1 {
+            builder.set(&matcher.name, matcher.value.as_str());
+        }
+    }
+    builder.build()
+}
+
+impl<'a> Operator<'a> for Absent<'a> {
+    fn next(&mut self, cx: &mut Context<'a>, out: &mut StepVector) -> Result<Option<SeriesKey>, QueryError> {
+        let Some(mut inner) = self.inner.take() else { return Ok(None) };
+        let mut seen = vec![false; self.steps.count];
+        while inner.next(cx, out)?.is_some() {
+            for (seen, present) in seen.iter_mut().zip(&out.present) {
+                *seen |= present;
+            }
+        }
+        out.reset(self.steps.count);
+        for (step, seen) in seen.into_iter().enumerate() {
+            if !seen {
+                out.set_float(step, 1.0);
+            }
+        }
+        Ok(out.any_present().then(|| SeriesKey::new(self.labels.clone())))
+    }
+}

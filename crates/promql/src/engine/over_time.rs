@@ -1,0 +1,236 @@
+//! `sum_over_time` and its kin.
+
+use super::aggregate::{RunningHistogram, quantile_of};
+use super::column::Point;
+use super::context::Context;
+use super::histograms::{HistogramMean, HistogramSum};
+use super::kahan::{Kahan, Mean};
+use super::window::{RangeFunction, Window};
+use crate::ast::Span;
+use std::sync::Arc;
+use watchfire_model::SampleValue;
+
+/// The function of that name.
+pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
+    fn floats(of: fn(&Floats<'_>) -> f64) -> Option<Box<dyn RangeFunction>> {
+        Some(Box::new(OfFloats { of, scratch: Vec::new() }))
+    }
+    match name {
+        "avg_over_time" => Some(Box::new(Total { of: mean, histogram: histogram_total::<HistogramMean> })),
+        "sum_over_time" => Some(Box::new(Total { of: sum, histogram: histogram_total::<HistogramSum> })),
+        "count_over_time" => {
+            Some(Box::new(OfAll(|window| Some(SampleValue::Float(window.samples.len() as f64)))))
+        }
+        "present_over_time" => Some(Box::new(OfAll(|_| Some(SampleValue::Float(1.0))))),
+        "last_over_time" => Some(Box::new(OfAll(|window| newest(window).map(|(_, point)| point.to_value())))),
+        "first_over_time" => {
+            Some(Box::new(OfAll(|window| oldest(window).map(|(_, point)| point.to_value()))))
+        }
+        "ts_of_last_over_time" => {
+            Some(Box::new(OfAll(|window| newest(window).map(|(time, _)| seconds(time)))))
+        }
+        "ts_of_first_over_time" => {
+            Some(Box::new(OfAll(|window| oldest(window).map(|(time, _)| seconds(time)))))
+        }
+        "min_over_time" => floats(|floats| extreme(floats, |best, value| value < best)),
+        "max_over_time" => floats(|floats| extreme(floats, |best, value| value > best)),
+        "ts_of_min_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value <= best)),
+        "ts_of_max_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value >= best)),
+        "stddev_over_time" => floats(|floats| variance(floats.values).sqrt()),
+        "stdvar_over_time" => floats(|floats| variance(floats.values)),
+        "mad_over_time" => Some(Box::new(Sorting { of: median_deviation, scratch: Vec::new() })),
+        "quantile_over_time" => Some(Box::new(Sorting {
+            of: |values, [quantile, _]| quantile_of(quantile, values),
+            scratch: Vec::new(),
+        })),
+        _ => None,
+    }
+}
+
+/// A function of all samples, whatever they are.
+struct OfAll(fn(&Window<'_>) -> Option<SampleValue>);
+
+impl RangeFunction for OfAll {
+    fn evaluate(&mut self, window: &Window<'_>, _cx: &mut Context<'_>) -> Option<SampleValue> {
+        (self.0)(window)
+    }
+}
+
+fn seconds(time_ms: i64) -> SampleValue {
+    SampleValue::Float(time_ms as f64 / 1_000.0)
+}
+
+fn newest<'w>(window: &Window<'w>) -> Option<(i64, Point<'w>)> {
+    let samples = window.samples;
+    let float = samples.times.last().zip(samples.values.last());
+    let histogram = samples.histogram_times.last().zip(samples.histograms.last());
+    pick(float, histogram, |float, histogram| float > histogram)
+}
+
+fn oldest<'w>(window: &Window<'w>) -> Option<(i64, Point<'w>)> {
+    let samples = window.samples;
+    let float = samples.times.first().zip(samples.values.first());
+    let histogram = samples.histogram_times.first().zip(samples.histograms.first());
+    pick(float, histogram, |float, histogram| float < histogram)
+}
+
+fn pick<'w>(
+    float: Option<(&i64, &f64)>,
+    histogram: Option<(&i64, &'w Arc<watchfire_model::Histogram>)>,
+    float_wins: impl Fn(i64, i64) -> bool,
+) -> Option<(i64, Point<'w>)> {
+    match (float, histogram) {
+        (Some((float, value)), Some((histogram, _))) if float_wins(*float, *histogram) => {
+            Some((*float, Point::Float(*value)))
+        }
+        (_, Some((time, histogram))) => Some((*time, Point::Histogram(histogram))),
+        (Some((time, value)), None) => Some((*time, Point::Float(*value))),
+        (None, None) => None,
+    }
+}
+
+/// `sum_over_time` and `avg_over_time`: of floats, or of histograms, never of both.
+struct Total {
+    of: fn(&[f64]) -> f64,
+    histogram: fn(&Window<'_>, &mut Context<'_>) -> Option<SampleValue>,
+}
+
+impl RangeFunction for Total {
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        if window.samples.is_mixed() {
+            cx.notes.mixed_floats_and_histograms(window.span, window.metric);
+            return None;
+        }
+        if window.samples.histogram_times.is_empty() {
+            return Some(SampleValue::Float((self.of)(window.samples.values)));
+        }
+        (self.histogram)(window, cx)
+    }
+}
+
+fn histogram_total<T: RunningHistogram>(window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+    let mut total = T::default();
+    for histogram in window.samples.histograms {
+        total.add(histogram, window.span, cx);
+    }
+    let total = total.total(window.span, window.metric, cx)?;
+    Some(SampleValue::Histogram(Arc::new(total)))
+}
+
+fn sum(values: &[f64]) -> f64 {
+    let mut total = Kahan::default();
+    for value in values {
+        total.add(*value);
+    }
+    total.total()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    let mut mean = Mean::default();
+    for value in values {
+        mean.add(*value);
+    }
+    mean.value()
+}
+
+/// The floats of a window.
+struct Floats<'w> {
+    times: &'w [i64],
+    values: &'w [f64],
+}
+
+/// A function of floats only; histograms beside them are passed over.
+struct OfFloats {
+    of: fn(&Floats<'_>) -> f64,
+    scratch: Vec<f64>,
+}
+
+impl RangeFunction for OfFloats {
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        note_ignored(window, cx)?;
+        self.scratch.clear();
+        let floats = Floats { times: window.samples.times, values: window.samples.values };
+        Some(SampleValue::Float((self.of)(&floats)))
+    }
+}
+
+/// `None` without floats; a remark when histograms lie between them.
+pub(crate) fn note_ignored(window: &Window<'_>, cx: &mut Context<'_>) -> Option<()> {
+    if window.samples.times.is_empty() {
+        return None;
+    }
+    if !window.samples.histogram_times.is_empty() {
+        cx.notes.ignored_in_mixed_range(window.span, window.metric);
+    }
+    Some(())
+}
+
+fn extreme(floats: &Floats<'_>, better: impl Fn(f64, f64) -> bool) -> f64 {
+    let mut best = f64::NAN;
+    for value in floats.values {
+        if best.is_nan() || better(best, *value) {
+            best = *value;
+        }
+    }
+    best
+}
+
+fn time_of_extreme(floats: &Floats<'_>, better: impl Fn(f64, f64) -> bool) -> f64 {
+    let (mut best, mut best_ms) = (f64::NAN, 0);
+    for (time, value) in floats.times.iter().zip(floats.values) {
+        if best.is_nan() || better(best, *value) {
+            (best, best_ms) = (*value, *time);
+        }
+    }
+    best_ms as f64 / 1_000.0
+}
+
+/// Welford's method with compensated sums.
+fn variance(values: &[f64]) -> f64 {
+    let (mut mean, mut squares) = (Kahan::default(), Kahan::default());
+    let mut count = 0.0;
+    for value in values {
+        count += 1.0;
+        let delta = value - mean.total();
+        mean.add(delta / count);
+        squares.add(delta * (value - mean.total()));
+    }
+    squares.total() / count
+}
+
+/// A function that needs the values sorted, in a buffer that is kept.
+struct Sorting {
+    of: fn(&mut [f64], [f64; 2]) -> f64,
+    scratch: Vec<f64>,
+}
+
+impl RangeFunction for Sorting {
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        note_ignored(window, cx)?;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(window.samples.values);
+        Some(SampleValue::Float((self.of)(&mut self.scratch, window.arguments)))
+    }
+}
+
+fn median_deviation(values: &mut [f64], _arguments: [f64; 2]) -> f64 {
+    let median = quantile_of(0.5, values);
+    for value in values.iter_mut() {
+        *value = (*value - median).abs();
+    }
+    quantile_of(0.5, values)
+}
+
+/// Warns where the quantile asked for is none.
+pub(crate) struct CheckedQuantile<'a> {
+    pub(crate) inner: Box<dyn RangeFunction>,
+    pub(crate) span: &'a Span,
+}
+
+impl RangeFunction for CheckedQuantile<'_> {
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        let value = self.inner.evaluate(window, cx)?;
+        cx.notes.invalid_quantile(self.span, window.arguments.first().copied().unwrap_or(f64::NAN));
+        Some(value)
+    }
+}

@@ -1,0 +1,220 @@
+//! From the syntax tree to operators.
+
+mod calls;
+mod invariant;
+mod ranges;
+
+use super::QueryError;
+use super::aggregate::{Aggregation, Parameter};
+use super::binary::{Negated, WithScalar};
+use super::column::BoxOperator;
+use super::context::Steps;
+use super::matching::Join;
+use super::merge::Merged;
+use super::repeat::Repeated;
+use super::scalar::Scalar;
+use super::selector::{Aspect, InstantSelector, SourceSeries};
+use super::sets::{SetOperation, SetState};
+use super::times::{QueryTimes, Reference};
+use crate::ast::{
+    Aggregate, AggregateOp, Binary, Expr, ExprKind, RangeExtension, Span, ValueType, VectorSelector,
+};
+use crate::source::SelectHints;
+use watchfire_model::Samples;
+
+/// What planning needs to know about the query and the engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planner {
+    pub(crate) times: QueryTimes,
+    pub(crate) lookback_ms: i64,
+    pub(crate) default_subquery_step_ms: i64,
+    pub(crate) use_start_timestamps: bool,
+    /// The query has one step, so that `sort` matters.
+    pub(crate) instant: bool,
+}
+
+pub(crate) type Planned<'a> = Result<BoxOperator<'a>, QueryError>;
+
+pub(crate) fn refused(words: impl Into<String>) -> QueryError {
+    QueryError::Execution(words.into())
+}
+
+impl Planner {
+    /// The operator of an expression that gives a vector.
+    pub(crate) fn vector<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
+        if steps.count > 1 && invariant::is_invariant(expr) {
+            let inner = self.vector(expr, Steps::once(steps.start_ms))?;
+            return Ok(Box::new(Repeated { inner, steps }));
+        }
+        match &expr.kind {
+            ExprKind::Paren(inner) => self.vector(inner, steps),
+            ExprKind::VectorSelector(selector) => {
+                self.instant_selector(selector, &expr.span, steps, Aspect::Value, "")
+            }
+            ExprKind::Call(call) => self.call(call, &expr.span, steps),
+            ExprKind::Aggregate(aggregate) => self.aggregate(aggregate, steps),
+            ExprKind::Binary(binary) => self.binary(binary, &expr.span, steps),
+            ExprKind::Unary(unary) => {
+                let inner = self.vector(&unary.expr, steps)?;
+                Ok(if unary.negative { Box::new(Negated { inner }) } else { inner })
+            }
+            ExprKind::Number(_)
+            | ExprKind::String(_)
+            | ExprKind::MatrixSelector(_)
+            | ExprKind::Subquery(_) => {
+                let found = expr.value_type().as_str();
+                Err(refused(format!("expected an instant vector, got {found}")))
+            }
+        }
+    }
+
+    pub(crate) fn instant_selector<'a>(
+        &self,
+        selector: &'a VectorSelector,
+        span: &'a Span,
+        steps: Steps,
+        aspect: Aspect,
+        function: &'static str,
+    ) -> Planned<'a> {
+        let reference = Reference::new(&selector.modifiers, &self.times)?;
+        let hints = SelectHints { step_ms: self.times.step_ms, range_ms: 0, function, labels_only: false };
+        let after_ms =
+            if selector.extension == Some(RangeExtension::Smoothed) { self.lookback_ms } else { 0 };
+        Ok(Box::new(InstantSelector {
+            series: SourceSeries::new(&selector.matchers, hints, self.lookback_ms, after_ms),
+            span,
+            steps,
+            reference,
+            aspect,
+            extension: selector.extension,
+            samples: Samples::default(),
+        }))
+    }
+
+    /// An expression that gives a scalar.
+    pub(crate) fn scalar<'a>(&self, expr: &'a Expr, steps: Steps) -> Result<Scalar<'a>, QueryError> {
+        Ok(match &expr.kind {
+            ExprKind::Number(value) => Scalar::Constant(*value),
+            ExprKind::Paren(inner) => self.scalar(inner, steps)?,
+            ExprKind::Unary(unary) => {
+                let inner = self.scalar(&unary.expr, steps)?;
+                if unary.negative { Scalar::Negate(Box::new(inner)) } else { inner }
+            }
+            ExprKind::Binary(binary) => {
+                let (left, right) = (self.scalar(&binary.left, steps)?, self.scalar(&binary.right, steps)?);
+                Scalar::Binary(binary.op, Box::new(left), Box::new(right))
+            }
+            ExprKind::Call(call) => {
+                let seconds = |milliseconds: i64| Scalar::Constant(milliseconds as f64 / 1_000.0);
+                match (call.function.name, call.args.first()) {
+                    ("time", _) => Scalar::Time,
+                    ("pi", _) => Scalar::Constant(std::f64::consts::PI),
+                    ("start", _) => seconds(self.times.start_ms),
+                    ("end", _) => seconds(self.times.end_ms),
+                    ("step", _) => seconds(self.times.step_ms),
+                    ("range", _) => seconds(self.times.end_ms.saturating_sub(self.times.start_ms)),
+                    ("min_of" | "max_of", Some(first)) => {
+                        let mut result = self.scalar(first, steps)?;
+                        let larger = call.function.name == "max_of";
+                        for argument in call.args.iter().skip(1) {
+                            let next = self.scalar(argument, steps)?;
+                            result = Scalar::Extreme { larger, pair: Box::new((result, next)) };
+                        }
+                        result
+                    }
+                    ("scalar", Some(argument)) => Scalar::Only(self.vector(argument, steps)?),
+                    (name, _) => return Err(refused(format!("function {name}() gives no scalar"))),
+                }
+            }
+            _ => return Err(refused(format!("expected a scalar, got {}", expr.value_type().as_str()))),
+        })
+    }
+
+    fn aggregate<'a>(&self, aggregate: &'a Aggregate, steps: Steps) -> Planned<'a> {
+        let parameter = match (&aggregate.param, aggregate.op) {
+            (Some(parameter), AggregateOp::CountValues) => Parameter::Text(text(parameter)?),
+            (Some(parameter), _) => Parameter::Number(self.scalar(parameter, steps)?),
+            (None, _) => Parameter::None,
+        };
+        Ok(Box::new(Aggregation {
+            op: aggregate.op,
+            inner: self.vector(&aggregate.expr, steps)?,
+            grouping: &aggregate.grouping,
+            parameter,
+            steps,
+            span: &aggregate.expr.span,
+            parameter_span: aggregate
+                .param
+                .as_ref()
+                .map_or(&aggregate.expr.span, |parameter| &parameter.span),
+            result: None,
+        }))
+    }
+
+    fn binary<'a>(&self, binary: &'a Binary, span: &'a Span, steps: Steps) -> Planned<'a> {
+        let left_scalar = binary.left.value_type() == ValueType::Scalar;
+        let right_scalar = binary.right.value_type() == ValueType::Scalar;
+        let with_scalar = |vector, scalar, swapped| WithScalar {
+            op: binary.op,
+            vector,
+            scalar,
+            swapped,
+            return_bool: binary.return_bool,
+            steps,
+            span,
+            column: None,
+        };
+        if left_scalar {
+            let (vector, scalar) = (self.vector(&binary.right, steps)?, self.scalar(&binary.left, steps)?);
+            return Ok(Box::new(with_scalar(vector, scalar, true)));
+        }
+        if right_scalar {
+            let (vector, scalar) = (self.vector(&binary.left, steps)?, self.scalar(&binary.right, steps)?);
+            return Ok(Box::new(with_scalar(vector, scalar, false)));
+        }
+        let (left, right) = (self.vector(&binary.left, steps)?, self.vector(&binary.right, steps)?);
+        let matching = &binary.matching;
+        if binary.op.is_set() {
+            let state = SetState::default();
+            return Ok(Box::new(SetOperation { op: binary.op, matching, left, right, steps, state }));
+        }
+        let return_bool = binary.return_bool;
+        Ok(Box::new(Join { op: binary.op, return_bool, matching, left, right, steps, span, result: None }))
+    }
+
+    /// An operator that gives each label set once, for those who need whole series.
+    pub(crate) fn merged<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
+        let inner = self.vector(expr, steps)?;
+        Ok(if may_repeat(expr) { Box::new(Merged::new(inner)) } else { inner })
+    }
+}
+
+/// Whether one label set may come more than once, at different steps.
+fn may_repeat(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Binary(binary) => {
+            let scalar = |side: &Expr| side.value_type() == ValueType::Scalar;
+            let joined = !scalar(&binary.left) && !scalar(&binary.right);
+            joined || may_repeat(&binary.left) || may_repeat(&binary.right)
+        }
+        ExprKind::Call(call) => call.function.name == "info" || call.args.iter().any(may_repeat),
+        ExprKind::Aggregate(aggregate) => {
+            let picks = matches!(
+                aggregate.op,
+                AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio
+            );
+            picks && may_repeat(&aggregate.expr)
+        }
+        ExprKind::Unary(unary) => may_repeat(&unary.expr),
+        ExprKind::Paren(inner) => may_repeat(inner),
+        _ => false,
+    }
+}
+
+/// The text of a string argument.
+pub(crate) fn text(expr: &Expr) -> Result<&str, QueryError> {
+    match &expr.unwrap_parens().kind {
+        ExprKind::String(text) => Ok(text),
+        _ => Err(refused(format!("expected a string, got {}", expr.value_type().as_str()))),
+    }
+}

@@ -1,0 +1,303 @@
+//! `rate`, `increase`, `delta`: the change over a window, extrapolated to its ends; `irate`, `idelta`.
+
+use super::column::{Point, StepVector};
+use super::context::Context;
+use super::histograms;
+use super::resets::{FloatResets, is_histogram_reset, overlaps};
+use super::window::{Columns, RangeFunction, Window};
+use crate::ast::Span;
+use std::sync::Arc;
+use watchfire_model::histogram::ResetHint;
+use watchfire_model::{Histogram, SampleValue};
+
+/// What the family differs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RateKind {
+    /// Falling values are resets.
+    pub(crate) counter: bool,
+    /// Per second.
+    pub(crate) per_second: bool,
+}
+
+/// Informs where a float result comes from a metric whose name is not that of a counter.
+pub(crate) fn check_counter_name(
+    kind: RateKind,
+    out: &StepVector,
+    metric: &str,
+    span: &Span,
+    cx: &mut Context<'_>,
+) {
+    let named = ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| metric.ends_with(suffix));
+    if !kind.counter || named || metric.is_empty() {
+        return;
+    }
+    let any_float = (0..out.len()).any(|step| matches!(out.get(step), Some(Point::Float(_))));
+    if any_float {
+        cx.notes.possibly_no_counter(span, metric);
+    }
+}
+
+/// `rate`, `increase` and `delta`.
+#[derive(Debug)]
+pub(crate) struct Extrapolated {
+    kind: RateKind,
+    resets: FloatResets,
+}
+
+impl Extrapolated {
+    pub(crate) const fn new(kind: RateKind, use_start_timestamps: bool) -> Self {
+        Self { kind, resets: FloatResets::new(kind.counter, use_start_timestamps && kind.counter) }
+    }
+
+    /// When the first sample's counter began inside the window, counting from zero at that time is known.
+    fn counted_from(&self, first_ms: i64, first_start_ms: Option<i64>, window: &Window<'_>) -> Option<i64> {
+        if !self.resets.uses_start_timestamps() {
+            return None;
+        }
+        first_start_ms.filter(|start| *start != 0 && *start > window.start_ms && *start < first_ms)
+    }
+
+    fn floats(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        let Columns { times, values, starts, .. } = window.samples;
+        let (first_ms, last_ms) = (*times.first()?, *times.last()?);
+        let (first, last) = (*values.first()?, *values.last()?);
+        let counted_from = self.counted_from(first_ms, starts.first().copied(), window);
+        if times.len() < 2 && counted_from.is_none() {
+            return None;
+        }
+        let mut change = last - first;
+        for value_before in self.resets.corrections(window.first_float, values) {
+            change += value_before;
+        }
+        if self.resets.uses_start_timestamps() && overlaps(times, starts) {
+            cx.notes.overlapping_start(window.span, window.metric);
+        }
+        if counted_from.is_some() {
+            change += first;
+        }
+        let span = Extent { first_ms, last_ms, gaps: times.len() - 1, counted_from };
+        let share_before_first = (change > 0.0 && first >= 0.0).then(|| first / change);
+        Some(SampleValue::Float(change * self.factor(window, span, share_before_first)))
+    }
+
+    fn histograms(&self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        let Columns { histogram_times: times, histograms, histogram_starts: starts, .. } = window.samples;
+        let (first_ms, last_ms) = (*times.first()?, *times.last()?);
+        let counted_from = self.counted_from(first_ms, starts.first().copied(), window);
+        if times.len() < 2 && counted_from.is_none() {
+            return None;
+        }
+        if self.resets.uses_start_timestamps() && overlaps(times, starts) {
+            cx.notes.overlapping_start(window.span, window.metric);
+        }
+        let mut change = histogram_change(self.kind, self.resets.uses_start_timestamps(), window, cx)?;
+        let first = histograms.first()?;
+        if counted_from.is_some() {
+            histograms::add_noting(&mut change, first, "addition", window.span, window.metric, cx)?;
+        }
+        let span = Extent { first_ms, last_ms, gaps: times.len() - 1, counted_from };
+        let share = (change.count > 0.0 && first.count >= 0.0).then(|| first.count / change.count);
+        change.mul_scalar(self.factor(window, span, share));
+        change.reset_hint = ResetHint::Gauge;
+        change.compact(0);
+        Some(SampleValue::Histogram(Arc::new(change)))
+    }
+
+    /// By how much the change between the first and the last sample is to be multiplied.
+    fn factor(&self, window: &Window<'_>, span: Extent, share_before_first: Option<f64>) -> f64 {
+        let seconds = |from: i64, to: i64| to.saturating_sub(from) as f64 / 1_000.0;
+        let average_gap =
+            if span.gaps == 0 { 0.0 } else { seconds(span.first_ms, span.last_ms) / span.gaps as f64 };
+        let sampled = seconds(span.counted_from.unwrap_or(span.first_ms), span.last_ms);
+        // Further than this from the edge, the series is taken to begin or end inside the window.
+        let threshold = average_gap * 1.1;
+        let mut to_start = seconds(window.start_ms, span.first_ms);
+        if to_start >= threshold {
+            to_start = average_gap / 2.0;
+        }
+        if self.kind.counter {
+            // A counter cannot have been below zero.
+            let to_zero = share_before_first.map_or(to_start, |share| sampled * share);
+            to_start = to_start.min(to_zero);
+        }
+        if span.counted_from.is_some() {
+            to_start = 0.0;
+        }
+        let mut to_end = seconds(span.last_ms, window.end_ms);
+        if to_end >= threshold {
+            to_end = average_gap / 2.0;
+        }
+        let factor = (sampled + to_start + to_end) / sampled;
+        if self.kind.per_second { factor / window.seconds() } else { factor }
+    }
+}
+
+/// Where the samples lie in time.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    first_ms: i64,
+    last_ms: i64,
+    gaps: usize,
+    counted_from: Option<i64>,
+}
+
+impl RangeFunction for Extrapolated {
+    fn begin(&mut self, series: &Columns<'_>) {
+        self.resets.find(series);
+    }
+
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        if window.samples.is_mixed() {
+            cx.notes.mixed_floats_and_histograms(window.span, window.metric);
+            return None;
+        }
+        if window.samples.times.is_empty() { self.histograms(window, cx) } else { self.floats(window, cx) }
+    }
+
+    fn end(&mut self, out: &StepVector, metric: &str, span: &Span, cx: &mut Context<'_>) {
+        check_counter_name(self.kind, out, metric, span, cx);
+    }
+}
+
+/// The last histogram less the first, plus what resets between them took away.
+fn histogram_change(
+    kind: RateKind,
+    use_starts: bool,
+    window: &Window<'_>,
+    cx: &mut Context<'_>,
+) -> Option<Histogram> {
+    let Columns { histogram_times: times, histograms: points, histogram_starts: starts, .. } = window.samples;
+    let (first, last) = (points.first()?, points.last()?);
+    let reset_at = |index: usize, before: &Histogram, now: &Histogram| {
+        is_histogram_reset(before, now)
+            || (use_starts && super::resets::start_says_reset(times, starts, index))
+    };
+    let gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
+    if kind.counter && points.iter().any(|point| gauge(point)) {
+        cx.notes.not_a_counter(window.span, window.metric);
+    }
+    if !kind.counter && !(gauge(first) && gauge(last)) {
+        cx.notes.not_a_gauge(window.span, window.metric);
+    }
+    // With a reset right after it the first histogram does not matter, nor does its layout.
+    let skip_first = kind.counter && points.get(1).is_some_and(|second| reset_at(1, first, second));
+    let relevant = if skip_first { points.get(1..)? } else { points };
+    let custom = last.is_custom();
+    if relevant.iter().any(|point| point.is_custom() != custom) {
+        cx.notes.mixed_schemas(window.span, window.metric);
+        return None;
+    }
+    let mut change = Histogram::clone(last);
+    if !custom {
+        let schema = relevant.iter().map(|point| point.schema).min()?;
+        change.reduce_resolution(schema).ok()?;
+    }
+    if points.len() == 1 {
+        // Nothing is known before the only sample, so nothing has changed yet.
+        change.mul_scalar(0.0);
+        return Some(change);
+    }
+    if !skip_first {
+        histograms::sub_noting(&mut change, first, "subtraction", window.span, window.metric, cx)?;
+    }
+    if kind.counter {
+        for (index, pair) in points.windows(2).enumerate() {
+            let [before, now] = pair else { continue };
+            if (index > 0 || !skip_first) && reset_at(index + 1, before, now) {
+                histograms::add_noting(&mut change, before, "addition", window.span, window.metric, cx)?;
+            }
+        }
+    }
+    Some(change)
+}
+
+/// `irate` and `idelta`: the last two samples only.
+#[derive(Debug)]
+pub(crate) struct Instantaneous {
+    kind: RateKind,
+    use_start_timestamps: bool,
+}
+
+impl Instantaneous {
+    pub(crate) const fn new(kind: RateKind, use_start_timestamps: bool) -> Self {
+        Self { kind, use_start_timestamps: use_start_timestamps && kind.counter }
+    }
+
+    fn start_says_reset(&self, times: &[i64], starts: &[i64]) -> bool {
+        self.use_start_timestamps
+            && super::resets::start_says_reset(times, starts, times.len().wrapping_sub(1))
+    }
+}
+
+impl RangeFunction for Instantaneous {
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        let samples = window.samples;
+        let last_float = samples.times.last().copied();
+        let last_histogram = samples.histogram_times.last().copied();
+        let before_last =
+            |times: &[i64]| times.len().checked_sub(2).and_then(|place| times.get(place)).copied();
+        // Of the last two samples of both kinds, which are they?
+        let floats = match (before_last(samples.times), last_histogram) {
+            (Some(before), Some(histogram)) => histogram < before,
+            (before, None) => before.is_some(),
+            (None, _) => false,
+        };
+        let histograms = match (before_last(samples.histogram_times), last_float) {
+            (Some(before), Some(float)) => float < before,
+            (before, None) => before.is_some(),
+            (None, _) => false,
+        };
+        if floats {
+            let [before, last] = samples.values.last_chunk::<2>()?;
+            let seconds = gap(samples.times)?;
+            let reset =
+                self.kind.counter && (last < before || self.start_says_reset(samples.times, samples.starts));
+            let change = if reset { *last } else { last - before };
+            return Some(SampleValue::Float(if self.kind.per_second { change / seconds } else { change }));
+        }
+        if histograms {
+            return self.histograms(window, cx);
+        }
+        if samples.is_mixed() {
+            cx.notes.mixed_floats_and_histograms(window.span, window.metric);
+        }
+        None
+    }
+
+    fn end(&mut self, out: &StepVector, metric: &str, span: &Span, cx: &mut Context<'_>) {
+        check_counter_name(self.kind, out, metric, span, cx);
+    }
+}
+
+impl Instantaneous {
+    fn histograms(&self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        let samples = window.samples;
+        let [before, last] = samples.histograms.last_chunk::<2>()?;
+        let seconds = gap(samples.histogram_times)?;
+        let gauges = [before, last].map(|histogram| histogram.reset_hint == ResetHint::Gauge);
+        if self.kind.counter && gauges.contains(&true) {
+            cx.notes.not_a_counter(window.span, window.metric);
+        }
+        if !self.kind.counter && gauges.contains(&false) {
+            cx.notes.not_a_gauge(window.span, window.metric);
+        }
+        let mut change = Histogram::clone(last);
+        let reset = self.kind.counter
+            && (is_histogram_reset(before, last)
+                || self.start_says_reset(samples.histogram_times, samples.histogram_starts));
+        if !reset {
+            histograms::sub_noting(&mut change, before, "subtraction", window.span, window.metric, cx)?;
+        }
+        change.reset_hint = ResetHint::Gauge;
+        if self.kind.per_second {
+            change.div_scalar(seconds);
+        }
+        change.compact(0);
+        Some(SampleValue::Histogram(Arc::new(change)))
+    }
+}
+
+fn gap(times: &[i64]) -> Option<f64> {
+    let [before, last] = times.last_chunk::<2>()?;
+    (last > before).then(|| (last - before) as f64 / 1_000.0)
+}

@@ -1,0 +1,145 @@
+//! Instant selectors: of each series the newest sample that is not older than the lookback.
+
+use super::column::{Operator, SeriesKey, StepVector};
+use super::context::{Context, Steps};
+use super::times::Reference;
+use super::{QueryError, smoothed};
+use crate::ast::{RangeExtension, Span};
+use crate::source::{SelectHints, SeriesStream};
+use std::sync::Arc;
+use watchfire_model::{Matcher, Samples, TimeRange, is_stale};
+
+/// What of the sample is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aspect {
+    Value,
+    /// Its timestamp in seconds, for `timestamp()`.
+    Timestamp,
+    /// Its start timestamp in seconds, for `start_timestamp()`.
+    StartTimestamp,
+}
+
+/// Series of the source, opened when they are first asked for.
+pub(crate) struct SourceSeries<'a> {
+    matchers: &'a [Matcher],
+    hints: SelectHints,
+    /// How far before and after the times looked at samples are wanted.
+    before_ms: i64,
+    after_ms: i64,
+    stream: Option<Box<dyn SeriesStream + 'a>>,
+    finished: bool,
+    held: usize,
+}
+
+impl<'a> SourceSeries<'a> {
+    pub(crate) fn new(matchers: &'a [Matcher], hints: SelectHints, before_ms: i64, after_ms: i64) -> Self {
+        Self { matchers, hints, before_ms, after_ms, stream: None, finished: false, held: 0 }
+    }
+
+    /// The next series' labels and all its samples that any step can need.
+    pub(crate) fn next(
+        &mut self,
+        cx: &mut Context<'a>,
+        first_ms: i64,
+        last_ms: i64,
+        samples: &mut Samples,
+    ) -> Result<Option<SeriesKey>, QueryError> {
+        if self.finished {
+            return Ok(None);
+        }
+        if self.stream.is_none() {
+            // Ranges are open on the left.
+            let start_ms = first_ms.saturating_sub(self.before_ms).saturating_add(1);
+            let range = TimeRange::new(start_ms, last_ms.saturating_add(self.after_ms));
+            self.stream = Some(cx.source.select(self.matchers, range, &self.hints)?);
+        }
+        cx.release(self.held);
+        self.held = 0;
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let Some(labels) = stream.next(samples)? else {
+            for warning in stream.warnings() {
+                cx.notes.source_warning(warning);
+            }
+            self.finished = true;
+            self.stream = None;
+            return Ok(None);
+        };
+        self.held = samples.len();
+        cx.samples_read += samples.len() as u64;
+        cx.worked(samples.len())?;
+        cx.hold(samples.len())?;
+        Ok(Some(SeriesKey::new(labels)))
+    }
+}
+
+/// The operator of `metric{…}`.
+pub(crate) struct InstantSelector<'a> {
+    pub(crate) series: SourceSeries<'a>,
+    pub(crate) span: &'a Span,
+    pub(crate) steps: Steps,
+    pub(crate) reference: Reference,
+    pub(crate) aspect: Aspect,
+    pub(crate) extension: Option<RangeExtension>,
+    pub(crate) samples: Samples,
+}
+
+impl<'a> Operator<'a> for InstantSelector<'a> {
+    fn next(&mut self, cx: &mut Context<'a>, out: &mut StepVector) -> Result<Option<SeriesKey>, QueryError> {
+        let first_ms = self.reference.apply(self.steps.start_ms);
+        let last_ms = self.reference.apply(self.steps.end_ms());
+        loop {
+            let Some(key) = self.series.next(cx, first_ms, last_ms, &mut self.samples)? else {
+                return Ok(None);
+            };
+            out.reset(self.steps.count);
+            if self.extension == Some(RangeExtension::Smoothed) {
+                smoothed::interpolate_steps(cx, self, &key, out);
+            } else {
+                self.look_back(cx.lookback_ms, out);
+            }
+            if out.any_present() {
+                return Ok(Some(key));
+            }
+        }
+    }
+}
+
+impl InstantSelector<'_> {
+    fn look_back(&self, lookback_ms: i64, out: &mut StepVector) {
+        let samples = &self.samples;
+        let times = samples.timestamps_ms.as_slice();
+        // Index just behind the newest sample not after the step; it only ever moves forward.
+        let mut behind = 0;
+        let has_histograms = samples.has_histograms();
+        for (step, time_ms) in self.steps.times().enumerate() {
+            let looked_at = self.reference.apply(time_ms);
+            while times.get(behind).is_some_and(|time| *time <= looked_at) {
+                behind += 1;
+            }
+            let Some(index) = behind.checked_sub(1) else { continue };
+            let (Some(sample_ms), Some(value)) = (times.get(index), samples.floats.get(index)) else {
+                continue;
+            };
+            if looked_at.saturating_sub(*sample_ms) >= lookback_ms {
+                continue;
+            }
+            let histogram = if has_histograms { samples.histogram(index) } else { None };
+            if histogram.map_or_else(|| is_stale(*value), |histogram| is_stale(histogram.sum)) {
+                continue;
+            }
+            match self.aspect {
+                Aspect::Value => match histogram {
+                    Some(histogram) => out.set_histogram(step, Arc::clone(histogram)),
+                    None => out.set_float(step, *value),
+                },
+                Aspect::Timestamp => out.set_float(step, *sample_ms as f64 / 1_000.0),
+                Aspect::StartTimestamp => {
+                    let start_ms = samples.start_timestamps_ms.get(index).copied().unwrap_or(0);
+                    if start_ms != 0 {
+                        out.set_float(step, start_ms as f64 / 1_000.0);
+                    }
+                }
+            }
+        }
+    }
+}

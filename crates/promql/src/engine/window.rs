@@ -1,0 +1,380 @@
+//! Range functions: a window slides over the samples of one series, its two ends moving only forward.
+
+use super::QueryError;
+use super::column::{BoxOperator, Operator, Point, SeriesKey, StepVector};
+use super::context::{Context, Steps};
+use super::scalar::{Scalar, ScalarColumn};
+use super::selector::SourceSeries;
+use super::times::Reference;
+use crate::ast::{RangeExtension, Span};
+use std::sync::Arc;
+use watchfire_model::{Histogram, SampleValue, Samples, is_stale};
+
+/// The float samples and the histogram samples of one series, apart, without stale markers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Columns<'a> {
+    pub(crate) times: &'a [i64],
+    pub(crate) values: &'a [f64],
+    /// Empty, or as long as `times`.
+    pub(crate) starts: &'a [i64],
+    pub(crate) histogram_times: &'a [i64],
+    pub(crate) histograms: &'a [Arc<Histogram>],
+    /// Empty, or as long as `histogram_times`.
+    pub(crate) histogram_starts: &'a [i64],
+}
+
+impl<'a> Columns<'a> {
+    /// Those samples whose places are in the two ranges.
+    pub(crate) fn slice(&self, floats: (usize, usize), histograms: (usize, usize)) -> Self {
+        fn part<T>(column: &[T], range: (usize, usize)) -> &[T] {
+            column.get(range.0..range.1).unwrap_or(&[])
+        }
+        Self {
+            times: part(self.times, floats),
+            values: part(self.values, floats),
+            starts: part(self.starts, floats),
+            histogram_times: part(self.histogram_times, histograms),
+            histograms: part(self.histograms, histograms),
+            histogram_starts: part(self.histogram_starts, histograms),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.times.len() + self.histogram_times.len()
+    }
+
+    pub(crate) fn is_mixed(&self) -> bool {
+        !self.times.is_empty() && !self.histogram_times.is_empty()
+    }
+
+    /// All samples in time order.
+    pub(crate) fn merged(self) -> impl Iterator<Item = (i64, Point<'a>)> {
+        let mut floats = self.times.iter().zip(self.values).peekable();
+        let mut histograms = self.histogram_times.iter().zip(self.histograms).peekable();
+        std::iter::from_fn(move || {
+            let float_first = match (floats.peek(), histograms.peek()) {
+                (Some((float, _)), Some((histogram, _))) => float < histogram,
+                (Some(_), None) => true,
+                _ => false,
+            };
+            if float_first {
+                floats.next().map(|(time, value)| (*time, Point::Float(*value)))
+            } else {
+                histograms.next().map(|(time, histogram)| (*time, Point::Histogram(histogram)))
+            }
+        })
+    }
+}
+
+/// What a range function sees at one step.
+pub(crate) struct Window<'w> {
+    /// The samples inside; with `anchored` and `smoothed` also those about the lookback outside.
+    pub(crate) samples: Columns<'w>,
+    /// Place of the first float in the whole series.
+    pub(crate) first_float: usize,
+    /// The window is `(start_ms, end_ms]`.
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    /// The evaluation time, before `@` and `offset`.
+    pub(crate) time_ms: i64,
+    /// The scalar arguments at this step.
+    pub(crate) arguments: [f64; 2],
+    /// The name for remarks.
+    pub(crate) metric: &'w str,
+    /// Where the range argument stands, for remarks.
+    pub(crate) span: &'w Span,
+}
+
+impl Window<'_> {
+    /// The length in seconds.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.end_ms.saturating_sub(self.start_ms) as f64 / 1_000.0
+    }
+}
+
+/// A function of a window.
+pub(crate) trait RangeFunction {
+    /// A new series begins; what can be prepared for all its windows, may be.
+    fn begin(&mut self, _series: &Columns<'_>) {}
+
+    /// The value at one step, if there is one.
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue>;
+
+    /// The series' values are complete.
+    fn end(&mut self, _out: &StepVector, _metric: &str, _span: &Span, _cx: &mut Context<'_>) {}
+}
+
+/// Where the samples of a range come from.
+pub(crate) enum RangeInput<'a> {
+    Selector(SourceSeries<'a>),
+    Subquery { inner: BoxOperator<'a>, steps: Steps, vector: StepVector },
+}
+
+impl<'a> RangeInput<'a> {
+    /// The next series' samples; without stale markers.
+    pub(crate) fn next(
+        &mut self,
+        cx: &mut Context<'a>,
+        first_ms: i64,
+        last_ms: i64,
+        samples: &mut Samples,
+    ) -> Result<Option<SeriesKey>, QueryError> {
+        match self {
+            Self::Selector(series) => {
+                let key = series.next(cx, first_ms, last_ms, samples)?;
+                drop_stale(samples);
+                Ok(key)
+            }
+            Self::Subquery { inner, steps, vector } => {
+                let Some(key) = inner.next(cx, vector)? else { return Ok(None) };
+                samples.clear();
+                for (step, time_ms) in steps.times().enumerate() {
+                    match vector.get(step) {
+                        Some(Point::Float(value)) => samples.push_float(time_ms, value),
+                        Some(Point::Histogram(histogram)) => {
+                            samples.push_histogram(time_ms, Arc::clone(histogram))
+                        }
+                        None => {}
+                    }
+                }
+                cx.worked(samples.len())?;
+                Ok(Some(key))
+            }
+        }
+    }
+}
+
+fn drop_stale(samples: &mut Samples) {
+    let stale_at = |samples: &Samples, index: usize| {
+        samples.histogram(index).map_or_else(
+            || samples.floats.get(index).is_some_and(|value| is_stale(*value)),
+            |histogram| is_stale(histogram.sum),
+        )
+    };
+    let any = samples.floats.iter().any(|value| is_stale(*value)) || samples.has_histograms();
+    if !any {
+        return;
+    }
+    let keep: Vec<bool> = (0..samples.len()).map(|index| !stale_at(samples, index)).collect();
+    if !keep.contains(&false) {
+        return;
+    }
+    fn retain<T>(column: &mut Vec<T>, keep: &[bool]) {
+        let mut keep = keep.iter();
+        column.retain(|_| keep.next().copied().unwrap_or(true));
+    }
+    retain(&mut samples.timestamps_ms, &keep);
+    retain(&mut samples.floats, &keep);
+    retain(&mut samples.histograms, &keep);
+    retain(&mut samples.start_timestamps_ms, &keep);
+}
+
+/// The columns of a series that has histograms, split by kind. A series of floats needs none of this.
+#[derive(Debug, Default)]
+struct Split {
+    times: Vec<i64>,
+    values: Vec<f64>,
+    starts: Vec<i64>,
+    histogram_times: Vec<i64>,
+    histograms: Vec<Arc<Histogram>>,
+    histogram_starts: Vec<i64>,
+}
+
+impl Split {
+    fn fill(&mut self, samples: &Samples) {
+        self.times.clear();
+        self.values.clear();
+        self.starts.clear();
+        self.histogram_times.clear();
+        self.histograms.clear();
+        self.histogram_starts.clear();
+        let starts = (0..samples.len()).map(|index| samples.start_timestamps_ms.get(index).copied());
+        let rows = samples.timestamps_ms.iter().zip(&samples.floats).zip(starts).enumerate();
+        for (index, ((time, value), start)) in rows {
+            match samples.histogram(index) {
+                Some(histogram) => {
+                    self.histogram_times.push(*time);
+                    self.histograms.push(Arc::clone(histogram));
+                    self.histogram_starts.extend(start);
+                }
+                None => {
+                    self.times.push(*time);
+                    self.values.push(*value);
+                    self.starts.extend(start);
+                }
+            }
+        }
+    }
+
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            times: &self.times,
+            values: &self.values,
+            starts: &self.starts,
+            histogram_times: &self.histogram_times,
+            histograms: &self.histograms,
+            histogram_starts: &self.histogram_starts,
+        }
+    }
+}
+
+/// The operator of a range function.
+pub(crate) struct RangeCall<'a> {
+    pub(crate) input: RangeInput<'a>,
+    pub(crate) function: Box<dyn RangeFunction + 'a>,
+    pub(crate) keep_name: bool,
+    pub(crate) steps: Steps,
+    pub(crate) reference: Reference,
+    pub(crate) range_ms: i64,
+    pub(crate) extension: Option<RangeExtension>,
+    pub(crate) scalars: Vec<Scalar<'a>>,
+    pub(crate) span: &'a Span,
+    state: RangeState,
+}
+
+/// Buffers kept from one series to the next.
+#[derive(Debug, Default)]
+pub(crate) struct RangeState {
+    samples: Samples,
+    split: Split,
+    arguments: Option<Vec<ScalarColumn>>,
+}
+
+/// Where a range function reads and how far it looks.
+pub(crate) struct RangeSpec<'a> {
+    pub(crate) input: RangeInput<'a>,
+    pub(crate) steps: Steps,
+    pub(crate) reference: Reference,
+    pub(crate) range_ms: i64,
+    pub(crate) extension: Option<RangeExtension>,
+    pub(crate) span: &'a Span,
+}
+
+impl<'a> RangeCall<'a> {
+    pub(crate) fn new(
+        spec: RangeSpec<'a>,
+        function: Box<dyn RangeFunction + 'a>,
+        keep_name: bool,
+        scalars: Vec<Scalar<'a>>,
+    ) -> Self {
+        Self {
+            input: spec.input,
+            function,
+            keep_name,
+            steps: spec.steps,
+            reference: spec.reference,
+            range_ms: spec.range_ms,
+            extension: spec.extension,
+            scalars,
+            span: spec.span,
+            state: RangeState::default(),
+        }
+    }
+}
+
+impl<'a> Operator<'a> for RangeCall<'a> {
+    fn next(&mut self, cx: &mut Context<'a>, out: &mut StepVector) -> Result<Option<SeriesKey>, QueryError> {
+        if self.state.arguments.is_none() {
+            let columns = self
+                .scalars
+                .iter_mut()
+                .map(|scalar| scalar.evaluate(cx, self.steps))
+                .collect::<Result<_, _>>()?;
+            self.state.arguments = Some(columns);
+        }
+        let first_ms = self.reference.apply(self.steps.start_ms).saturating_sub(self.range_ms);
+        let last_ms = self.reference.apply(self.steps.end_ms());
+        loop {
+            let Some(key) = self.input.next(cx, first_ms, last_ms, &mut self.state.samples)? else {
+                return Ok(None);
+            };
+            self.slide(cx, &key, out)?;
+            if out.any_present() {
+                return Ok(Some(if self.keep_name { key } else { key.nameless() }));
+            }
+        }
+    }
+}
+
+impl<'a> RangeCall<'a> {
+    fn slide(
+        &mut self,
+        cx: &mut Context<'a>,
+        key: &SeriesKey,
+        out: &mut StepVector,
+    ) -> Result<(), QueryError> {
+        out.reset(self.steps.count);
+        let RangeState { samples, split, arguments } = &mut self.state;
+        let series = if samples.has_histograms() {
+            split.fill(samples);
+            split.columns()
+        } else {
+            Columns {
+                times: &samples.timestamps_ms,
+                values: &samples.floats,
+                starts: &samples.start_timestamps_ms,
+                ..Columns::default()
+            }
+        };
+        let (before_ms, after_ms) = match self.extension {
+            None => (0, 0),
+            Some(RangeExtension::Anchored) => (cx.lookback_ms, 0),
+            Some(RangeExtension::Smoothed) => (cx.lookback_ms, cx.lookback_ms),
+        };
+        let arguments = arguments.as_deref().unwrap_or(&[]);
+        self.function.begin(&series);
+        let (mut floats, mut histograms) = (Slide::default(), Slide::default());
+        for (step, time_ms) in self.steps.times().enumerate() {
+            let end_ms = self.reference.apply(time_ms);
+            let start_ms = end_ms.saturating_sub(self.range_ms);
+            let (open_ms, close_ms) = (start_ms.saturating_sub(before_ms), end_ms.saturating_add(after_ms));
+            let float_range = floats.advance(series.times, open_ms, close_ms);
+            let histogram_range = histograms.advance(series.histogram_times, open_ms, close_ms);
+            let inside = series.slice(float_range, histogram_range);
+            if inside.len() == 0 {
+                continue;
+            }
+            let argument = |place: usize| arguments.get(place).map_or(0.0, |column| column.get(step));
+            let window = Window {
+                samples: inside,
+                first_float: float_range.0,
+                start_ms,
+                end_ms,
+                time_ms,
+                arguments: [argument(0), argument(1)],
+                metric: key.labels.metric_name(),
+                span: self.span,
+            };
+            cx.worked(inside.len() / 8)?;
+            if let Some(value) = self.function.evaluate(&window, cx) {
+                out.set(step, value);
+            }
+        }
+        if let Some(error) = cx.failure.take() {
+            return Err(error);
+        }
+        self.function.end(out, key.labels.metric_name(), self.span, cx);
+        Ok(())
+    }
+}
+
+/// The two ends of a sliding window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slide {
+    first: usize,
+    behind: usize,
+}
+
+impl Slide {
+    /// Moves to `(open_ms, close_ms]`.
+    fn advance(&mut self, times: &[i64], open_ms: i64, close_ms: i64) -> (usize, usize) {
+        while times.get(self.first).is_some_and(|time| *time <= open_ms) {
+            self.first += 1;
+        }
+        self.behind = self.behind.max(self.first);
+        while times.get(self.behind).is_some_and(|time| *time <= close_ms) {
+            self.behind += 1;
+        }
+        (self.first, self.behind)
+    }
+}
