@@ -1,1 +1,18 @@
-//! Room being raised.
+//! What runs on a host and turns its state into metrics, under the names node_exporter 1.12 made the field's own.
+//!
+//! Flows in: files below [`Roots`] (/proc, /sys, mounted file systems, udev's database). Flows out: metric families,
+//! which become rows for a sink ([`rows`]) or text for a reader (`watchfire_wire::exposition::write`). This crate
+//! promises that one collector that fails, panics or meets a dead mount costs no other, and says so in
+//! `node_scrape_collector_success`. It never runs a program, never writes, and never needs to be root.
+
+mod collection;
+mod error;
+mod host;
+mod roots;
+mod rows;
+
+pub use collection::{Collection, Label};
+pub use error::CollectError;
+pub use host::{Collector, Host, Options};
+pub use roots::Roots;
+pub use rows::rows;

@@ -1,0 +1,66 @@
+//! The families that collectors fill.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use watchfire_model::MetricType;
+use watchfire_wire::exposition::write::{Family, Point};
+
+/// A label of a sample: its name is ours, its value the machine's.
+pub type Label<'a> = (&'static str, &'a str);
+
+/// Metric families under construction, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Collection {
+    families: BTreeMap<Cow<'static, str>, Family>,
+}
+
+impl Collection {
+    /// Adds a sample; the first sample of a family decides its type and help.
+    pub fn add(
+        &mut self,
+        kind: MetricType,
+        name: impl Into<Cow<'static, str>>,
+        help: &str,
+        labels: &[Label<'_>],
+        value: f64,
+    ) {
+        let name = name.into();
+        let family =
+            self.families.entry(name.clone()).or_insert_with(|| Family::new(name, kind, help.to_owned()));
+        let mut labels: Vec<(Cow<'static, str>, String)> =
+            labels.iter().map(|(name, value)| (Cow::Borrowed(*name), (*value).to_owned())).collect();
+        labels.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        family.points.push(Point { labels, value, ..Point::default() });
+    }
+
+    /// Adds a sample of a gauge.
+    pub fn gauge(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        help: &str,
+        labels: &[Label<'_>],
+        value: f64,
+    ) {
+        self.add(MetricType::Gauge, name, help, labels, value);
+    }
+
+    /// Adds a sample of a counter.
+    pub fn counter(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        help: &str,
+        labels: &[Label<'_>],
+        value: f64,
+    ) {
+        self.add(MetricType::Counter, name, help, labels, value);
+    }
+
+    /// The families by name, the samples of each by their labels.
+    pub fn into_families(self) -> Vec<Family> {
+        let mut families: Vec<Family> = self.families.into_values().collect();
+        for family in &mut families {
+            family.points.sort_by(|left, right| left.labels.cmp(&right.labels));
+        }
+        families
+    }
+}

@@ -1,0 +1,194 @@
+//! This host: the collectors, and how they are run.
+
+mod cpu;
+mod cpu_info;
+mod cpufreq;
+mod diskstats;
+mod filefd;
+mod filesystem;
+mod loadavg;
+mod meminfo;
+mod mounts;
+mod netclass;
+mod netdev;
+mod pressure;
+mod softirqs;
+mod stat;
+mod time;
+mod udev;
+mod uname;
+mod vmstat;
+mod vulnerabilities;
+
+use crate::{CollectError, Collection, Roots};
+use regex::Regex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+use watchfire_model::time::Clock;
+use watchfire_wire::exposition::write::Family;
+
+/// Something that reads a part of the host's state.
+pub trait Collector: Send + Sync {
+    /// The name under which it is switched on and reports its success.
+    fn name(&self) -> &'static str;
+
+    /// Adds what it finds to `out`. What was added before an error stays.
+    fn collect(&self, roots: &Roots, out: &mut Collection) -> Result<(), CollectError>;
+}
+
+/// What to collect. The defaults are node_exporter's, plus what is cheap and useful: CPU information, interrupts by
+/// kind and CPU vulnerabilities.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Collectors that shall not run, by name.
+    pub disabled: Vec<String>,
+    /// Which CPU flags become `node_cpu_flag_info` (`--collector.cpu.info.flags-include`); none when not set.
+    pub cpu_flags_include: Option<Regex>,
+    /// Which CPU bugs become `node_cpu_bug_info` (`--collector.cpu.info.bugs-include`); none when not set.
+    pub cpu_bugs_include: Option<Regex>,
+    /// Disks that are passed over (`--collector.diskstats.device-exclude`).
+    pub disk_exclude: Option<Regex>,
+    /// Mount points that are passed over (`--collector.filesystem.mount-points-exclude`).
+    pub mount_points_exclude: Option<Regex>,
+    /// Types of file systems that are passed over (`--collector.filesystem.fs-types-exclude`).
+    pub fs_types_exclude: Option<Regex>,
+    /// Network devices whose traffic is told (`--collector.netdev.device-include`); all when not set.
+    pub netdev_include: Option<Regex>,
+    /// Network devices whose traffic is passed over (`--collector.netdev.device-exclude`).
+    pub netdev_exclude: Option<Regex>,
+    /// Network devices whose properties are passed over (`--collector.netclass.ignored-devices`).
+    pub netclass_ignored: Option<Regex>,
+    /// Fields of /proc/vmstat that are told (`--collector.vmstat.fields`).
+    pub vmstat_fields: Option<Regex>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // The patterns are constants that a test compiles; a filter that did not compile would filter nothing.
+        let pattern = |pattern: &str| Regex::new(pattern).ok();
+        Self {
+            disabled: Vec::new(),
+            cpu_flags_include: None,
+            cpu_bugs_include: None,
+            disk_exclude: pattern(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$"),
+            mount_points_exclude: pattern(
+                r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+            ),
+            fs_types_exclude: pattern(concat!(
+                r"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|",
+                r"mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|",
+                r"tracefs)$"
+            )),
+            netdev_include: None,
+            netdev_exclude: None,
+            netclass_ignored: None,
+            vmstat_fields: pattern(r"^(oom_kill|pgpg|pswp|pg.*fault).*"),
+        }
+    }
+}
+
+/// The collectors of a host, ready to run again and again.
+pub struct Host {
+    roots: Roots,
+    collectors: Vec<Box<dyn Collector>>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.collectors.iter().map(|collector| collector.name()).collect();
+        f.debug_struct("Host").field("roots", &self.roots).field("collectors", &names).finish()
+    }
+}
+
+impl Host {
+    /// All collectors that `options` does not switch off.
+    pub fn new(roots: Roots, options: Options, clock: Arc<dyn Clock>) -> Self {
+        let disabled = options.disabled.clone();
+        let mut collectors = builtin(options, clock);
+        collectors.retain(|collector| !disabled.iter().any(|name| name == collector.name()));
+        Self { roots, collectors }
+    }
+
+    /// Just these collectors.
+    pub fn with_collectors(roots: Roots, collectors: Vec<Box<dyn Collector>>) -> Self {
+        Self { roots, collectors }
+    }
+
+    /// The names of the collectors that run.
+    pub fn collector_names(&self) -> impl Iterator<Item = &'static str> {
+        self.collectors.iter().map(|collector| collector.name())
+    }
+
+    /// Runs the collectors one after another. Blocks for some milliseconds of system calls, and once for five seconds
+    /// for each mounted file system that has stopped to answer.
+    pub fn collect(&self) -> Vec<Family> {
+        let mut out = Collection::default();
+        for collector in &self.collectors {
+            let name = collector.name();
+            // How long something takes is measured, not told: the wall clock may be set in between.
+            let started = Instant::now();
+            let result = catch_unwind(AssertUnwindSafe(|| collector.collect(&self.roots, &mut out)));
+            let seconds = started.elapsed().as_secs_f64();
+            let success = match result {
+                Ok(Ok(())) => true,
+                Ok(Err(error @ CollectError::NoData(_))) => {
+                    tracing::debug!(collector = name, %error, "collector has no data");
+                    false
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(collector = name, %error, "collector failed");
+                    false
+                }
+                Err(_) => {
+                    tracing::error!(collector = name, "collector panicked");
+                    false
+                }
+            };
+            out.gauge(
+                "node_scrape_collector_duration_seconds",
+                "How long a collector took.",
+                &[("collector", name)],
+                seconds,
+            );
+            out.gauge(
+                "node_scrape_collector_success",
+                "Whether a collector succeeded.",
+                &[("collector", name)],
+                f64::from(u8::from(success)),
+            );
+        }
+        out.into_families()
+    }
+}
+
+fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
+    vec![
+        Box::new(cpu::Cpu::default()),
+        Box::new(cpu_info::CpuInfo { flags: options.cpu_flags_include, bugs: options.cpu_bugs_include }),
+        Box::new(cpufreq::CpuFreq),
+        Box::new(vulnerabilities::Vulnerabilities),
+        Box::new(diskstats::DiskStats { exclude: options.disk_exclude }),
+        Box::new(filefd::FileFd),
+        Box::new(filesystem::FileSystem::new(options.mount_points_exclude, options.fs_types_exclude)),
+        Box::new(loadavg::LoadAvg),
+        Box::new(meminfo::MemInfo),
+        Box::new(netclass::NetClass { ignored: options.netclass_ignored }),
+        Box::new(netdev::NetDev { include: options.netdev_include, exclude: options.netdev_exclude }),
+        Box::new(pressure::Pressure),
+        Box::new(softirqs::SoftIrqs),
+        Box::new(stat::Stat),
+        Box::new(time::Time { clock }),
+        Box::new(uname::UnameInfo),
+        Box::new(vmstat::VmStat { fields: options.vmstat_fields }),
+    ]
+}
+
+/// Whether a name passes an optional filter: included where one is set, and not excluded.
+fn passes(name: &str, include: Option<&Regex>, exclude: Option<&Regex>) -> bool {
+    include.is_none_or(|include| include.is_match(name))
+        && !exclude.is_some_and(|exclude| exclude.is_match(name))
+}
+
+#[cfg(test)]
+mod tests;

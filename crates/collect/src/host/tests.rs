@@ -1,0 +1,362 @@
+use super::*;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use watchfire_model::Labels;
+use watchfire_model::time::{ManualClock, SystemClock};
+use watchfire_wire::exposition::{Entry, Format, Parser, strict, write};
+
+/// How many of the expected series of these collectors must be there with the right value; may only rise.
+const FLOOR_PERCENT: f64 = 100.0;
+
+/// The families the collectors here are for; the expected output has those of all others too.
+const FAMILIES: &str = concat!(
+    "^node_(boot_time_seconds|context_switches_total|cpu_.*|disk_.*|filefd_.*|forks_total|intr_total|load[0-9]+|",
+    "memory_([^n]|n[^u]).*|network_.*|pressure_.*|procs_(blocked|running)|softirqs_.*|time_.*|vmstat_.*)$"
+);
+
+/// What depends on the machine on which the expected output was made, by the rules of the comparing script.
+const SKIPPED: &str = "^node_(time_(zone|seconds)|network_(receive|transmit)_(bytes|packets)_total)";
+
+type SeriesValues = BTreeMap<Labels, f64>;
+
+fn pattern(pattern: &str) -> Option<Regex> {
+    Some(Regex::new(pattern).unwrap())
+}
+
+fn series(body: &str) -> SeriesValues {
+    let entries = Parser::new(body, Format::Text).map(Result::unwrap);
+    let samples = entries.filter_map(|entry| match entry {
+        Entry::Sample(sample) => Some((sample.to_labels(), sample.value)),
+        _ => None,
+    });
+    samples.collect()
+}
+
+fn close(left: f64, right: f64) -> bool {
+    left == right || (left - right).abs() <= (1e-9 * left.abs().max(right.abs())).max(1e-12)
+}
+
+/// Unpacks node_exporter's fixtures, or prints why not.
+fn fixtures() -> Option<tempfile::TempDir> {
+    let root = std::env::var_os("WATCHFIRE_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let archive = root.join("data/node_exporter/fixtures.tar.gz");
+    if !archive.exists() {
+        println!("skipped: no fixtures at {}", archive.display());
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let unpacked = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(folder.path()).status();
+    match unpacked {
+        Ok(status) if status.success() => Some(folder),
+        outcome => {
+            println!("skipped: tar could not unpack the fixtures: {outcome:?}");
+            None
+        }
+    }
+}
+
+fn fixture_roots(folder: &Path) -> Roots {
+    Roots {
+        procfs: folder.join("fixtures/proc"),
+        sysfs: folder.join("fixtures/sys"),
+        rootfs: PathBuf::from("/"),
+        udev_data: folder.join("fixtures/udev/data"),
+    }
+}
+
+/// The options with which the expected output was made.
+fn fixture_options() -> Options {
+    Options {
+        cpu_flags_include: pattern("^(aes|avx.?|constant_tsc)$"),
+        cpu_bugs_include: pattern("^(cpu_meltdown|spectre_.*|mds)$"),
+        netclass_ignored: pattern("^(dmz|int)$"),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn node_exporters_fixtures_give_the_expected_series() {
+    let Some(folder) = fixtures() else { return };
+    let clock = Arc::new(ManualClock::at(0));
+    let host = Host::new(fixture_roots(folder.path()), fixture_options(), clock);
+    let mut found = series(&write::write(&host.collect(), Format::Text));
+    // The fixtures have no traffic counters: the expected ones are those of the loopback device of the machine that
+    // made them, so this machine's are compared with them.
+    let traffic = Host::with_collectors(
+        Roots::default(),
+        vec![Box::new(netdev::NetDev { include: pattern("^lo$"), exclude: None })],
+    );
+    let traffic = series(&write::write(&traffic.collect(), Format::Text));
+    found.extend(traffic.into_iter().filter(|(labels, _)| labels.get("device") == Some("lo")));
+
+    let expected = std::fs::read_to_string(folder.path().join("fixtures/e2e-output.txt")).unwrap();
+    let (families, skipped) = (Regex::new(FAMILIES).unwrap(), Regex::new(SKIPPED).unwrap());
+    let concerns =
+        |labels: &Labels| families.is_match(labels.metric_name()) && !skipped.is_match(labels.metric_name());
+    let expected: SeriesValues =
+        series(&expected).into_iter().filter(|(labels, _)| concerns(labels)).collect();
+    let mut wrong = Vec::new();
+    for (labels, value) in &expected {
+        match found.get(labels) {
+            Some(found) if close(*found, *value) => {}
+            other => wrong.push(format!("{labels}: {other:?}, expected {value}")),
+        }
+    }
+    let extra: Vec<&Labels> =
+        found.keys().filter(|labels| concerns(labels) && !expected.contains_key(*labels)).collect();
+    let percent = 100.0 * (expected.len() - wrong.len()) as f64 / expected.len() as f64;
+    println!(
+        "node_exporter fixtures: {} of {} = {percent:.1} %",
+        expected.len() - wrong.len(),
+        expected.len()
+    );
+    println!("extra: {extra:?}");
+    assert!(expected.len() > 400);
+    assert!(percent >= FLOOR_PERCENT, "{}", wrong.join("\n"));
+    assert!(extra.is_empty());
+}
+
+#[test]
+fn the_fixtures_types_are_those_of_node_exporter() {
+    let Some(folder) = fixtures() else { return };
+    let types = |body: &str| -> BTreeMap<String, &'static str> {
+        let entries = Parser::new(body, Format::Text).map(Result::unwrap);
+        entries
+            .filter_map(|entry| match entry {
+                Entry::Type { family, kind } => Some((family.into_owned(), kind.as_str())),
+                _ => None,
+            })
+            .collect()
+    };
+    let expected = std::fs::read_to_string(folder.path().join("fixtures/e2e-output.txt")).unwrap();
+    let expected = types(&expected);
+    let host = Host::new(fixture_roots(folder.path()), fixture_options(), Arc::new(ManualClock::at(0)));
+    let body = write::write(&host.collect(), Format::Text);
+    let mut compared = 0;
+    for (family, kind) in types(&body) {
+        if let Some(expected) = expected.get(&family) {
+            assert_eq!(kind, *expected, "{family}");
+            compared += 1;
+        }
+    }
+    println!("types compared: {compared}");
+    assert!(compared > 100);
+}
+
+/// A running node_exporter, killed when the test ends.
+struct NodeExporter {
+    child: Child,
+    address: String,
+}
+
+impl NodeExporter {
+    /// Debian's, with the collectors we have, or a printed line why not.
+    fn start() -> Option<Self> {
+        let binary = Path::new("/usr/bin/prometheus-node-exporter");
+        if !binary.exists() {
+            println!("skipped: {} is not installed", binary.display());
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let mut command = Command::new(binary);
+        command.arg(format!("--web.listen-address={address}")).arg("--collector.disable-defaults");
+        for name in [
+            "cpu",
+            "cpu.info",
+            "cpufreq",
+            "stat",
+            "stat.softirq",
+            "meminfo",
+            "diskstats",
+            "filesystem",
+            "netdev",
+        ] {
+            command.arg(format!("--collector.{name}"));
+        }
+        for name in ["netclass", "loadavg", "vmstat", "pressure", "uname", "time", "filefd"] {
+            command.arg(format!("--collector.{name}"));
+        }
+        command.arg("--collector.netclass.ignore-invalid-speed");
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Some(Self { child, address })
+    }
+
+    /// Asks until it answers, at most half a minute.
+    fn metrics(&mut self) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Ok(mut stream) = std::net::TcpStream::connect(&self.address) {
+                use std::io::Write;
+                stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).unwrap();
+                let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+                assert!(head.contains(" 200 "), "{head}");
+                return body.to_owned();
+            }
+            assert!(self.child.try_wait().unwrap().is_none(), "the node exporter ended");
+            std::thread::yield_now();
+        }
+        panic!("the node exporter did not answer");
+    }
+}
+
+impl Drop for NodeExporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn debians_node_exporter_tells_the_same_series_on_this_host() {
+    let Some(mut exporter) = NodeExporter::start() else { return };
+    let theirs = series(&exporter.metrics());
+    // Debian's filters, and the loopback device that it leaves out.
+    let options = Options {
+        mount_points_exclude: pattern(
+            "^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+        ),
+        netdev_exclude: pattern("^lo$"),
+        disk_exclude: pattern(r"^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$"),
+        ..Options::default()
+    };
+    let host = Host::new(Roots::default(), options, Arc::new(SystemClock));
+    let ours = series(&write::write(&host.collect(), Format::Text));
+    // Labels that Debian's 1.5 did not have yet are left out of the comparison.
+    let comparable = |all: &SeriesValues| -> BTreeMap<Labels, f64> {
+        all.iter()
+            .filter(|(labels, _)| {
+                let name = labels.metric_name();
+                name.starts_with("node_")
+                    && !name.starts_with("node_exporter")
+                    && !name.starts_with("node_scrape")
+            })
+            .map(|(labels, value)| {
+                (labels.without(|label| matches!(label, "adminstate" | "rotational")), *value)
+            })
+            .collect()
+    };
+    let (theirs, ours) = (comparable(&theirs), comparable(&ours));
+    let missing: Vec<&Labels> = theirs.keys().filter(|labels| !ours.contains_key(*labels)).collect();
+    println!("debian's node exporter: {} of {} series", theirs.len() - missing.len(), theirs.len());
+    assert!(theirs.len() > 100);
+    assert!(missing.is_empty(), "{missing:#?}");
+    // Properties that do not move while the test runs have the same value.
+    let steady = Regex::new("^node_(network_(info|mtu_bytes|flags|up)|memory_MemTotal_bytes|disk_info|filesystem_size_bytes|uname_info|boot_time_seconds|cpu_info)$").unwrap();
+    for (labels, value) in theirs.iter().filter(|(labels, _)| steady.is_match(labels.metric_name())) {
+        assert_eq!(ours.get(labels), Some(value), "{labels}");
+    }
+    // Counters read later are not smaller.
+    for (labels, value) in
+        theirs.iter().filter(|(labels, _)| labels.metric_name() == "node_cpu_seconds_total")
+    {
+        assert!(ours[labels] >= *value - 1.0, "{labels}");
+    }
+}
+
+struct Failing(&'static str);
+
+impl Collector for Failing {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn collect(&self, _roots: &Roots, out: &mut Collection) -> Result<(), CollectError> {
+        out.gauge("node_before_failure", "Told before the failure.", &[("collector", self.0)], 1.0);
+        match self.0 {
+            "panics" => panic!("a collector with a mistake"),
+            "fails" => Err(CollectError::NoData("such thing")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_collector_that_fails_costs_no_other() {
+    let collectors: Vec<Box<dyn Collector>> =
+        ["fails", "panics", "works"].map(|name| Box::new(Failing(name)) as Box<dyn Collector>).into();
+    let host = Host::with_collectors(Roots::default(), collectors);
+    let found = series(&write::write(&host.collect(), Format::Text));
+    let value = |metric: &str, collector: &str| {
+        found.get(&Labels::from_pairs([("__name__", metric), ("collector", collector)])).copied()
+    };
+    for (collector, success) in [("fails", 0.0), ("panics", 0.0), ("works", 1.0)] {
+        assert_eq!(value("node_scrape_collector_success", collector), Some(success), "{collector}");
+        assert_eq!(value("node_before_failure", collector), Some(1.0), "{collector}");
+    }
+}
+
+#[test]
+fn a_switched_off_collector_does_not_run() {
+    let options = Options { disabled: vec!["time".to_owned()], ..Options::default() };
+    let host = Host::new(Roots::default(), options, Arc::new(ManualClock::at(0)));
+    assert!(host.collector_names().all(|name| name != "time"));
+    assert!(host.collector_names().any(|name| name == "cpu"));
+}
+
+#[test]
+fn the_default_filters_are_there() {
+    let options = Options::default();
+    assert!(options.disk_exclude.unwrap().is_match("sda1"));
+    assert!(options.mount_points_exclude.unwrap().is_match("/proc/x"));
+    assert!(options.fs_types_exclude.unwrap().is_match("tracefs"));
+    assert!(options.vmstat_fields.unwrap().is_match("pgmajfault"));
+}
+
+#[test]
+fn garbage_in_every_file_makes_errors_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = Roots {
+        procfs: folder.path().to_path_buf(),
+        sysfs: folder.path().to_path_buf(),
+        rootfs: folder.path().to_path_buf(),
+        udev_data: folder.path().to_path_buf(),
+    };
+    let host = Host::new(roots, Options::default(), Arc::new(ManualClock::at(i64::MAX)));
+    for garbage in
+        ["", "\u{0}\n\n:::", "cpu0 x\nintr\nsoftirq 1 y", "a b c d e f g h - i j k\n", "|\n|\n x: 1 2"]
+    {
+        for file in [
+            "stat",
+            "cpuinfo",
+            "diskstats",
+            "loadavg",
+            "meminfo",
+            "vmstat",
+            "softirqs",
+            "net/dev",
+            "1/mountinfo",
+        ] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, garbage).unwrap();
+        }
+        for family in host.collect() {
+            let duration = family.name != "node_scrape_collector_success";
+            assert!(duration || family.points.iter().all(|point| point.value == 0.0 || point.value == 1.0));
+        }
+    }
+}
+
+#[test]
+fn this_host_is_told_in_both_formats_and_as_rows() {
+    let host = Host::new(Roots::default(), Options::default(), Arc::new(SystemClock));
+    let families = host.collect();
+    if cfg!(target_os = "linux") {
+        assert!(families.iter().any(|family| family.name == "node_cpu_seconds_total"));
+    }
+    let body = write::write(&families, Format::Text);
+    let openmetrics = write::write(&families, Format::OpenMetrics);
+    let summary = strict::check(&openmetrics).unwrap();
+    let rows = crate::rows(&families, &[("job", "node"), ("instance", "here")], 5);
+    assert_eq!((rows.len(), rows.len()), (summary.samples, series(&body).len()));
+    assert!(rows.iter().all(|row| row.series.get("job") == Some("node") && row.timestamp_ms == 5));
+}
