@@ -9,8 +9,8 @@ mod layout;
 mod tests;
 
 use crate::ast::{
-    Aggregate, AtModifier, Binary, Cardinality, DurationExpr, DurationKind, Expr, ExprKind, Modifiers,
-    RangeExtension, VectorSelector,
+    Aggregate, AtModifier, Binary, BinaryOp, Cardinality, DurationExpr, DurationKind, Expr, ExprKind,
+    Modifiers, RangeExtension, VectorSelector,
 };
 use crate::parser::quote::go_quote;
 use crate::parser::selector::{is_bare_grouping_label, is_bare_metric_name};
@@ -56,7 +56,11 @@ impl Display for Expr {
                 write!(f, "{})", aggregate.expr)
             }
             ExprKind::Binary(binary) => {
-                write!(f, "{} ", binary.left)?;
+                match binary.left.kind {
+                    // Behind another sign, that of `+Inf` would take the whole power as its operand.
+                    ExprKind::Number(f64::INFINITY) if binary.op == BinaryOp::Pow => f.write_str("Inf ")?,
+                    _ => write!(f, "{} ", binary.left)?,
+                }
                 write_operator(f, binary)?;
                 write!(f, " {}", binary.right)
             }

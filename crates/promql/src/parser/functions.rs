@@ -163,7 +163,8 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     names
         .map(|known| (edit_distance(name, known), known))
         .filter(|(distance, known)| *distance <= FARTHEST && *distance < known.len())
-        .min_by_key(|(distance, _)| *distance)
+        // Of equally close names, one that only goes on is likelier than another word.
+        .min_by_key(|(distance, known)| (*distance, !known.starts_with(name)))
         .map(|(_, known)| known)
 }
 
