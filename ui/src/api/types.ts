@@ -1,0 +1,121 @@
+import type { Labels } from "./columns.ts";
+
+/** `GET /api/ui/v1/boot`: what the page must know before it draws anything. */
+export interface Boot {
+  version: string;
+  /** Unix milliseconds at which the server started. */
+  started_ms: number;
+  external_url: string;
+  scrape_interval_s: number;
+  /** The uid of the dashboard shown at `/`. */
+  home_dashboard: string;
+}
+
+export interface DashboardEntry {
+  uid: string;
+  title: string;
+  tags?: string[];
+}
+
+export interface ScrapeTarget {
+  discoveredLabels?: Record<string, string>;
+  labels: Record<string, string>;
+  scrapePool: string;
+  scrapeUrl: string;
+  globalUrl?: string;
+  lastError: string;
+  /** RFC 3339; the year 1 when it was never scraped. */
+  lastScrape: string;
+  /** Seconds. */
+  lastScrapeDuration: number;
+  health: "up" | "down" | "unknown";
+  scrapeInterval?: string;
+  scrapeTimeout?: string;
+}
+
+export interface DroppedTarget {
+  discoveredLabels: Record<string, string>;
+  scrapePool?: string;
+}
+
+export interface Targets {
+  activeTargets: ScrapeTarget[];
+  droppedTargets: DroppedTarget[];
+}
+
+export type AlertState = "firing" | "pending" | "inactive";
+
+export interface Alert {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  state: AlertState;
+  activeAt?: string;
+  keepFiringSince?: string;
+  value: string;
+}
+
+interface RuleCommon {
+  name: string;
+  query: string;
+  labels?: Record<string, string>;
+  health: string;
+  lastError?: string;
+  /** Seconds. */
+  evaluationTime: number;
+  lastEvaluation: string;
+}
+
+export interface AlertingRule extends RuleCommon {
+  type: "alerting";
+  state: AlertState;
+  /** Seconds. */
+  duration: number;
+  keepFiringFor?: number;
+  annotations?: Record<string, string>;
+  alerts: Alert[];
+}
+
+export interface RecordingRule extends RuleCommon {
+  type: "recording";
+}
+
+export type Rule = AlertingRule | RecordingRule;
+
+export interface RuleGroup {
+  name: string;
+  file: string;
+  /** Seconds. */
+  interval: number;
+  evaluationTime: number;
+  lastEvaluation: string;
+  rules: Rule[];
+}
+
+/** `GET /api/ui/v1/deliveries`; every field may be absent, the page shows what it finds. */
+export interface Deliveries {
+  outbox?: DeliveryRow[];
+  deliveries?: DeliveryRow[];
+}
+
+export type DeliveryRow = Record<string, unknown>;
+
+export interface TsdbStatus {
+  headStats?: Record<string, number>;
+  seriesCountByMetricName?: NamedCount[];
+  labelValueCountByLabelName?: NamedCount[];
+  memoryInBytesByLabelName?: NamedCount[];
+  seriesCountByLabelValuePair?: NamedCount[];
+}
+
+export interface NamedCount {
+  name: string;
+  value: number;
+}
+
+export interface MetricMetadata {
+  type: string;
+  help: string;
+  unit: string;
+}
+
+export type SeriesList = Labels[];

@@ -1,0 +1,40 @@
+import { lazy, Suspense } from "react";
+import { Route, Router, Switch } from "wouter";
+import { routerBase } from "../api/base.ts";
+import { DashboardPage, HomePage } from "../pages/dashboard.tsx";
+import { NotFoundPage } from "../pages/not-found.tsx";
+import { Loading } from "../widgets/states.tsx";
+import { Boundary } from "./boundary.tsx";
+import { Shell } from "./shell.tsx";
+
+const DashboardsPage = lazy(() => import("../pages/dashboards.tsx"));
+const ExplorePage = lazy(() => import("../pages/explore.tsx"));
+const AlertsPage = lazy(() => import("../pages/alerts.tsx"));
+const RulesPage = lazy(() => import("../pages/rules.tsx"));
+const TargetsPage = lazy(() => import("../pages/targets.tsx"));
+const StatusPage = lazy(() => import("../pages/status.tsx"));
+
+export function App() {
+  return (
+    <Router base={routerBase()}>
+      <Shell>
+        <Boundary>
+          <Suspense fallback={<Loading what="the page" />}>
+            <Switch>
+              <Route path="/" component={HomePage} />
+              <Route path="/d/:uid/:slug?">{({ uid }) => <DashboardPage key={uid} uid={uid} />}</Route>
+              <Route path="/dashboards" component={DashboardsPage} />
+              <Route path="/explore" component={ExplorePage} />
+              <Route path="/graph" component={ExplorePage} />
+              <Route path="/alerts" component={AlertsPage} />
+              <Route path="/rules" component={RulesPage} />
+              <Route path="/targets" component={TargetsPage} />
+              <Route path="/status" component={StatusPage} />
+              <Route component={NotFoundPage} />
+            </Switch>
+          </Suspense>
+        </Boundary>
+      </Shell>
+    </Router>
+  );
+}

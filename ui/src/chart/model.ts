@@ -1,0 +1,61 @@
+import type { Labels } from "../api/columns.ts";
+
+/** One line, set of bars or set of points. */
+export interface ChartSeries {
+  /** Stable while the series exists; hiding goes by it. */
+  key: string;
+  name: string;
+  labels: Labels;
+  color: string;
+  dash: number[] | undefined;
+  lineWidth: number;
+  /** Opacity of the area beneath, 0 to 1. */
+  fill: number;
+  draw: "line" | "bars" | "points";
+  shape: "linear" | "stepAfter" | "stepBefore" | "smooth";
+  points: "isolated" | "always";
+  /** Draw through gaps. */
+  spanGaps: boolean;
+  scale: "y" | "y2";
+  /** As the query answered, NaN where there is nothing. */
+  raw: Float64Array;
+  /** As drawn: turned over, or laid on the series beneath. */
+  shown: Float64Array;
+  /** Index of the series whose line bounds the area from below, when it is not the axis. */
+  fillTo: number | undefined;
+  hidden: boolean;
+  inLegend: boolean;
+  inTooltip: boolean;
+  format: (value: number) => string;
+}
+
+export interface ChartAxis {
+  min: number | undefined;
+  max: number | undefined;
+  softMin: number | undefined;
+  softMax: number | undefined;
+  /** Zero belongs to the picture: areas and bars would lie without it. */
+  fromZero: boolean;
+  log: number | undefined;
+  label: string;
+  binary: boolean;
+  /** Both directions are amounts, as with received above and sent below the axis. */
+  mirrored: boolean;
+  format: (value: number) => string;
+}
+
+export interface ChartThreshold {
+  value: number;
+  /** Where the next one begins. */
+  until: number | undefined;
+  color: string;
+}
+
+export interface ChartModel {
+  /** Unix seconds, ascending. */
+  times: Float64Array;
+  series: ChartSeries[];
+  y: ChartAxis;
+  y2: ChartAxis | undefined;
+  thresholds: { line: boolean; area: boolean; steps: ChartThreshold[] };
+}

@@ -1,0 +1,1 @@
+export default function AlertsPage() { return <h1>Alerts</h1>; }

@@ -1,0 +1,112 @@
+import { useMemo } from "react";
+import { useBoot, useDashboardFile } from "../api/hooks.ts";
+import { ApiError } from "../api/errors.ts";
+import { useDocumentTitle } from "../app/title.ts";
+import { useUrlState } from "../app/url.ts";
+import type { Dashboard } from "../dashboard/model.ts";
+import { parseDashboard } from "../dashboard/parse.ts";
+import { useVariables } from "../dashboard/use-variables.ts";
+import { valuesOf } from "../dashboard/variables.ts";
+import { PanelContext, type PanelSurroundings } from "../panels/context.ts";
+import { useTime } from "../time/clock.ts";
+import { isLive } from "../time/range.ts";
+import { Icon } from "../widgets/icons.tsx";
+import { Failed, Loading, Notice } from "../widgets/states.tsx";
+import { TimeControls } from "../widgets/time-controls.tsx";
+import { DashboardSections } from "./dashboard-sections.tsx";
+import { VariableBar } from "./variable-bar.tsx";
+
+const HOME_REFRESH = "5s";
+const DEFAULT_SCRAPE_S = 15;
+
+/** `/`: the dashboard the server names as home, moving by itself. */
+export function HomePage() {
+  const boot = useBoot();
+  if (boot.data) return <DashboardPage uid={boot.data.home_dashboard} refresh={HOME_REFRESH} home />;
+  if (boot.error) return <Failed error={boot.error} what="The overview" retry={() => void boot.refetch()} />;
+  return <Loading what="the overview" />;
+}
+
+interface DashboardPageProps {
+  uid: string;
+  /** Used when neither the URL nor the dashboard says how often. */
+  refresh?: string;
+  home?: boolean;
+}
+
+export function DashboardPage({ uid, refresh = "", home = false }: DashboardPageProps) {
+  const file = useDashboardFile(uid);
+  const dashboard = useMemo(() => (file.data === undefined ? undefined : parseDashboard(file.data)), [file.data]);
+  useDocumentTitle(dashboard?.title ?? "Dashboard");
+  if (dashboard) return <DashboardView dashboard={dashboard} refresh={refresh} home={home} />;
+  if (file.error instanceof ApiError && file.error.status === 404) {
+    return (
+      <Notice icon="dashboards" title={`There is no dashboard “${uid}”`}>
+        <p>{file.error.message}</p>
+      </Notice>
+    );
+  }
+  if (file.error) return <Failed error={file.error} what="The dashboard" retry={() => void file.refetch()} />;
+  return <Loading what="the dashboard" rows={10} />;
+}
+
+function DashboardView({ dashboard, refresh, home }: { dashboard: Dashboard; refresh: string; home: boolean }) {
+  const { params, change } = useUrlState();
+  const boot = useBoot();
+  const scrapeInterval = (boot.data?.scrape_interval_s ?? DEFAULT_SCRAPE_S) * 1000;
+  const time = useTime({
+    ...dashboard.time,
+    refresh: dashboard.refresh || refresh,
+    zone: dashboard.timezone === "utc" ? "utc" : undefined,
+  });
+  const variables = useVariables(dashboard, params, time.resolved, scrapeInterval);
+  const values = useMemo(() => valuesOf(variables.data ?? []), [variables.data]);
+  const viewed = Number(params.get("viewPanel")?.replace("panel-", "")) || undefined;
+
+  const { setRange, resolved, zone } = time;
+  const surroundings = useMemo(
+    (): PanelSurroundings => ({
+      scope: dashboard.uid,
+      range: resolved,
+      zone,
+      variables: values,
+      scrapeInterval,
+      syncKey: dashboard.sharedCrosshair ? `dashboard-${dashboard.uid}` : undefined,
+      zoom: ({ start, end }) => setRange({ from: String(start), to: String(end) }),
+      view: (panel) => change({ viewPanel: panel === undefined ? undefined : String(panel) }, { push: true }),
+      viewed,
+    }),
+    [dashboard, resolved, zone, values, scrapeInterval, setRange, change, viewed],
+  );
+
+  return (
+    <div className="dashboard">
+      <div className="page-head">
+        <div className="page-title">
+          <h1>{dashboard.title}</h1>
+          {home && isLive(time.range) && time.refresh ? (
+            <span className="live" title={`Asks again every ${time.refresh}`}>
+              <span className="live-dot" aria-hidden="true" /> Live
+            </span>
+          ) : null}
+        </div>
+        <TimeControls time={time} />
+      </div>
+      <VariableBar variables={variables.data ?? []} onChange={(name, chosen) => change({ [`var-${name}`]: chosen })} />
+      {viewed ? (
+        <button type="button" className="button back-button" onClick={() => change({ viewPanel: undefined })}>
+          <Icon name="back" /> All panels
+        </button>
+      ) : null}
+      {variables.data ? (
+        <PanelContext.Provider value={surroundings}>
+          <DashboardSections dashboard={dashboard} viewed={viewed} collapsed={params.get("rows") ?? ""} onCollapse={(rows) => change({ rows: rows || undefined })} />
+        </PanelContext.Provider>
+      ) : variables.error ? (
+        <Failed error={variables.error} what="The variables" retry={() => void variables.refetch()} />
+      ) : (
+        <Loading what="the variables" />
+      )}
+    </div>
+  );
+}

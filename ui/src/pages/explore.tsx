@@ -1,0 +1,1 @@
+export default function ExplorePage() { return <h1>Explore</h1>; }

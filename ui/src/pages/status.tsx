@@ -1,0 +1,1 @@
+export default function StatusPage() { return <h1>Status</h1>; }

@@ -1,0 +1,1 @@
+export default function TargetsPage() { return <h1>Targets</h1>; }

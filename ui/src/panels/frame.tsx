@@ -1,0 +1,83 @@
+import * as Ariakit from "@ariakit/react";
+import { useId, type ReactNode } from "react";
+import { Icon } from "../widgets/icons.tsx";
+
+export interface PanelAction {
+  text: string;
+  run: () => void;
+}
+
+export interface PanelNote {
+  tone: "info" | "warning" | "error";
+  text: string;
+}
+
+interface FrameProps {
+  title: string;
+  description?: string;
+  notes?: readonly PanelNote[];
+  actions: readonly PanelAction[];
+  busy: boolean;
+  level?: 2 | 3;
+  children: ReactNode;
+}
+
+/** The box around a panel: its title, what is to be said about its data, its menu. */
+export function PanelFrame({ title, description, notes = [], actions, busy, level = 2, children }: FrameProps) {
+  const heading = useId();
+  const Heading = level === 2 ? "h2" : "h3";
+  const name = title || "Panel without a title";
+  return (
+    <figure className="panel" aria-labelledby={heading} aria-busy={busy}>
+      <figcaption className="panel-head">
+        <Heading id={heading} className={title ? "panel-title" : "visually-hidden"}>
+          {name}
+        </Heading>
+        {description ? <Hint label={`About ${name}`} icon="info" text={[description]} tone="info" /> : null}
+        {notes.length > 0 ? (
+          <Hint
+            label={`Notes on ${name}`}
+            icon={notes.some((note) => note.tone !== "info") ? "warning" : "info"}
+            text={notes.map((note) => note.text)}
+            tone={notes.some((note) => note.tone === "error") ? "error" : notes.some((note) => note.tone === "warning") ? "warning" : "info"}
+          />
+        ) : null}
+        <span className="panel-space" />
+        <PanelMenu name={name} actions={actions} />
+      </figcaption>
+      <div className="panel-body">{children}</div>
+    </figure>
+  );
+}
+
+function Hint({ label, icon, text, tone }: { label: string; icon: "info" | "warning"; text: readonly string[]; tone: string }) {
+  return (
+    <Ariakit.PopoverProvider placement="bottom-start">
+      <Ariakit.PopoverDisclosure className="hint-button" data-tone={tone} aria-label={label}>
+        <Icon name={icon} size={14} />
+      </Ariakit.PopoverDisclosure>
+      <Ariakit.Popover className="popover hint" gutter={4} aria-label={label} unmountOnHide portal>
+        {text.map((line) => (
+          <p key={line}>{line}</p>
+        ))}
+      </Ariakit.Popover>
+    </Ariakit.PopoverProvider>
+  );
+}
+
+function PanelMenu({ name, actions }: { name: string; actions: readonly PanelAction[] }) {
+  return (
+    <Ariakit.MenuProvider placement="bottom-end">
+      <Ariakit.MenuButton className="hint-button panel-menu" aria-label={`Menu of ${name}`}>
+        <Icon name="more" size={16} />
+      </Ariakit.MenuButton>
+      <Ariakit.Menu className="popover menu" gutter={4} unmountOnHide portal>
+        {actions.map((action) => (
+          <Ariakit.MenuItem key={action.text} className="menu-item" onClick={action.run}>
+            {action.text}
+          </Ariakit.MenuItem>
+        ))}
+      </Ariakit.Menu>
+    </Ariakit.MenuProvider>
+  );
+}

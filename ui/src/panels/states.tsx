@@ -1,0 +1,49 @@
+import type { ReactNode } from "react";
+import { ApiError, messageOf } from "../api/errors.ts";
+import type { ResolvedRange } from "../time/range.ts";
+import { Icon } from "../widgets/icons.tsx";
+import { useEmptyReason } from "./empty-reason.ts";
+import { QueryWithError } from "./query-text.tsx";
+
+export function PanelLoading({ title }: { title: string }) {
+  return (
+    <div className="panel-loading" role="status">
+      <span className="visually-hidden">Loading {title}</span>
+      <span className="skeleton fill" />
+    </div>
+  );
+}
+
+export function PanelError({ error, expr }: { error: unknown; expr: string | undefined }) {
+  const span = error instanceof ApiError ? error.span : undefined;
+  return (
+    <div className="panel-state" data-tone="error">
+      <p className="panel-state-title">
+        <Icon name="error" /> {error instanceof ApiError && error.unreachable ? "The server is away" : "The query failed"}
+      </p>
+      <p>{messageOf(error)}</p>
+      {expr ? <QueryWithError expr={expr} span={span} /> : null}
+    </div>
+  );
+}
+
+interface EmptyProps {
+  title: string;
+  exprs: readonly string[];
+  reason?: string;
+  range?: ResolvedRange;
+}
+
+/** Nothing to draw: says why, and what was asked. */
+export function PanelEmpty({ title, exprs, reason, range }: EmptyProps): ReactNode {
+  const found = useEmptyReason(reason === undefined ? exprs : [], range);
+  return (
+    <div className="panel-state">
+      <p className="panel-state-title">{title}</p>
+      <p>{reason ?? found}</p>
+      {exprs.slice(0, 2).map((expr) => (
+        <QueryWithError key={expr} expr={expr} span={undefined} />
+      ))}
+    </div>
+  );
+}
