@@ -243,10 +243,8 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
             _ => remote::check_read(items, reading)?,
         }
     }
-    config.alertmanager_file = match root.placed_text("alertmanager_file")? {
-        Some((path, place)) => Some(reading.refer(&path, place)),
-        None => None,
-    };
+    config.alertmanager_file =
+        root.placed_text("alertmanager_file")?.map(|(path, place)| reading.refer(&path, place));
     if let Some(mut section) = root.section("collect", "collect configuration")? {
         let base = Collect::default();
         config.collect = Collect {

@@ -15,6 +15,8 @@ pub mod relabel;
 mod runner;
 mod series;
 pub mod target;
+#[cfg(test)]
+mod testing;
 
 pub use config::{Check, Config, Fault};
 pub use error::ScrapeError;

@@ -87,6 +87,9 @@ struct Shared {
     applying: tokio::sync::Mutex<()>,
 }
 
+/// A job about to be applied: its settings, its client unless the running one will do, and its target files.
+type Prepared = (Arc<ScrapeConfig>, Option<Fetcher>, Arc<Mutex<Sources>>);
+
 #[derive(Default)]
 struct State {
     /// By job.
@@ -135,7 +138,7 @@ impl Manager {
     /// As [`Manager::start`]; then nothing changes.
     pub async fn apply(&self, config: &Config) -> Result<(), ClientError> {
         let _applying = self.shared.applying.lock().await;
-        let mut jobs: Vec<(Arc<ScrapeConfig>, Option<Fetcher>, Arc<Mutex<Sources>>)> = Vec::new();
+        let mut jobs: Vec<Prepared> = Vec::new();
         for job in &config.scrape_configs {
             let (same_job, same_sources) = {
                 let state = self.shared.lock();

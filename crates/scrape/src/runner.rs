@@ -269,6 +269,3 @@ async fn stopped(orders: &mut watch::Receiver<Order>) -> bool {
         _ => false,
     }
 }
-
-#[cfg(test)]
-mod tests;

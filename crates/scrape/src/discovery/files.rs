@@ -42,8 +42,8 @@ impl FileDiscovery {
         Self { source, scheme, files: BTreeMap::new(), since_refresh, faults: Vec::new() }
     }
 
-    /// Looks for changes, `elapsed` after the last look; says whether the targets may be others now. A file that is
-    /// wrong keeps the targets it gave last, and is told by [`FileDiscovery::faults`]; one that vanished gives none.
+    /// Looks for changes, `elapsed` after the last look; says whether targets or faults are others now. A file that
+    /// is wrong keeps the targets it gave last, and is told by [`FileDiscovery::faults`]; one that vanished gives none.
     pub fn poll(&mut self, elapsed: Duration) -> bool {
         self.since_refresh = self.since_refresh.saturating_add(elapsed);
         let refresh = self.since_refresh >= self.source.refresh_interval;
@@ -66,6 +66,7 @@ impl FileDiscovery {
                 tracing::warn!(error = %fault, "target file refused, its last good targets stay");
             }
         }
+        changed |= self.faults != faults;
         self.faults = faults;
         changed
     }

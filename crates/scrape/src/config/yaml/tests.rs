@@ -44,7 +44,7 @@ fn an_error_is_one_line_with_its_place() {
         ("a: 1\nb: [1, 2\n", 0),
         ("a: 1\na: 2\n", 2),
         ("a: \"x\n", 0),
-        ("\ta: 1", 0),
+        ("a:\n\tb: 1", 0),
         ("a: 1\n b: 2\n", 0),
         ("a: !!binary \"/w==\"\n", 1),
     ] {

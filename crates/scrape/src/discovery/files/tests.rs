@@ -47,14 +47,14 @@ fn a_wrong_file_keeps_the_last_good_targets_and_says_so() {
     let mut discovery = FileDiscovery::new(source(file.clone()), NameScheme::Utf8);
     discovery.poll(Duration::ZERO);
     std::fs::write(&file, "- targets: ['a:1']\n  lables: {}\n").unwrap();
-    assert!(!discovery.poll(Duration::from_secs(1)));
+    assert!(discovery.poll(Duration::from_secs(1)), "the fault is news");
     assert_eq!(addresses(&discovery), ["a:1"]);
     let fault = discovery.faults()[0].to_string();
     assert!(
         fault.ends_with("t.yml:2:3: unknown key \"lables\" in target group; did you mean \"labels\"?"),
         "{fault}"
     );
-    discovery.poll(Duration::from_secs(1));
+    assert!(!discovery.poll(Duration::from_secs(1)));
     assert_eq!(discovery.faults().len(), 1, "the fault stays while the file is wrong");
     std::fs::write(&file, "- targets: ['c:1']\n").unwrap();
     assert!(discovery.poll(Duration::from_secs(1)));
