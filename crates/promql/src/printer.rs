@@ -190,7 +190,7 @@ fn write_modifiers(f: &mut Formatter<'_>, modifiers: &Modifiers) -> fmt::Result 
     }
     match &modifiers.offset {
         None => Ok(()),
-        // Bare, an operator would belong to the expression around the selector.
+        // Bare, an operator would belong to the expression around the selector. The reader never makes such a tree.
         Some(offset) if matches!(offset.kind, DurationKind::Binary(..)) && !begins_with_paren(offset) => {
             write!(f, " offset ({offset})")
         }

@@ -8,6 +8,9 @@ use crate::ast::{BinaryOp, DurationExpr, DurationKind, Span};
 /// Go's durations are nanoseconds in 63 bits; a literal beyond that many seconds has none.
 const LARGEST_SECONDS: f64 = 9_223_372_036.854_775;
 
+/// How many operators one duration may have; with the nesting this bounds the height of its tree.
+const MAX_OPERATORS: usize = 200;
+
 /// A duration while it is read. A literal keeps its exact number of seconds until it is known what becomes of it.
 #[derive(Debug)]
 enum Reading {
@@ -67,8 +70,8 @@ impl Reading {
 impl Parser<'_> {
     /// A duration in brackets. A literal must be positive; what is computed is checked when it is.
     pub(super) fn positive_duration(&mut self) -> Parsed<DurationExpr> {
-        let reading = self.duration(0)?;
-        match reading {
+        self.duration_operators = 0;
+        match self.duration(0)? {
             Reading::Literal(seconds, span) if seconds <= 0.0 => {
                 Err(Fault::new(span, "duration must be greater than 0"))
             }
@@ -79,6 +82,7 @@ impl Parser<'_> {
     /// The duration after `offset`, which ends before an operator: `x offset 5m + 2` adds to the vector. Only behind
     /// an unsigned parenthesis does it go on.
     pub(super) fn offset_duration(&mut self) -> Parsed<DurationExpr> {
+        self.duration_operators = 0;
         let first = self.peek()?;
         let negative = match first.kind {
             TokenKind::Operator(BinaryOp::Sub) => true,
@@ -90,7 +94,13 @@ impl Parser<'_> {
         if matches!(self.peek()?.kind, TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub)) {
             let inner = self.duration(POWER)?;
             let signed = signed(negative, inner, first.span())?;
-            return Ok(self.duration_after(signed, 0)?.finish());
+            let whole = self.duration_after(signed, 0)?.finish();
+            // Printed, this needs the parentheses that only the second sign spared here.
+            let span = whole.span.clone();
+            return Ok(match whole.kind {
+                DurationKind::Binary(..) => DurationExpr { kind: DurationKind::Paren(Box::new(whole)), span },
+                _ => whole,
+            });
         }
         let operand = self.duration_operand()?;
         Ok(signed(negative, operand, first.span())?.finish())
@@ -114,7 +124,6 @@ impl Parser<'_> {
 
     /// The operators after a first operand, down to a precedence.
     fn duration_after(&mut self, mut left: Reading, lowest: u8) -> Parsed<Reading> {
-        let mut operators = 0;
         while let TokenKind::Operator(op) = self.peek()?.kind {
             let is_arithmetic = matches!(
                 op,
@@ -124,9 +133,12 @@ impl Parser<'_> {
                 break;
             }
             let operator = self.take()?;
-            operators += 1;
-            if operators > super::MAX_NESTING {
-                return Err(Fault::new(operator.span(), "duration expression has too many operators"));
+            self.duration_operators += 1;
+            if self.duration_operators > MAX_OPERATORS {
+                let message = format!(
+                    "duration expression has too many operators; at most {MAX_OPERATORS} are allowed"
+                );
+                return Err(Fault::new(operator.span(), message));
             }
             let right = self.duration(right_precedence(op))?;
             if matches!(right, Reading::Literal(0.0, _)) {

@@ -26,6 +26,8 @@ pub(super) struct Parser<'q> {
     nesting: usize,
     /// Height of the expression read last.
     height: usize,
+    /// Operators in the duration being read.
+    pub(super) duration_operators: usize,
 }
 
 /// How tightly an operator binds; higher is tighter.
@@ -60,7 +62,16 @@ pub(super) const fn right_precedence(op: BinaryOp) -> u8 {
 
 impl<'q> Parser<'q> {
     pub(super) const fn new(query: &'q str, options: ParseOptions) -> Self {
-        Self { query, lexer: Lexer::new(query), options, lookahead: None, last_end: 0, nesting: 0, height: 0 }
+        Self {
+            query,
+            lexer: Lexer::new(query),
+            options,
+            lookahead: None,
+            last_end: 0,
+            nesting: 0,
+            height: 0,
+            duration_operators: 0,
+        }
     }
 
     /// Where reading stands, for grammars that continue where a metric ends.

@@ -133,13 +133,14 @@ impl Parser<'_> {
     /// The name and labels of a series, and nothing else.
     pub(super) fn whole_metric(&mut self) -> Parsed<Labels> {
         self.bound_length()?;
-        let labels = self.metric()?;
+        let labels = self.metric(true)?;
         self.end_of_input()?;
         Ok(labels)
     }
 
-    /// The name and labels of a series. Reads no further than the closing brace.
-    pub(super) fn metric(&mut self) -> Parsed<Labels> {
+    /// The name and labels of a series. Reads no further than the closing brace. In the notation of series a blank
+    /// before the braces ends the name, since a histogram may follow.
+    pub(super) fn metric(&mut self, blanks_allowed: bool) -> Parsed<Labels> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         let first = self.peek()?;
         if first.names_a_metric() {
@@ -147,7 +148,11 @@ impl Parser<'_> {
         } else if first.kind != TokenKind::LeftBrace {
             return Err(self.unexpected());
         }
-        let braces_follow = self.query.get(self.last_end..).is_some_and(|rest| rest.starts_with('{'));
+        let braces_follow = if blanks_allowed {
+            self.peek()?.kind == TokenKind::LeftBrace
+        } else {
+            self.query.get(self.last_end..).is_some_and(|rest| rest.starts_with('{'))
+        };
         if first.kind == TokenKind::LeftBrace || braces_follow {
             self.label_set(&mut pairs)?;
         }

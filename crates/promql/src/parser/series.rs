@@ -48,7 +48,7 @@ pub fn parse_series(line: &str) -> Result<SeriesDescription, ParseError> {
 fn read(line: &str) -> Result<SeriesDescription, Fault> {
     let mut parser = Parser::new(line, ParseOptions::default());
     parser.bound_length()?;
-    let labels = parser.metric()?;
+    let labels = parser.metric(false)?;
     let mut values = Values::new(line, parser.position());
     values.read_all()?;
     Ok(SeriesDescription { labels, values: values.items, hinted: values.hinted })

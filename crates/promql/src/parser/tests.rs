@@ -228,6 +228,7 @@ fn selectors_and_metrics_are_read_by_themselves() {
     }
     let labels = parse_metric("foo{b=\"1\", \"a.x\"='2'}").unwrap();
     assert_eq!((labels.metric_name(), labels.get("a.x"), labels.len()), ("foo", Some("2"), 3));
+    assert_eq!(parse_metric("foo { a = 'b' }").unwrap().get("a"), Some("b"));
     assert_eq!(parse_metric("{\"foo\"}").unwrap().metric_name(), "foo");
     assert!(parse_metric("foo{a=~\"b\"}").is_err());
 }

@@ -27,6 +27,7 @@ pub(super) const QUERIES: &[&str] = &[
     "foo[max_of(step(), 5s):min_of(1m, range() / 10) + 1ms]",
     "foo offset (5m * 2 ^ -1)",
     "foo offset -range()",
+    "foo offset --step() + 2",
     "foo offset (1s) - (2s) % 3",
     "h </ 5 >/ -2",
     "-(-1) + +x",

@@ -113,7 +113,13 @@ fn depth_chains_and_length_are_bounded_on_a_small_stack() {
     let nested = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
     let calls = |depth: usize| format!("{}a{}", "abs(".repeat(depth), ")".repeat(depth));
     let chain = |terms: usize| vec!["a"; terms].join(" + ");
-    let good = [nested(deepest), calls(deepest), "-".repeat(deepest) + "a", chain(MAX_HEIGHT)];
+    let good = [
+        nested(deepest),
+        calls(deepest),
+        "-".repeat(deepest) + "a",
+        chain(MAX_HEIGHT),
+        format!("a[1{}]", "+1".repeat(200)),
+    ];
     let bad = [
         nested(deepest + 1),
         nested(100_000),
@@ -125,6 +131,12 @@ fn depth_chains_and_length_are_bounded_on_a_small_stack() {
         "a ^ ".repeat(100_000) + "a",
         format!("a[{}1{}]", "(".repeat(100_000), ")".repeat(100_000)),
         format!("a[1{}]", "+1".repeat(100_000)),
+        format!(
+            "a[{}1{}]",
+            "(".repeat(150),
+            "+1)".repeat(150).replace(')', &format!("{})", "+1".repeat(150)))
+        ),
+        "sum by (a) (".repeat(100_000),
         format!("a{}", "[1m:]".repeat(100_000)),
         "x".repeat(MAX_QUERY_BYTES + 1),
     ];
