@@ -1,0 +1,384 @@
+//! One group: its rules evaluated one after the other at one time.
+
+use crate::alerting::{self, Instances, millis};
+use crate::file::{AlertingRule, GroupSpec, RecordingRule, Rule};
+use crate::query::{Asker, QueryThreads};
+use crate::sink::{AlertInstance, AlertSink, AlertState, Evaluation};
+use crate::status::{GroupStatus, Health, RuleKind, RuleStatus};
+use crate::template::Surroundings;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use watchfire_model::ingest::{MetricSink, RefusalReason, Row, WriteReport};
+use watchfire_model::{Labels, METRIC_NAME, STALE_NAN, SampleValue};
+
+/// What groups work with.
+#[derive(Clone)]
+pub(crate) struct Surround {
+    pub(crate) asker: Asker,
+    pub(crate) threads: Arc<QueryThreads>,
+    pub(crate) samples: Arc<dyn MetricSink>,
+    pub(crate) alerts: Arc<dyn AlertSink>,
+    pub(crate) external_labels: Labels,
+    pub(crate) external_url: String,
+    pub(crate) default_query_offset: Duration,
+}
+
+impl fmt::Debug for Surround {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surround").field("external_url", &self.external_url).finish_non_exhaustive()
+    }
+}
+
+/// A group with the state of its rules.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) file: String,
+    pub(crate) spec: GroupSpec,
+    pub(crate) interval: Duration,
+    rules: Vec<RuleState>,
+    last_evaluation_ms: Option<i64>,
+    evaluation_time: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct RuleState {
+    rule: Arc<Rule>,
+    instances: Instances,
+    /// The series its last good evaluation wrote; those that are missing from the next one end.
+    written: HashSet<Labels>,
+    health: Health,
+    last_error: Option<String>,
+    last_evaluation_ms: Option<i64>,
+    evaluation_time: Duration,
+}
+
+impl Group {
+    /// A group whose rules know nothing yet.
+    pub(crate) fn new(file: &str, spec: GroupSpec, default_interval: Duration) -> Self {
+        let rules = spec.rules.iter().map(|rule| RuleState::new(rule.clone())).collect();
+        Self {
+            file: file.to_owned(),
+            interval: spec.interval.unwrap_or(default_interval),
+            spec,
+            rules,
+            last_evaluation_ms: None,
+            evaluation_time: Duration::ZERO,
+        }
+    }
+
+    /// The ids of its alerting rules.
+    pub(crate) fn alerting_rules(&self) -> impl Iterator<Item = &str> {
+        self.rules
+            .iter()
+            .filter(|state| matches!(*state.rule, Rule::Alerting(_)))
+            .map(|state| state.rule.id())
+    }
+
+    /// Takes over the state of the rules it shares with an older group; returns what the others had written.
+    pub(crate) fn inherit(&mut self, older: Self) -> Vec<Labels> {
+        let mut orphans = Vec::new();
+        for old in older.rules {
+            let heir = self.rules.iter_mut().find(|state| {
+                state.rule.id() == old.rule.id()
+                    && std::mem::discriminant(&*state.rule) == std::mem::discriminant(&*old.rule)
+            });
+            match heir {
+                Some(heir) => *heir = RuleState { rule: Arc::clone(&heir.rule), ..old },
+                None => orphans.extend(old.written),
+            }
+        }
+        self.last_evaluation_ms = older.last_evaluation_ms;
+        self.evaluation_time = older.evaluation_time;
+        orphans
+    }
+
+    /// The series that end when the group goes.
+    pub(crate) fn written(&self) -> Vec<Labels> {
+        self.rules.iter().flat_map(|state| state.written.iter().cloned()).collect()
+    }
+
+    /// Takes up what the alert sink kept of its rules, for those that have no state yet.
+    pub(crate) async fn restore(&mut self, alerts: &dyn AlertSink, now_ms: i64) {
+        for state in &mut self.rules {
+            if !matches!(*state.rule, Rule::Alerting(_)) || state.last_evaluation_ms.is_some() {
+                continue;
+            }
+            match alerts.restore(state.rule.id()).await {
+                Ok(Some(restored)) => {
+                    state.instances = Instances::restore(restored, now_ms);
+                    state.written = state.instances.rows(now_ms).into_iter().map(|row| row.series).collect();
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(rule = state.rule.id(), %error, "state of alerting rule not restored");
+                }
+            }
+        }
+    }
+
+    /// Evaluates all rules as of `at_ms`, one after the other; `publish` sees the status after each.
+    pub(crate) async fn evaluate(
+        &mut self,
+        at_ms: i64,
+        surround: &Surround,
+        mut publish: impl FnMut(GroupStatus),
+    ) {
+        let begun = Instant::now();
+        let offset = self.spec.query_offset.unwrap_or(surround.default_query_offset);
+        let query_ms = at_ms.saturating_sub(millis(offset));
+        let limit = self.spec.limit;
+        for index in 0..self.rules.len() {
+            let Some(state) = self.rules.get_mut(index) else { break };
+            let rule_begun = Instant::now();
+            let result = state.evaluate(at_ms, query_ms, limit, surround).await;
+            state.evaluation_time = rule_begun.elapsed();
+            state.last_evaluation_ms = Some(at_ms);
+            match result {
+                Ok(()) => {
+                    state.health = Health::Good;
+                    state.last_error = None;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        file = self.file,
+                        group = self.spec.name,
+                        rule = state.rule.name(),
+                        error,
+                        "evaluating rule failed"
+                    );
+                    state.health = Health::Bad;
+                    state.last_error = Some(error);
+                }
+            }
+            if index + 1 == self.rules.len() {
+                self.last_evaluation_ms = Some(at_ms);
+                self.evaluation_time = begun.elapsed();
+            }
+            publish(self.status());
+        }
+        self.last_evaluation_ms = Some(at_ms);
+        self.evaluation_time = begun.elapsed();
+        if self.rules.is_empty() {
+            publish(self.status());
+        }
+    }
+
+    /// How the group and its rules fare.
+    pub(crate) fn status(&self) -> GroupStatus {
+        GroupStatus {
+            name: self.spec.name.clone(),
+            file: self.file.clone(),
+            interval: self.interval,
+            limit: self.spec.limit,
+            last_evaluation_ms: self.last_evaluation_ms,
+            evaluation_time: self.evaluation_time,
+            rules: self.rules.iter().map(RuleState::status).collect(),
+        }
+    }
+}
+
+/// Writes the end of series.
+pub(crate) async fn end_series(
+    samples: &dyn MetricSink,
+    series: Vec<Labels>,
+    at_ms: i64,
+) -> Result<(), String> {
+    if series.is_empty() {
+        return Ok(());
+    }
+    let rows = series.into_iter().map(|series| Row {
+        series,
+        timestamp_ms: at_ms,
+        start_timestamp_ms: 0,
+        value: SampleValue::Float(STALE_NAN),
+    });
+    samples.write(rows.collect()).await.map(drop).map_err(|error| error.to_string())
+}
+
+impl RuleState {
+    fn new(rule: Rule) -> Self {
+        Self {
+            rule: Arc::new(rule),
+            instances: Instances::default(),
+            written: HashSet::new(),
+            health: Health::Unknown,
+            last_error: None,
+            last_evaluation_ms: None,
+            evaluation_time: Duration::ZERO,
+        }
+    }
+
+    async fn evaluate(
+        &mut self,
+        at_ms: i64,
+        query_ms: i64,
+        limit: usize,
+        surround: &Surround,
+    ) -> Result<(), String> {
+        let rule = Arc::clone(&self.rule);
+        match &*rule {
+            Rule::Recording(recording) => {
+                let rows =
+                    record(Arc::clone(&rule), recording.name.clone(), query_ms, limit, surround).await?;
+                self.write(rows, query_ms, surround).await
+            }
+            Rule::Alerting(alerting) => {
+                let watched = self.watch(Arc::clone(&rule), alerting, at_ms, query_ms, limit, surround).await;
+                // Whatever became of the query, what is known of the alerts is kept and told.
+                let kept = self.keep(alerting, at_ms, surround).await;
+                let rows = self.instances.rows(query_ms);
+                let written = match &watched {
+                    // As in Prometheus, a rule that fails neither writes nor ends its series.
+                    Err(_) => Ok(()),
+                    Ok(()) => self.write(rows, query_ms, surround).await,
+                };
+                watched.and(kept).and(written)
+            }
+        }
+    }
+
+    async fn watch(
+        &mut self,
+        rule: Arc<Rule>,
+        alerting: &AlertingRule,
+        at_ms: i64,
+        query_ms: i64,
+        limit: usize,
+        surround: &Surround,
+    ) -> Result<(), String> {
+        let around = Surroundings {
+            external_labels: surround.external_labels.clone(),
+            external_url: surround.external_url.clone(),
+            now_ms: at_ms,
+            query: surround.asker.for_templates(query_ms),
+        };
+        let asker = surround.asker.clone();
+        let ask = move || match &*rule {
+            Rule::Alerting(rule) => alerting::ask(rule, &asker, query_ms, &around),
+            Rule::Recording(_) => Ok(Vec::new()),
+        };
+        let candidates = surround.threads.run(ask).await.ok_or_else(panicked)??;
+        self.instances.step(alerting, candidates, at_ms, limit)
+    }
+
+    async fn keep(&self, rule: &AlertingRule, at_ms: i64, surround: &Surround) -> Result<(), String> {
+        let link = gotmpl::url_encode(&rule.expr.text).to_string();
+        let evaluation = Evaluation {
+            rule: rule.id.clone(),
+            evaluated_ms: at_ms,
+            external_labels: surround.external_labels.clone(),
+            generator_url: format!("{}/graph?g0.expr={link}&g0.tab=1", surround.external_url),
+            instances: self.instances.list(),
+        };
+        surround.alerts.commit(evaluation).await.map_err(|error| error.to_string())
+    }
+
+    /// Writes rows, and the end of the series that were written last time and are not among them.
+    async fn write(&mut self, mut rows: Vec<Row>, at_ms: i64, surround: &Surround) -> Result<(), String> {
+        let written: HashSet<Labels> = rows.iter().map(|row| row.series.clone()).collect();
+        let ended = self.written.difference(&written).cloned().map(|series| Row {
+            series,
+            timestamp_ms: at_ms,
+            start_timestamp_ms: 0,
+            value: SampleValue::Float(STALE_NAN),
+        });
+        rows.extend(ended);
+        self.written = written;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let report = surround.samples.write(rows).await.map_err(|error| error.to_string())?;
+        refusals(&report)
+    }
+
+    fn status(&self) -> RuleStatus {
+        let rule = &*self.rule;
+        let kind = match rule {
+            Rule::Recording(rule) => RuleKind::Recording { labels: rule.labels.clone() },
+            Rule::Alerting(rule) => {
+                let mut alerts: Vec<AlertInstance> = self.instances.list();
+                alerts.retain(|alert| alert.state != AlertState::Inactive);
+                RuleKind::Alerting {
+                    hold: rule.hold,
+                    keep_firing_for: rule.keep_firing_for,
+                    labels: rule.labels.clone(),
+                    annotations: rule.annotations.clone(),
+                    state: alerts.iter().map(|alert| alert.state).max().unwrap_or(AlertState::Inactive),
+                    alerts,
+                }
+            }
+        };
+        RuleStatus {
+            name: rule.name().to_owned(),
+            query: rule.expr().text.clone(),
+            kind,
+            health: self.health,
+            last_error: self.last_error.clone(),
+            last_evaluation_ms: self.last_evaluation_ms,
+            evaluation_time: self.evaluation_time,
+        }
+    }
+}
+
+/// Recorded samples may come late or twice after a restart; only a refusal that loses series is an error.
+fn refusals(report: &WriteReport) -> Result<(), String> {
+    let serious = report.refused.iter().find(|refusal| {
+        !matches!(
+            refusal.reason,
+            RefusalReason::DuplicateTimestamp | RefusalReason::TooOld | RefusalReason::TooFarAhead
+        )
+    });
+    serious
+        .map_or(Ok(()), |refusal| Err(format!("{} samples were refused: {}", refusal.rows, refusal.example)))
+}
+
+fn panicked() -> String {
+    "the query panicked; this is a defect of Watchfire".to_owned()
+}
+
+async fn record(
+    rule: Arc<Rule>,
+    name: String,
+    query_ms: i64,
+    limit: usize,
+    surround: &Surround,
+) -> Result<Vec<Row>, String> {
+    let asker = surround.asker.clone();
+    let ask = move || match &*rule {
+        Rule::Recording(rule) => ask_recording(rule, &name, &asker, query_ms, limit),
+        Rule::Alerting(_) => Ok(Vec::new()),
+    };
+    surround.threads.run(ask).await.ok_or_else(panicked)?
+}
+
+fn ask_recording(
+    rule: &RecordingRule,
+    name: &str,
+    asker: &Asker,
+    query_ms: i64,
+    limit: usize,
+) -> Result<Vec<Row>, String> {
+    let samples = asker.vector(rule.expr.tree.clone(), query_ms)?;
+    if limit > 0 && samples.len() > limit {
+        return Err(format!("exceeded limit of {limit} with {} series", samples.len()));
+    }
+    let mut seen = HashSet::with_capacity(samples.len());
+    let mut rows = Vec::with_capacity(samples.len());
+    for sample in samples {
+        let mut builder = sample.labels.to_builder();
+        builder.set(METRIC_NAME, name);
+        for (label, value) in &rule.labels {
+            builder.set(label, value);
+        }
+        let series = builder.build();
+        if !seen.insert(series.clone()) {
+            return Err(
+                "vector contains metrics with the same labelset after applying rule labels".to_owned()
+            );
+        }
+        rows.push(Row { series, timestamp_ms: query_ms, start_timestamp_ms: 0, value: sample.value });
+    }
+    Ok(rows)
+}
