@@ -1,0 +1,193 @@
+//! `rules` and `alerts`.
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::format::success;
+use crate::params::Params;
+use crate::prometheus::series::LabelMap;
+use crate::time::rfc3339;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use watchfire_model::{Labels, Matcher};
+use watchfire_rules::{AlertInstance, GroupStatus, RuleKind, RuleStatus};
+
+/// What a time that never was looks like in Prometheus's answers.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+pub(crate) async fn rules(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let filter = Filter::read(&params)?;
+    let groups: Vec<Value> =
+        app.rules.groups().iter().filter_map(|group| filter.group(group)).collect();
+    Ok(success(&json!({ "groups": groups })))
+}
+
+pub(crate) async fn alerts(State(app): State<Arc<App>>) -> Response {
+    let groups = app.rules.groups();
+    let alerts: Vec<Value> = groups
+        .iter()
+        .flat_map(|group| &group.rules)
+        .filter_map(|rule| match &rule.kind {
+            RuleKind::Alerting { alerts, .. } => Some(alerts),
+            RuleKind::Recording { .. } => None,
+        })
+        .flatten()
+        .map(alert)
+        .collect();
+    success(&json!({ "alerts": alerts }))
+}
+
+/// Which rules a request asks for.
+struct Filter {
+    alerting: bool,
+    recording: bool,
+    with_alerts: bool,
+    names: Vec<String>,
+    groups: Vec<String>,
+    files: Vec<String>,
+    selectors: Vec<Vec<Matcher>>,
+}
+
+impl Filter {
+    fn read(params: &Params) -> Result<Self, ApiError> {
+        let (alerting, recording) = match params.get("type") {
+            None => (true, true),
+            Some("alert") => (true, false),
+            Some("record") => (false, true),
+            Some(other) => {
+                return Err(ApiError::bad_parameter("type", format!("not supported value {other:?}")));
+            }
+        };
+        let with_alerts = match params.get("exclude_alerts") {
+            None | Some("false") => true,
+            Some("true") => false,
+            Some(other) => {
+                return Err(ApiError::bad_parameter("exclude_alerts", format!("{other:?} is not true or false")));
+            }
+        };
+        let list = |name: &str| params.all(name).map(str::to_owned).collect();
+        Ok(Self {
+            alerting,
+            recording,
+            with_alerts,
+            names: list("rule_name[]"),
+            groups: list("rule_group[]"),
+            files: list("file[]"),
+            selectors: params.matchers()?,
+        })
+    }
+
+    fn group(&self, group: &GroupStatus) -> Option<Value> {
+        let listed = |list: &[String], name: &str| list.is_empty() || list.iter().any(|found| found == name);
+        if !listed(&self.groups, &group.name) || !listed(&self.files, &group.file) {
+            return None;
+        }
+        let rules: Vec<Value> = group
+            .rules
+            .iter()
+            .filter(|rule| listed(&self.names, &rule.name) && self.wants(rule))
+            .map(|rule| self.rule(rule))
+            .collect();
+        let filtered = !self.names.is_empty() || !self.selectors.is_empty() || !(self.alerting && self.recording);
+        if rules.is_empty() && filtered {
+            return None;
+        }
+        Some(json!({
+            "name": group.name,
+            "file": group.file,
+            "rules": rules,
+            "interval": group.interval.as_secs_f64(),
+            "limit": group.limit,
+            "evaluationTime": group.evaluation_time.as_secs_f64(),
+            "lastEvaluation": time(group.last_evaluation_ms),
+        }))
+    }
+
+    fn wants(&self, rule: &RuleStatus) -> bool {
+        let (kind, labels) = match &rule.kind {
+            RuleKind::Recording { labels } => (self.recording, labels.clone()),
+            RuleKind::Alerting { labels, .. } => {
+                let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                (self.alerting, Labels::from_pairs(pairs))
+            }
+        };
+        let selected = |matchers: &Vec<Matcher>| matchers.iter().all(|matcher| matcher.matches_labels(&labels));
+        kind && (self.selectors.is_empty() || self.selectors.iter().any(selected))
+    }
+
+    fn rule(&self, rule: &RuleStatus) -> Value {
+        let mut out = match &rule.kind {
+            RuleKind::Recording { labels } => json!({"labels": LabelMap(labels), "type": "recording"}),
+            RuleKind::Alerting { hold, keep_firing_for, labels, annotations, state, alerts } => json!({
+                "state": state.as_str(),
+                "duration": seconds(*hold),
+                "keepFiringFor": seconds(*keep_firing_for),
+                "labels": labels,
+                "annotations": annotations,
+                "alerts": if self.with_alerts { alerts.iter().map(alert).collect() } else { Vec::new() },
+                "type": "alerting",
+            }),
+        };
+        if let Some(object) = out.as_object_mut() {
+            object.insert("name".to_owned(), json!(rule.name));
+            object.insert("query".to_owned(), json!(rule.query));
+            object.insert("health".to_owned(), json!(rule.health.as_str()));
+            if let Some(error) = &rule.last_error {
+                object.insert("lastError".to_owned(), json!(error));
+            }
+            object.insert("evaluationTime".to_owned(), json!(rule.evaluation_time.as_secs_f64()));
+            object.insert("lastEvaluation".to_owned(), json!(time(rule.last_evaluation_ms)));
+        }
+        out
+    }
+}
+
+fn alert(alert: &AlertInstance) -> Value {
+    let mut out = json!({
+        "labels": LabelMap(&alert.labels),
+        "annotations": alert.annotations,
+        "state": alert.state.as_str(),
+        "activeAt": rfc3339(alert.active_ms),
+        "value": exponent_text(alert.value),
+    });
+    if let (Some(since_ms), Some(object)) = (alert.keep_firing_since_ms, out.as_object_mut()) {
+        object.insert("keepFiringSince".to_owned(), json!(rfc3339(since_ms)));
+    }
+    out
+}
+
+fn time(timestamp_ms: Option<i64>) -> String {
+    timestamp_ms.map_or_else(|| NEVER.to_owned(), rfc3339)
+}
+
+/// Whole seconds as a whole number.
+fn seconds(duration: Duration) -> Value {
+    if duration.subsec_nanos() == 0 { json!(duration.as_secs()) } else { json!(duration.as_secs_f64()) }
+}
+
+/// A float as Go prints it with `%e` and no fixed precision: `9.5e+01`.
+fn exponent_text(value: f64) -> String {
+    if !value.is_finite() {
+        return crate::format::float_text(value);
+    }
+    let text = format!("{value:e}");
+    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_alerts_look_as_go_prints_them() {
+        for (value, expected) in
+            [(0.0, "0e+00"), (95.5, "9.55e+01"), (1e-7, "1e-07"), (1e100, "1e+100"), (f64::NAN, "NaN")]
+        {
+            assert_eq!(exponent_text(value), expected);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `watchfire collect --once`: this host's metrics on standard output.
+
+use crate::cli::CollectArgs;
+use std::io::Write;
+use std::sync::Arc;
+use watchfire_collect::{Host, Options, Roots};
+use watchfire_model::time::SystemClock;
+use watchfire_wire::exposition::{Format, write::write};
+
+pub(crate) fn run(args: &CollectArgs) -> anyhow::Result<()> {
+    let roots = Roots {
+        procfs: args.roots.procfs.clone(),
+        sysfs: args.roots.sysfs.clone(),
+        rootfs: args.roots.rootfs.clone(),
+        udev_data: args.roots.udev.clone(),
+    };
+    let host = Host::new(roots, Options::default(), Arc::new(SystemClock));
+    let text = write(&host.collect(), Format::Text);
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}

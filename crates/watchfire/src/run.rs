@@ -1,0 +1,176 @@
+//! The server: put together, started, reloaded, stopped.
+
+pub(crate) mod config;
+mod control;
+mod local;
+mod metrics;
+mod source;
+mod url;
+
+use crate::cli::RunArgs;
+use anyhow::Context;
+use config::Loaded;
+use control::Center;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use watchfire_api::{App, BuildInfo, Flags, HttpMetrics, QueryLimits};
+use watchfire_disk::RealDisk;
+use watchfire_guard::{HostPolicy, check_listen_address};
+use watchfire_ledger::Ledger;
+use watchfire_metrics::{Store, StoreOptions};
+use watchfire_model::ingest::MetricSink;
+use watchfire_model::time::{Clock, SystemClock};
+use watchfire_promql::engine::{Engine, EngineOptions};
+
+/// Threads that only the queries of rules use, so that no dashboard can starve an alert.
+const RULE_QUERY_THREADS: usize = 2;
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(args: RunArgs) -> anyhow::Result<()> {
+    check_listen_address(args.listen_address)?;
+    let loaded = Loaded::read(&args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("watchfire").enable_all().build()?;
+    let outcome = runtime.block_on(serve(args, loaded));
+    // Blocking work that nobody waits for any more must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    outcome
+}
+
+async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let started_ms = clock.now_ms();
+    let bound = watchfire_api::bind(args.listen_address).await?;
+    let address = bound.address;
+    let urls = url::Urls::new(&args, address);
+
+    let options = StoreOptions {
+        retention: args.retention_time,
+        relaxed_durability: args.relaxed_durability,
+        ..StoreOptions::default()
+    };
+    let store = Store::open(&args.storage_path, options, Arc::new(RealDisk), Arc::clone(&clock))
+        .with_context(|| format!("cannot open the data folder {}", args.storage_path.display()))?;
+    let store = Arc::new(store);
+    let ledger = Ledger::open(&args.storage_path.join("ledger.db"), Arc::clone(&clock))
+        .with_context(|| format!("cannot open the ledger in {}", args.storage_path.display()))?;
+    let ledger = Arc::new(ledger);
+    let sink: Arc<dyn MetricSink> = Arc::clone(&store) as Arc<dyn MetricSink>;
+    let source = Arc::new(source::StoreSource::new(Arc::clone(&store)));
+    let engine = engine(&args, &loaded);
+
+    let scrape_options = watchfire_scrape::Options {
+        external_host: urls.external_host().map(str::to_owned),
+        ..watchfire_scrape::Options::default()
+    };
+    let scrape =
+        watchfire_scrape::Manager::start(scrape_options, &loaded.config, Arc::clone(&sink), Arc::clone(&clock)).await?;
+    let scrape = Arc::new(scrape);
+    let alerting =
+        watchfire_alerting::Alerting::start(Arc::clone(&ledger), Arc::clone(&clock), loaded.alertmanager.clone(), urls.external())
+            .await?;
+    let alerting = Arc::new(alerting);
+    let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
+        engine: engine.clone(),
+        source: Arc::clone(&source) as Arc<dyn watchfire_promql::Source>,
+        samples: Arc::clone(&sink),
+        alerts: Arc::clone(&alerting) as Arc<dyn watchfire_rules::AlertSink>,
+        clock: Arc::clone(&clock),
+        query_threads: RULE_QUERY_THREADS,
+    })?;
+    let rules = Arc::new(rules);
+    let (center, stop) = Center::new(args.clone(), urls.external(), Arc::clone(&clock), tokio::runtime::Handle::current());
+    let center = Arc::new(center);
+    let app = Arc::new(App {
+        engine,
+        source,
+        sink,
+        store: Arc::clone(&store),
+        scrape: Arc::clone(&scrape),
+        rules: Arc::clone(&rules),
+        alerting: Arc::clone(&alerting),
+        control: Arc::clone(&center) as Arc<dyn watchfire_api::Control>,
+        clock,
+        hosts: HostPolicy::new(args.external_url.as_ref()),
+        limits: QueryLimits { concurrency: args.query_max_concurrency, ..QueryLimits::default() },
+        slots: Arc::new(Semaphore::new(args.query_max_concurrency.max(1))),
+        flags: flags(&args),
+        build: BuildInfo { version: env!("CARGO_PKG_VERSION"), revision: option_env!("WATCHFIRE_REVISION").unwrap_or("") },
+        started_ms,
+        route_prefix: urls.prefix(),
+        external_url: urls.external(),
+        http_metrics: HttpMetrics::default(),
+    });
+    center.adopt(Arc::clone(&app));
+    center.apply(loaded).await?;
+
+    tracing::info!(address = %address, "Listening on");
+    println!("Watchfire is watching: {}/", urls.external());
+    let signals = tokio::spawn(signals(Arc::clone(&center)));
+    let served = bound.serve(Arc::clone(&app), stop).await;
+    tracing::info!("stopping");
+    signals.abort();
+    rules.stop().await;
+    scrape.stop().await;
+    alerting.stop().await;
+    tokio::task::spawn_blocking(move || store.close()).await?.context("the store was not closed cleanly")?;
+    ledger.close();
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
+    Engine::new(EngineOptions {
+        lookback: args.lookback_delta,
+        timeout: args.query_timeout,
+        max_samples: args.query_max_samples,
+        default_subquery_step: loaded.config.global.evaluation_interval,
+        use_start_timestamps: args.enable_feature.iter().any(|feature| feature == "use-start-timestamps"),
+    })
+}
+
+/// Turns signals into what the HTTP routes do too.
+async fn signals(center: Arc<Center>) -> anyhow::Result<()> {
+    use watchfire_api::Control;
+    let mut reload = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = reload.recv() => {
+                let center = Arc::clone(&center);
+                // What went wrong is logged where it happens.
+                let _ = tokio::task::spawn_blocking(move || center.reload()).await?;
+            }
+            _ = terminate.recv() => center.quit(),
+            _ = interrupt.recv() => center.quit(),
+        }
+    }
+}
+
+fn flags(args: &RunArgs) -> Flags {
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let duration = watchfire_model::duration::format;
+    let pairs = [
+        ("config.file", path(&args.config_file)),
+        ("alertmanager.file", path(&args.alertmanager_file)),
+        ("storage.tsdb.path", args.storage_path.display().to_string()),
+        ("storage.tsdb.retention.time", duration(args.retention_time)),
+        ("storage.relaxed-durability", args.relaxed_durability.to_string()),
+        ("web.listen-address", args.listen_address.to_string()),
+        ("web.external-url", args.external_url.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("web.route-prefix", args.route_prefix.clone().unwrap_or_default()),
+        ("web.enable-remote-write-receiver", "true".to_owned()),
+        ("web.enable-lifecycle", "true".to_owned()),
+        ("web.enable-admin-api", "true".to_owned()),
+        ("query.lookback-delta", duration(args.lookback_delta)),
+        ("query.timeout", duration(args.query_timeout)),
+        ("query.max-concurrency", args.query_max_concurrency.to_string()),
+        ("query.max-samples", args.query_max_samples.to_string()),
+        ("enable-feature", args.enable_feature.join(",")),
+        ("log.level", format!("{:?}", args.log_level).to_lowercase()),
+        ("log.format", format!("{:?}", args.log_format).to_lowercase()),
+    ];
+    Flags(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

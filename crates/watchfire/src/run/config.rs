@@ -1,0 +1,56 @@
+//! Everything a start or a reload reads, all of it or nothing.
+
+use crate::cli::RunArgs;
+use anyhow::{Context, anyhow, bail};
+use std::path::Path;
+use watchfire_alerting::Config as AlertmanagerConfig;
+use watchfire_rules::file::files_of;
+use watchfire_rules::{ReadOptions, RuleFile};
+use watchfire_scrape::{Check, Config};
+
+/// A configuration with all the files it names, read and checked.
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) rules: Vec<RuleFile>,
+    pub(crate) alertmanager: Option<AlertmanagerConfig>,
+}
+
+impl Loaded {
+    /// Reads what the command line names. Without a configuration file everything is at its default.
+    pub(crate) fn read(args: &RunArgs) -> anyhow::Result<Self> {
+        let config = match &args.config_file {
+            Some(file) => Config::load(file, Check::Full)?,
+            None => Config::default(),
+        };
+        let mut rules = built_in_rules()?;
+        rules.extend(rule_files(&config)?);
+        let alertmanager_file = args.alertmanager_file.as_ref().or(config.alertmanager_file.as_ref());
+        let alertmanager = alertmanager_file.map(|file| AlertmanagerConfig::load(file)).transpose()?;
+        Ok(Self { config, rules, alertmanager })
+    }
+}
+
+/// The rule files a configuration names. The first fault ends it.
+pub(crate) fn rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+    let files = files_of(&config.rule_files).context("rule_files could not be listed")?;
+    files.iter().map(|file| rule_file(file)).collect()
+}
+
+pub(crate) fn rule_file(file: &Path) -> anyhow::Result<RuleFile> {
+    RuleFile::load(file, ReadOptions::default()).map_err(|faults| match faults.into_iter().next() {
+        Some(fault) => anyhow!(fault),
+        None => anyhow!("{}: cannot be read", file.display()),
+    })
+}
+
+fn built_in_rules() -> anyhow::Result<Vec<RuleFile>> {
+    let mut files = Vec::new();
+    for content in watchfire_assets::rules() {
+        let name = format!("built-in/{}", content.name);
+        match RuleFile::parse(&name, content.text, ReadOptions::default()) {
+            Ok(file) => files.push(file),
+            Err(faults) => bail!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        }
+    }
+    Ok(files)
+}

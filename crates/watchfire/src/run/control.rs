@@ -1,0 +1,136 @@
+//! Reload, readiness and stop: what only the program as a whole can do.
+
+use super::config::Loaded;
+use super::{local, metrics};
+use crate::cli::RunArgs;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use watchfire_api::{App, AppError, Control};
+use watchfire_model::time::Clock;
+use watchfire_rules::manager::Settings;
+
+/// What is in force.
+#[derive(Debug, Default)]
+struct InForce {
+    yaml: String,
+    scrape_interval: Duration,
+}
+
+/// The program's center: it holds what is in force, and changes it as a whole.
+pub(crate) struct Center {
+    args: RunArgs,
+    external_url: String,
+    clock: Arc<dyn Clock>,
+    runtime: tokio::runtime::Handle,
+    app: OnceLock<Arc<App>>,
+    in_force: Mutex<InForce>,
+    is_ready: AtomicBool,
+    last_reload_ms: AtomicI64,
+    last_reload_good: AtomicBool,
+    stop: watch::Sender<bool>,
+}
+
+impl Center {
+    /// A center without anything in force yet, and what resolves when it is told to stop.
+    pub(crate) fn new(
+        args: RunArgs,
+        external_url: String,
+        clock: Arc<dyn Clock>,
+        runtime: tokio::runtime::Handle,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (stop, mut stopped) = watch::channel(false);
+        let center = Self {
+            args,
+            external_url,
+            clock,
+            runtime,
+            app: OnceLock::new(),
+            in_force: Mutex::default(),
+            is_ready: AtomicBool::new(false),
+            last_reload_ms: AtomicI64::new(0),
+            last_reload_good: AtomicBool::new(true),
+            stop,
+        };
+        let wait = async move {
+            // An error means that the center is gone, which is a stop as well.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        (center, wait)
+    }
+
+    /// Learns what it is the center of.
+    pub(crate) fn adopt(&self, app: Arc<App>) {
+        // Called once, by the start.
+        let _ = self.app.set(app);
+    }
+
+    /// Puts a configuration in force that was read and checked as a whole.
+    pub(crate) async fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
+        let Some(app) = self.app.get() else { anyhow::bail!("the program has not started yet") };
+        for note in &loaded.config.notes {
+            tracing::warn!(note, "configuration");
+        }
+        // The only step that can still fail comes first.
+        app.scrape.apply(&loaded.config).await?;
+        local::apply(app, &loaded.config.collect);
+        app.alerting.apply(loaded.alertmanager).await;
+        let global = &loaded.config.global;
+        let settings = Settings {
+            evaluation_interval: global.evaluation_interval,
+            query_offset: global.rule_query_offset,
+            external_labels: global.external_labels.clone(),
+            external_url: self.external_url.clone(),
+        };
+        app.rules.apply(loaded.rules, settings).await;
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) =
+            InForce { yaml: loaded.config.to_yaml(), scrape_interval: global.scrape_interval };
+        self.last_reload_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        self.last_reload_good.store(true, Ordering::Relaxed);
+        self.is_ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn try_reload(&self) -> anyhow::Result<()> {
+        let loaded = Loaded::read(&self.args)?;
+        self.runtime.block_on(self.apply(loaded))
+    }
+}
+
+impl Control for Center {
+    fn reload(&self) -> Result<(), AppError> {
+        self.try_reload().map_err(|error| {
+            self.last_reload_good.store(false, Ordering::Relaxed);
+            tracing::error!(error = %format!("{error:#}"), "reload failed, what ran before stays in force");
+            AppError(format!("{error:#}"))
+        })?;
+        tracing::info!("configuration reloaded");
+        Ok(())
+    }
+
+    fn quit(&self) {
+        self.stop.send_replace(true);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
+    fn config_yaml(&self) -> String {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner).yaml.clone()
+    }
+
+    fn own_metrics(&self) -> Vec<u8> {
+        self.app.get().map(|app| metrics::exposition(app)).unwrap_or_default().into_bytes()
+    }
+
+    fn scrape_interval(&self) -> Duration {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner).scrape_interval
+    }
+
+    fn last_reload(&self) -> (i64, bool) {
+        (self.last_reload_ms.load(Ordering::Relaxed), self.last_reload_good.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,115 @@
+//! The program's own metrics. Names that dashboards and alerts of Prometheus and Alertmanager use are kept.
+
+use watchfire_api::App;
+use watchfire_model::MetricType::{Counter, Gauge};
+use watchfire_wire::exposition::Format;
+use watchfire_wire::exposition::write::{Family, Writer};
+
+/// All of them, in the text exposition format.
+pub(crate) fn exposition(app: &App) -> String {
+    let mut writer = Writer::new(Format::Text);
+    for family in program(app).iter().chain(&process()).chain(&http(app)).chain(&scraping(app)).chain(&storage(app)) {
+        writer.family(family);
+    }
+    let mut text = writer.finish();
+    app.rules.write_metrics(&mut text);
+    app.alerting.write_metrics(&mut text);
+    text
+}
+
+fn one(name: &'static str, kind: watchfire_model::MetricType, help: &'static str, value: f64) -> Family {
+    let mut family = Family::new(name, kind, help);
+    family.push([], value);
+    family
+}
+
+fn program(app: &App) -> Vec<Family> {
+    let (last_reload_ms, is_good) = app.control.last_reload();
+    let mut build = Family::new("watchfire_build_info", Gauge, "What this binary is.");
+    build.push([("version", app.build.version), ("revision", app.build.revision)], 1.0);
+    vec![
+        build,
+        one(
+            "watchfire_config_last_reload_successful",
+            Gauge,
+            "Whether the last reading of the configuration went well.",
+            f64::from(u8::from(is_good)),
+        ),
+        one(
+            "watchfire_config_last_reload_success_timestamp_seconds",
+            Gauge,
+            "When the configuration was last read well.",
+            last_reload_ms as f64 / 1000.0,
+        ),
+    ]
+}
+
+/// What the kernel says about this process, under the names of Prometheus's client libraries.
+fn process() -> Vec<Family> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let stat = read("/proc/self/stat");
+    // The program's name, in parentheses, may hold spaces.
+    let fields: Vec<f64> =
+        stat.rsplit(')').next().unwrap_or("").split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+    let field = |index: usize| fields.get(index).copied().unwrap_or(0.0);
+    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
+    let boot_s = read("/proc/stat")
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))
+        .and_then(|text| text.trim().parse::<f64>().ok())
+        .unwrap_or(0.0);
+    let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    vec![
+        one(
+            "process_cpu_seconds_total",
+            Counter,
+            "CPU time, user and system.",
+            (field(11) + field(12)) / ticks_per_second,
+        ),
+        one("process_resident_memory_bytes", Gauge, "Resident memory.", field(21) * rustix::param::page_size() as f64),
+        one("process_virtual_memory_bytes", Gauge, "Virtual memory.", field(20)),
+        one("process_open_fds", Gauge, "Open file descriptors.", open_files as f64),
+        one("process_start_time_seconds", Gauge, "When the process started.", boot_s + field(19) / ticks_per_second),
+    ]
+}
+
+fn http(app: &App) -> Vec<Family> {
+    let mut requests = Family::new("prometheus_http_requests_total", Counter, "HTTP requests answered.");
+    let mut seconds =
+        Family::new("watchfire_http_request_seconds_total", Counter, "Seconds until answers to HTTP requests began.");
+    for ((route, status), count) in app.http_metrics.snapshot() {
+        let code = status.to_string();
+        requests.push([("handler", route), ("code", code.as_str())], count.requests as f64);
+        seconds.push([("handler", route), ("code", code.as_str())], count.seconds);
+    }
+    vec![requests, seconds]
+}
+
+fn scraping(app: &App) -> Vec<Family> {
+    let stats = app.scrape.stats();
+    let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
+    vec![
+        counter("watchfire_scrape_missed_ticks_total", "Turns of the timetable that no scrape took.", stats.missed_ticks),
+        counter("watchfire_scrapes_failed_total", "Scrapes that failed.", stats.failed),
+        counter("watchfire_scrapes_timed_out_total", "Scrapes that took too long.", stats.timed_out),
+        counter("watchfire_scrapes_unparsable_total", "Scrapes whose body could not be read.", stats.unparsable),
+        counter(
+            "prometheus_target_scrapes_exceeded_body_size_limit_total",
+            "Scrapes whose body was too large.",
+            stats.exceeded_body_size_limit,
+        ),
+        counter(
+            "prometheus_target_scrapes_exceeded_sample_limit_total",
+            "Scrapes with too many samples.",
+            stats.exceeded_sample_limit,
+        ),
+        counter(
+            "watchfire_scrapes_exceeded_label_limits_total",
+            "Scrapes with too many or too long labels.",
+            stats.exceeded_label_limits,
+        ),
+        counter("watchfire_scrape_rows_accepted_total", "Scraped samples that were kept.", stats.accepted_rows),
+        counter("watchfire_scrape_rows_refused_total", "Scraped samples that were refused.", stats.refused_rows),
+        counter("watchfire_scrape_failed_writes_total", "Scrapes of which nothing was kept.", stats.failed_writes),
+    ]
+}
