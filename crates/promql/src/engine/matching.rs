@@ -54,7 +54,8 @@ impl<'a> Join<'a> {
     fn run(&mut self, cx: &mut Context<'a>) -> Result<Vec<HeldSeries>, QueryError> {
         let swapped = self.matching.cardinality == Cardinality::OneToMany;
         let left = hold_all(self.left.as_mut(), cx)?;
-        if left.is_empty() && self.matching.fill_left.is_none() {
+        let fills = self.matching.fill_left.is_some() || self.matching.fill_right.is_some();
+        if left.is_empty() && !fills {
             return Ok(Vec::new());
         }
         let right = hold_all(self.right.as_mut(), cx)?;
@@ -139,14 +140,11 @@ impl<'a> Join<'a> {
         output: &mut Output,
         cx: &mut Context<'a>,
     ) -> Result<(), QueryError> {
-        let (fill_many, fill_one) = if swapped {
-            (self.matching.fill_right, self.matching.fill_left)
-        } else {
-            (self.matching.fill_left, self.matching.fill_right)
-        };
+        // As in Prometheus the sides are exchanged for `group_right`, but not what fills them.
+        let (fill_many, fill_one) = (self.matching.fill_left, self.matching.fill_right);
         let absent_key = SeriesKey::new(labels.clone());
         let one_to_one = self.matching.cardinality == Cardinality::OneToOne;
-        let mut matched = vec![false; if fill_many.is_some() || one_to_one { self.steps.count } else { 0 }];
+        let mut matched = vec![false; if one_to_one { self.steps.count } else { 0 }];
         let mut emit = Emitter { join: self, swapped, one_to_one, output };
         // Which "one" series has the sample: usually there is one series for all steps.
         let mut owners: Vec<Option<usize>> = vec![None; self.steps.count];
@@ -173,16 +171,12 @@ impl<'a> Join<'a> {
                     (None, None) => continue,
                 };
                 if let Some(matched) = matched.get_mut(step) {
-                    // Only results count: a filtered one does not forbid the next.
-                    let holds =
-                        emit.emit(&mut target, step, (&series.key, point), (one_key, one_point), cx)?;
-                    if one_to_one && holds && *matched {
+                    // Two that meet are an error even where a comparison filters both away.
+                    if std::mem::replace(matched, true) {
                         return Err(many_to_one_error());
                     }
-                    *matched |= holds || !one_to_one;
-                } else {
-                    emit.emit(&mut target, step, (&series.key, point), (one_key, one_point), cx)?;
                 }
+                emit.emit(&mut target, step, (&series.key, point), (one_key, one_point), cx)?;
             }
         }
         let Some(fill) = fill_many else { return Ok(()) };
@@ -243,7 +237,7 @@ struct Emitter<'j, 'a, 'o> {
 }
 
 impl<'a> Emitter<'_, 'a, '_> {
-    /// Computes one result and puts it in its place. Says whether there is one.
+    /// Computes one result and puts it in its place.
     fn emit(
         &mut self,
         target: &mut Target,
@@ -251,13 +245,13 @@ impl<'a> Emitter<'_, 'a, '_> {
         many: (&SeriesKey, Point<'_>),
         one: (&SeriesKey, Point<'_>),
         cx: &mut Context<'a>,
-    ) -> Result<bool, QueryError> {
+    ) -> Result<(), QueryError> {
         let (left, right) = if self.swapped { (one.1, many.1) } else { (many.1, one.1) };
         let value = match apply(self.join.op, left, right, self.join.span, cx) {
             Outcome::Value(value) => value,
             Outcome::Holds(holds) if self.join.return_bool => SampleValue::Float(f64::from(u8::from(holds))),
             Outcome::Holds(true) => left.to_value(),
-            Outcome::Holds(false) | Outcome::Nothing => return Ok(false),
+            Outcome::Holds(false) | Outcome::Nothing => return Ok(()),
         };
         let drop_name = self.drops_name(many.0, one.0);
         let known = target.one.as_ref() == Some(&one.0.labels) && target.drop_name == drop_name;
@@ -270,13 +264,13 @@ impl<'a> Emitter<'_, 'a, '_> {
                 place
             }
         };
-        let Some(series) = self.output.series.get_mut(place) else { return Ok(false) };
+        let Some(series) = self.output.series.get_mut(place) else { return Ok(()) };
         if series.vector.is_present(step) && !self.one_to_one {
             let words = "multiple matches for labels: grouping labels must ensure unique matches";
             return Err(QueryError::Execution(words.to_owned()));
         }
         series.vector.set(step, value);
-        Ok(true)
+        Ok(())
     }
 
     fn drops_name(&self, many: &SeriesKey, one: &SeriesKey) -> bool {

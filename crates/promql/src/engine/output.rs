@@ -40,6 +40,7 @@ pub(super) fn evaluate(
         default_subquery_step_ms: millis(options.default_subquery_step).max(1),
         use_start_timestamps: options.use_start_timestamps,
         instant,
+        statistics: false,
     };
     cx.check()?;
     let value = if instant {

@@ -214,6 +214,9 @@ impl RangeFunction for Sorting {
 }
 
 fn median_deviation(values: &mut [f64], _arguments: [f64; 2]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     let median = quantile_of(0.5, values);
     for value in values.iter_mut() {
         *value = (*value - median).abs();

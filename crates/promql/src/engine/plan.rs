@@ -20,6 +20,7 @@ use crate::ast::{
     Aggregate, AggregateOp, Binary, Expr, ExprKind, RangeExtension, Span, ValueType, VectorSelector,
 };
 use crate::source::SelectHints;
+use std::borrow::Cow;
 use watchfire_model::Samples;
 
 /// What planning needs to know about the query and the engine.
@@ -31,6 +32,8 @@ pub(crate) struct Planner {
     pub(crate) use_start_timestamps: bool,
     /// The query has one step, so that `sort` matters.
     pub(crate) instant: bool,
+    /// Only count and sum of the histograms below are asked for.
+    pub(crate) statistics: bool,
 }
 
 pub(crate) type Planned<'a> = Result<BoxOperator<'a>, QueryError>;
@@ -81,13 +84,14 @@ impl Planner {
         let after_ms =
             if selector.extension == Some(RangeExtension::Smoothed) { self.lookback_ms } else { 0 };
         Ok(Box::new(InstantSelector {
-            series: SourceSeries::new(&selector.matchers, hints, self.lookback_ms, after_ms),
+            series: SourceSeries::new(Cow::Borrowed(&selector.matchers), hints, self.lookback_ms, after_ms),
             span,
             steps,
             reference,
             aspect,
             extension: selector.extension,
             samples: Samples::default(),
+            detect_resets: self.statistics,
         }))
     }
 

@@ -6,8 +6,10 @@ use super::times::Reference;
 use super::{QueryError, smoothed};
 use crate::ast::{RangeExtension, Span};
 use crate::source::{SelectHints, SeriesStream};
+use std::borrow::Cow;
 use std::sync::Arc;
-use watchfire_model::{Matcher, Samples, TimeRange, is_stale};
+use watchfire_model::histogram::ResetHint;
+use watchfire_model::{Histogram, Matcher, Samples, TimeRange, is_stale};
 
 /// What of the sample is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(crate) enum Aspect {
 
 /// Series of the source, opened when they are first asked for.
 pub(crate) struct SourceSeries<'a> {
-    matchers: &'a [Matcher],
+    matchers: Cow<'a, [Matcher]>,
     hints: SelectHints,
     /// How far before and after the times looked at samples are wanted.
     before_ms: i64,
@@ -32,7 +34,12 @@ pub(crate) struct SourceSeries<'a> {
 }
 
 impl<'a> SourceSeries<'a> {
-    pub(crate) fn new(matchers: &'a [Matcher], hints: SelectHints, before_ms: i64, after_ms: i64) -> Self {
+    pub(crate) const fn new(
+        matchers: Cow<'a, [Matcher]>,
+        hints: SelectHints,
+        before_ms: i64,
+        after_ms: i64,
+    ) -> Self {
         Self { matchers, hints, before_ms, after_ms, stream: None, finished: false, held: 0 }
     }
 
@@ -51,7 +58,7 @@ impl<'a> SourceSeries<'a> {
             // Ranges are open on the left.
             let start_ms = first_ms.saturating_sub(self.before_ms).saturating_add(1);
             let range = TimeRange::new(start_ms, last_ms.saturating_add(self.after_ms));
-            self.stream = Some(cx.source.select(self.matchers, range, &self.hints)?);
+            self.stream = Some(cx.source.select(&self.matchers, range, &self.hints)?);
         }
         cx.release(self.held);
         self.held = 0;
@@ -81,6 +88,8 @@ pub(crate) struct InstantSelector<'a> {
     pub(crate) aspect: Aspect,
     pub(crate) extension: Option<RangeExtension>,
     pub(crate) samples: Samples,
+    /// Only count and sum of histograms matter: see [`hint_resets`].
+    pub(crate) detect_resets: bool,
 }
 
 impl<'a> Operator<'a> for InstantSelector<'a> {
@@ -91,11 +100,14 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
             let Some(key) = self.series.next(cx, first_ms, last_ms, &mut self.samples)? else {
                 return Ok(None);
             };
+            if self.detect_resets {
+                hint_resets(&mut self.samples);
+            }
             out.reset(self.steps.count);
             if self.extension == Some(RangeExtension::Smoothed) {
                 smoothed::interpolate_steps(cx, self, &key, out);
             } else {
-                self.look_back(cx.lookback_ms, out);
+                self.look_back(cx.lookback_ms, self.aspect, out);
             }
             if out.any_present() {
                 return Ok(Some(key));
@@ -105,7 +117,8 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
 }
 
 impl InstantSelector<'_> {
-    fn look_back(&self, lookback_ms: i64, out: &mut StepVector) {
+    /// Fills `out` from the series read last.
+    pub(crate) fn look_back(&self, lookback_ms: i64, aspect: Aspect, out: &mut StepVector) {
         let samples = &self.samples;
         let times = samples.timestamps_ms.as_slice();
         // Index just behind the newest sample not after the step; it only ever moves forward.
@@ -127,7 +140,7 @@ impl InstantSelector<'_> {
             if histogram.map_or_else(|| is_stale(*value), |histogram| is_stale(histogram.sum)) {
                 continue;
             }
-            match self.aspect {
+            match aspect {
                 Aspect::Value => match histogram {
                     Some(histogram) => out.set_histogram(step, Arc::clone(histogram)),
                     None => out.set_float(step, *value),
@@ -141,5 +154,25 @@ impl InstantSelector<'_> {
                 }
             }
         }
+    }
+}
+
+/// Finds counter resets between all histograms of a series and says so in their hints.
+///
+/// Prometheus reads only count and sum of histograms where a query needs no buckets, and finds resets while it reads.
+/// That decides about remarks on conflicting hints, so the same is done here.
+pub(crate) fn hint_resets(samples: &mut Samples) {
+    let mut before: Option<Arc<Histogram>> = None;
+    for slot in samples.histograms.iter_mut().flatten() {
+        if is_stale(slot.sum) {
+            before = None;
+            continue;
+        }
+        let original = Arc::clone(slot);
+        if let Some(before) = before.as_ref().filter(|_| slot.reset_hint == ResetHint::Unknown) {
+            let hint = if slot.detect_reset(before) { ResetHint::Reset } else { ResetHint::NoReset };
+            *slot = Arc::new(Histogram::clone(slot).with_hint(hint));
+        }
+        before = Some(original);
     }
 }

@@ -32,6 +32,14 @@ impl Reference {
         Ok(Self { at_ms, offset_ms })
     }
 
+    /// Puts another reference inside this one, as a selector stands in a subquery.
+    pub(crate) fn narrow(&mut self, inner: Self) {
+        *self = match inner.at_ms {
+            Some(_) => inner,
+            None => Self { at_ms: self.at_ms, offset_ms: self.offset_ms.saturating_add(inner.offset_ms) },
+        };
+    }
+
     /// The time looked at when evaluating at `time_ms`.
     pub(crate) fn apply(self, time_ms: i64) -> i64 {
         self.at_ms.unwrap_or(time_ms).saturating_sub(self.offset_ms)

@@ -4,10 +4,11 @@ use super::QueryError;
 use super::column::{BoxOperator, Operator, Point, SeriesKey, StepVector};
 use super::context::{Context, Steps};
 use super::scalar::{Scalar, ScalarColumn};
-use super::selector::SourceSeries;
+use super::selector::{SourceSeries, hint_resets};
 use super::times::Reference;
 use crate::ast::{RangeExtension, Span};
 use std::sync::Arc;
+use watchfire_model::histogram::ResetHint;
 use watchfire_model::{Histogram, SampleValue, Samples, is_stale};
 
 /// The float samples and the histogram samples of one series, apart, without stale markers.
@@ -106,7 +107,7 @@ pub(crate) trait RangeFunction {
 
 /// Where the samples of a range come from.
 pub(crate) enum RangeInput<'a> {
-    Selector(SourceSeries<'a>),
+    Selector { series: SourceSeries<'a>, detect_resets: bool },
     Subquery { inner: BoxOperator<'a>, steps: Steps, vector: StepVector },
 }
 
@@ -120,9 +121,12 @@ impl<'a> RangeInput<'a> {
         samples: &mut Samples,
     ) -> Result<Option<SeriesKey>, QueryError> {
         match self {
-            Self::Selector(series) => {
+            Self::Selector { series, detect_resets } => {
                 let key = series.next(cx, first_ms, last_ms, samples)?;
                 drop_stale(samples);
+                if *detect_resets {
+                    hint_resets(samples);
+                }
                 Ok(key)
             }
             Self::Subquery { inner, steps, vector } => {
@@ -132,7 +136,7 @@ impl<'a> RangeInput<'a> {
                     match vector.get(step) {
                         Some(Point::Float(value)) => samples.push_float(time_ms, value),
                         Some(Point::Histogram(histogram)) => {
-                            samples.push_histogram(time_ms, Arc::clone(histogram))
+                            samples.push_histogram(time_ms, unhinted(histogram))
                         }
                         None => {}
                     }
@@ -141,6 +145,16 @@ impl<'a> RangeInput<'a> {
                 Ok(Some(key))
             }
         }
+    }
+}
+
+/// Hints speak of the sample just before, which a subquery may have passed over.
+fn unhinted(histogram: &Arc<Histogram>) -> Arc<Histogram> {
+    match histogram.reset_hint {
+        ResetHint::Reset | ResetHint::NoReset => {
+            Arc::new(Histogram::clone(histogram).with_hint(ResetHint::Unknown))
+        }
+        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(histogram),
     }
 }
 

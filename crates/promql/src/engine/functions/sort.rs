@@ -1,5 +1,6 @@
 //! `sort`, `sort_desc`, `sort_by_label`, `sort_by_label_desc`: the order of an instant vector.
 
+use crate::ast::Span;
 use crate::engine::QueryError;
 use crate::engine::column::{
     BoxOperator, Held, HeldSeries, Operator, Point, SeriesKey, StepVector, hold_all,
@@ -20,18 +21,27 @@ pub(crate) struct Sorted<'a> {
     order: Order<'a>,
     by_value: bool,
     instant: bool,
+    span: &'a Span,
     result: Option<Held>,
 }
 
 impl<'a> Sorted<'a> {
-    pub(crate) const fn new(inner: BoxOperator<'a>, order: Order<'a>, by_value: bool, instant: bool) -> Self {
-        Self { inner, order, by_value, instant, result: None }
+    pub(crate) const fn new(
+        inner: BoxOperator<'a>,
+        order: Order<'a>,
+        by_value: bool,
+        instant: bool,
+        span: &'a Span,
+    ) -> Self {
+        Self { inner, order, by_value, instant, span, result: None }
     }
 }
 
 impl<'a> Operator<'a> for Sorted<'a> {
     fn next(&mut self, cx: &mut Context<'a>, out: &mut StepVector) -> Result<Option<SeriesKey>, QueryError> {
         if !self.instant {
+            let words = "sort is ineffective for range queries since results are always ordered by labels";
+            cx.notes.warn(self.span, words.to_owned());
             // Values are sorted among floats only, so histograms leave.
             loop {
                 let Some(key) = self.inner.next(cx, out)? else { return Ok(None) };

@@ -22,6 +22,20 @@ fn argument(call: &Call, place: usize) -> Result<&Expr, QueryError> {
 impl Planner {
     pub(super) fn call<'a>(&self, call: &'a Call, span: &'a Span, steps: Steps) -> Planned<'a> {
         let name = call.function.name;
+        let statistics = match name {
+            "histogram_count" | "histogram_sum" | "histogram_avg" => true,
+            "histogram_quantile"
+            | "histogram_quantiles"
+            | "histogram_fraction"
+            | "histogram_stddev"
+            | "histogram_stdvar" => false,
+            _ => self.statistics,
+        };
+        Self { statistics, ..*self }.call_planned(call, span, steps)
+    }
+
+    fn call_planned<'a>(&self, call: &'a Call, span: &'a Span, steps: Steps) -> Planned<'a> {
+        let name = call.function.name;
         if let Some(planned) = self.range_call(call, steps)? {
             return Ok(planned);
         }
@@ -37,7 +51,7 @@ impl Planner {
                 let by = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;
                 let order = sort::Order { descending: name.ends_with("_desc"), labels: by };
                 let by_value = !name.starts_with("sort_by_label");
-                Ok(Box::new(sort::Sorted::new(inner, order, by_value, self.instant)))
+                Ok(Box::new(sort::Sorted::new(inner, order, by_value, self.instant, span)))
             }
             "label_replace" => {
                 let texts = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;

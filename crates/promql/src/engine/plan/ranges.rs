@@ -9,6 +9,7 @@ use crate::engine::selector::SourceSeries;
 use crate::engine::times::Reference;
 use crate::engine::window::{RangeInput, RangeSpec};
 use crate::source::SelectHints;
+use std::borrow::Cow;
 
 impl Planner {
     /// Where a range function reads.
@@ -30,9 +31,9 @@ impl Planner {
                     Some(RangeExtension::Anchored) => (self.lookback_ms, 0),
                     Some(RangeExtension::Smoothed) => (self.lookback_ms, self.lookback_ms),
                 };
-                let series = SourceSeries::new(&selector.matchers, hints, before_ms, after_ms);
+                let series = SourceSeries::new(Cow::Borrowed(&selector.matchers), hints, before_ms, after_ms);
                 Ok(RangeSpec {
-                    input: RangeInput::Selector(series),
+                    input: RangeInput::Selector { series, detect_resets: self.statistics },
                     steps,
                     reference,
                     range_ms,
@@ -53,7 +54,7 @@ impl Planner {
                 let start_ms = (first_ms.div_euclid(interval_ms) + 1).saturating_mul(interval_ms);
                 let inner_steps = Steps::between(start_ms, last_ms, interval_ms);
                 let input = RangeInput::Subquery {
-                    inner: self.merged(&subquery.expr, inner_steps)?,
+                    inner: Self { statistics: false, ..*self }.merged(&subquery.expr, inner_steps)?,
                     steps: inner_steps,
                     vector: StepVector::default(),
                 };
