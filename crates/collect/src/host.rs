@@ -43,7 +43,8 @@ pub trait Collector: Send + Sync {
 pub struct Options {
     /// Collectors that shall not run, by name.
     pub disabled: Vec<String>,
-    /// Which CPU flags become `node_cpu_flag_info` (`--collector.cpu.info.flags-include`); none when not set.
+    /// Which CPU flags become `node_cpu_flag_info` (`--collector.cpu.info.flags-include`); none when not set. By
+    /// default those that decide how fast numbers are crunched, and whether this is a virtual machine.
     pub cpu_flags_include: Option<Regex>,
     /// Which CPU bugs become `node_cpu_bug_info` (`--collector.cpu.info.bugs-include`); none when not set.
     pub cpu_bugs_include: Option<Regex>,
@@ -69,7 +70,7 @@ impl Default for Options {
         let pattern = |pattern: &str| Regex::new(pattern).ok();
         Self {
             disabled: Vec::new(),
-            cpu_flags_include: None,
+            cpu_flags_include: pattern(r"^(aes|avx.*|amx_.*|asimd.*|sve.*|constant_tsc|hypervisor)$"),
             cpu_bugs_include: None,
             disk_exclude: pattern(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$"),
             mount_points_exclude: pattern(

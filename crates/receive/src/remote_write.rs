@@ -170,6 +170,13 @@ fn check_headers(headers: Headers<'_>) -> Result<(), ReceiveError> {
         return unsupported(format!("content type {media_type:?} is not supported; {SUPPORTED}"));
     }
     match message.map(|message| message.trim_matches('"')) {
+        // Senders that do not name the message mean version 1, unless they say otherwise.
+        None if headers.version.is_some_and(|version| version.starts_with("2.")) => {
+            return unsupported(format!(
+                "remote write {} is not supported; {SUPPORTED}",
+                headers.version.unwrap_or("2")
+            ));
+        }
         None | Some("prometheus.WriteRequest") => {}
         Some(other) => {
             return unsupported(format!("protobuf message {other:?} is not supported; {SUPPORTED}"));

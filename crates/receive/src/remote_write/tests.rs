@@ -91,6 +91,8 @@ fn headers_decide_what_is_understood() {
     };
     assert!(with(None, None).is_ok());
     assert!(with(Some("application/x-protobuf;proto=prometheus.WriteRequest"), Some("snappy")).is_ok());
+    let unnamed = Headers { version: Some("2.0.0"), content_type: None, ..V1 };
+    assert_eq!(accept(unnamed, &good).unwrap_err().status, 415);
     assert_eq!(with(Some("application/json"), Some("snappy")).unwrap_err(), 415);
     assert_eq!(with(Some("application/x-protobuf"), Some("gzip")).unwrap_err(), 415);
     let v2 =
@@ -112,6 +114,12 @@ fn a_body_that_is_no_request_is_refused_whole() {
 }
 
 proptest::proptest! {
+    #[test]
+    fn hostile_bodies_never_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100)) {
+        let _ = accept(V1, &bytes);
+        let _ = accept(V1, &snappy::compress(&bytes).unwrap());
+    }
+
     #[test]
     fn duplicate_names_are_found_as_a_set_would(names in proptest::collection::vec("[a-d]", 0..6)) {
         let mut labels: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();

@@ -32,9 +32,8 @@ pub(super) fn value(text: &str) -> Option<f64> {
     (number.is_finite() || spelled_out).then_some(number)
 }
 
-/// OpenMetrics seconds as milliseconds; `None` where that is not a finite number of them.
+/// OpenMetrics seconds as milliseconds; `None` for NaN and infinities. A time beyond what milliseconds can hold
+/// becomes the last one they can.
 pub(super) fn seconds_to_ms(seconds: f64) -> Option<i64> {
-    let millis = seconds * 1000.0;
-    // 2^63 is exact as a float.
-    (millis.is_finite() && millis.abs() < 9_223_372_036_854_775_808.0).then_some(millis as i64)
+    seconds.is_finite().then_some((seconds * 1000.0) as i64)
 }

@@ -152,6 +152,15 @@ fn openmetrics_timestamps_are_seconds_and_exemplars_come_along() {
 }
 
 #[test]
+fn a_time_beyond_all_milliseconds_is_the_last_of_them() {
+    assert_eq!(
+        samples("a 4 12345678901234567890.12\n# EOF\n", Format::OpenMetrics)[0].timestamp_ms,
+        Some(i64::MAX)
+    );
+    assert!(parse("a 4 12345678901234567890\n", Format::Text).is_err());
+}
+
+#[test]
 fn an_error_says_where_what_and_what_instead() {
     let error = parse("a 1\nb{x=\"ä\",y=z} 1\n", Format::Text).unwrap_err();
     assert_eq!(error.to_string(), "2:11: found \"z} 1\", expected a label value in double quotes");
