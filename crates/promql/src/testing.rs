@@ -13,6 +13,7 @@ mod pin;
 mod script;
 mod storage;
 
+pub use compare::{floats_match, histograms_match};
 pub use script::ScriptError;
 pub use storage::MemorySource;
 
@@ -94,3 +95,6 @@ pub fn run_text(text: &str) -> Result<FileScore, ScriptError> {
     let commands = script::parse(text)?;
     Ok(evaluate::run(&commands))
 }
+
+#[cfg(test)]
+mod tests;

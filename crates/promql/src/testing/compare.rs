@@ -9,8 +9,9 @@ use watchfire_model::{Histogram, Labels, SampleValue, Series, is_stale};
 /// The relative difference up to which two floats are the same.
 const EPSILON: f64 = 1e-6;
 
-/// Whether two floats are the same to six digits; stale markers only equal each other, other NaNs too.
-pub(super) fn floats_match(left: f64, right: f64) -> bool {
+/// Whether two floats are the same to six digits, as test scripts and rule tests compare them: a stale marker only
+/// equals a stale marker, every other NaN every other NaN.
+pub fn floats_match(left: f64, right: f64) -> bool {
     if is_stale(left) || is_stale(right) {
         return is_stale(left) && is_stale(right);
     }
@@ -25,7 +26,8 @@ pub(super) fn floats_match(left: f64, right: f64) -> bool {
     difference / sum.min(f64::MAX) < EPSILON
 }
 
-fn histograms_match(expected: &Histogram, found: &Histogram) -> bool {
+/// Whether two histograms are the same to six digits once empty buckets are dropped; hints are not looked at.
+pub fn histograms_match(expected: &Histogram, found: &Histogram) -> bool {
     let compacted = |histogram: &Histogram| {
         let mut histogram = histogram.clone();
         histogram.compact(0);

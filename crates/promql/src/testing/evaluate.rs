@@ -4,7 +4,7 @@ use super::script::{Command, Eval, Expected, When};
 use super::storage::MemorySource;
 use super::{Failure, FileScore, compare, engine_options, pin};
 use crate::engine::{Engine, Query};
-use crate::value::{Annotation, QueryResult, Value, VectorSample};
+use crate::value::{QueryResult, Value, VectorSample};
 use crate::{Expr, ParseOptions, parse};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -137,11 +137,7 @@ impl Runner<'_> {
         if self.eval.fail.is_some() {
             return Err("an answer; expected an error".to_owned());
         }
-        let printed = |kind, notes: &[Annotation]| -> Vec<String> {
-            notes.iter().map(|note| print(kind, note, &self.eval.expr)).collect()
-        };
-        let warnings = printed("warning", &result.annotations.warnings);
-        let infos = printed("info", &result.annotations.infos);
+        let (warnings, infos) = result.annotations.render(&self.eval.expr);
         compare::annotations(&self.eval.warnings, "warning", &warnings)?;
         compare::annotations(&self.eval.infos, "info", &infos)?;
         Ok(Some(result))
@@ -161,12 +157,6 @@ impl Runner<'_> {
             },
         }
     }
-}
-
-/// A remark as the HTTP API prints it, with its place as line and column from one. Scripts ask in one line.
-fn print(kind: &str, note: &Annotation, query: &str) -> String {
-    let place = note.span.as_ref().map_or(0, |span| span.start.min(query.len())) + 1;
-    format!("PromQL {kind}: {} (1:{place})", note.message)
 }
 
 fn scalar(expected: f64, found: f64) -> Result<(), String> {

@@ -41,12 +41,13 @@ pub(super) fn parse_line(text: &str) -> Result<Line, String> {
 
 /// Reads a line of start timestamps, `metric{label="x"}@st -1m -30s-1mx2 _ _x3`; `None` when it is no such line.
 pub(super) fn parse_start_times(text: &str) -> Result<Option<StartTimes>, String> {
-    let Some((series, offsets)) = text.split_once("@st").filter(|(series, offsets)| {
+    let split = text.match_indices("@st").find_map(|(at, _)| {
+        let (series, offsets) = (text.get(..at)?, text.get(at + "@st".len()..)?);
         // In a quoted label value it is just text.
-        series.matches('"').count() % 2 == 0 && offsets.starts_with(char::is_whitespace)
-    }) else {
-        return Ok(None);
-    };
+        let quoted = series.matches('"').count() % 2 == 1;
+        (!quoted && offsets.starts_with(char::is_whitespace)).then_some((series, offsets))
+    });
+    let Some((series, offsets)) = split else { return Ok(None) };
     let labels = parse_metric(series.trim()).map_err(|error| error.message)?;
     let mut offsets_ms = Vec::new();
     for item in offsets.split_whitespace() {

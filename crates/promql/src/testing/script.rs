@@ -163,8 +163,8 @@ fn error(line: usize, message: impl Into<String>) -> ScriptError {
 }
 
 fn parse_load(number: usize, line: &str, lines: &mut Lines<'_>) -> Result<Load, ScriptError> {
-    let (command, step) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let with_nhcb = match command {
+    let (command, step) = next_word(line);
+    let with_nhcb = match command.to_ascii_lowercase().as_str() {
         "load" => false,
         "load_with_nhcb" => true,
         _ => {
@@ -231,7 +231,7 @@ fn parse_eval(number: usize, line: &str, lines: &mut Lines<'_>) -> Result<Eval, 
         infos: Annotations::Any,
         value: Expected::Series(Vec::new()),
     };
-    match command {
+    match command.to_ascii_lowercase().as_str() {
         "eval" => {}
         "eval_fail" => eval.fail = Some(Vec::new()),
         "eval_warn" => eval.warnings.expect(Pattern::Any),

@@ -2,6 +2,7 @@
 
 use super::nhcb;
 use super::script::Load;
+use crate::parser::{SequenceItem, SeriesDescription};
 use crate::source::{SelectHints, SeriesStream, Source, SourceError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,6 +54,15 @@ impl MemorySource {
             float @ SampleValue::Float(_) => float,
         };
         samples.insert(timestamp_ms, Stored { value, start_timestamp_ms });
+    }
+
+    /// Adds a series in the notation of rule tests: its values stand at 0, `step_ms`, 2 × `step_ms` and so on.
+    pub fn add_series(&mut self, series: &SeriesDescription, step_ms: i64) {
+        for (index, item) in (0_i64..).zip(&series.values) {
+            if let SequenceItem::Value(value) = item {
+                self.append(&series.labels, index.saturating_mul(step_ms), value.clone(), 0);
+            }
+        }
     }
 
     /// Adds the series of a `load` command.
