@@ -4,7 +4,9 @@ use super::aggregate::RunningHistogram;
 use super::context::Context;
 use crate::ast::Span;
 use watchfire_model::Histogram;
-use watchfire_model::histogram::{ArithmeticNotes, HistogramMean as ModelMean, KahanHistogram};
+use watchfire_model::histogram::{
+    ArithmeticNotes, HistogramError, HistogramMean as ModelMean, KahanHistogram, ResetHint,
+};
 
 /// Turns what an operation had to do into remarks. `operation` is the word they use: `addition`, `subtraction` or
 /// `aggregation`.
@@ -65,62 +67,88 @@ pub(crate) fn shown(histogram: &Histogram) -> String {
     histogram.to_string()
 }
 
-/// The sum of histograms in an aggregation.
-#[derive(Debug, Default)]
-pub(crate) struct HistogramSum {
-    sum: Option<KahanHistogram>,
-    incompatible: bool,
+/// A sum or mean that the model keeps.
+pub(crate) trait Fold: Sized {
+    /// Starts with one histogram.
+    fn start(first: &Histogram) -> Self;
+    /// Takes in one more.
+    fn take_in(&mut self, other: &Histogram) -> Result<ArithmeticNotes, HistogramError>;
+    /// The result.
+    fn result(self) -> Histogram;
 }
 
-impl RunningHistogram for HistogramSum {
+impl Fold for KahanHistogram {
+    fn start(first: &Histogram) -> Self {
+        Self::new(first)
+    }
+    fn take_in(&mut self, other: &Histogram) -> Result<ArithmeticNotes, HistogramError> {
+        self.add(other)
+    }
+    fn result(self) -> Histogram {
+        self.finish()
+    }
+}
+
+impl Fold for ModelMean {
+    fn start(first: &Histogram) -> Self {
+        Self::new(first)
+    }
+    fn take_in(&mut self, other: &Histogram) -> Result<ArithmeticNotes, HistogramError> {
+        self.add(other)
+    }
+    fn result(self) -> Histogram {
+        self.finish()
+    }
+}
+
+/// The sum of histograms in an aggregation or over time.
+pub(crate) type HistogramSum = Aggregated<KahanHistogram>;
+
+/// Their mean.
+pub(crate) type HistogramMean = Aggregated<ModelMean>;
+
+/// A sum or mean, with what there is to say about it.
+#[derive(Debug)]
+pub(crate) struct Aggregated<F> {
+    fold: Option<F>,
+    incompatible: bool,
+    reset_seen: bool,
+    no_reset_seen: bool,
+}
+
+impl<F> Default for Aggregated<F> {
+    fn default() -> Self {
+        Self { fold: None, incompatible: false, reset_seen: false, no_reset_seen: false }
+    }
+}
+
+impl<F: Fold> RunningHistogram for Aggregated<F> {
     fn add(&mut self, histogram: &Histogram, span: &Span, cx: &mut Context<'_>) {
-        match &mut self.sum {
-            None => self.sum = Some(KahanHistogram::new(histogram)),
+        self.reset_seen |= histogram.reset_hint == ResetHint::Reset;
+        self.no_reset_seen |= histogram.reset_hint == ResetHint::NoReset;
+        match &mut self.fold {
+            None => self.fold = Some(F::start(histogram)),
             Some(_) if self.incompatible => {}
-            Some(sum) => match sum.add(histogram) {
-                Ok(notes) => note(notes, "aggregation", span, cx),
+            Some(fold) => match fold.take_in(histogram) {
+                // Conflicting hints are looked for among all histograms, whatever their order.
+                Ok(notes) => {
+                    note(ArithmeticNotes { reset_conflict: false, ..notes }, "aggregation", span, cx)
+                }
                 Err(_) => self.incompatible = true,
             },
         }
     }
 
     fn total(self, span: &Span, metric: &str, cx: &mut Context<'_>) -> Option<Histogram> {
+        if self.reset_seen && self.no_reset_seen {
+            cx.notes.reset_collision(span, "aggregation");
+        }
         if self.incompatible {
             cx.notes.mixed_schemas(span, metric);
             return None;
         }
-        let mut total = self.sum?.finish();
+        let mut total = self.fold?.result();
         total.compact(0);
         Some(total)
-    }
-}
-
-/// The mean of histograms in an aggregation.
-#[derive(Debug, Default)]
-pub(crate) struct HistogramMean {
-    mean: Option<ModelMean>,
-    incompatible: bool,
-}
-
-impl RunningHistogram for HistogramMean {
-    fn add(&mut self, histogram: &Histogram, span: &Span, cx: &mut Context<'_>) {
-        match &mut self.mean {
-            None => self.mean = Some(ModelMean::new(histogram)),
-            Some(_) if self.incompatible => {}
-            Some(mean) => match mean.add(histogram) {
-                Ok(notes) => note(notes, "aggregation", span, cx),
-                Err(_) => self.incompatible = true,
-            },
-        }
-    }
-
-    fn total(self, span: &Span, metric: &str, cx: &mut Context<'_>) -> Option<Histogram> {
-        if self.incompatible {
-            cx.notes.mixed_schemas(span, metric);
-            return None;
-        }
-        let mut mean = self.mean?.finish();
-        mean.compact(0);
-        Some(mean)
     }
 }
