@@ -89,6 +89,7 @@ fn compare(folder: &Path, options: Options) -> (usize, Vec<String>, Vec<Labels>)
     let found = series(&write::write(&host.collect(), Format::Text));
     let expected = std::fs::read_to_string(folder.join("fixtures/e2e-output.txt")).unwrap();
     let (families, skipped) = (Regex::new(FAMILIES).unwrap(), Regex::new(SKIPPED).unwrap());
+    let traffic = Regex::new("^node_network_(receive|transmit)_").unwrap();
     let concerns = |labels: &Labels| {
         let name = labels.metric_name();
         families.is_match(name) && !skipped.is_match(name)
