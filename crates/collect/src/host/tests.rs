@@ -99,8 +99,7 @@ fn compare(folder: &Path, options: Options) -> (usize, Vec<String>, Vec<Labels>)
     let wrong = expected
         .iter()
         .filter(|(labels, value)| {
-            let is_traffic =
-                Regex::new("^node_network_(receive|transmit)_").unwrap().is_match(labels.metric_name());
+            let is_traffic = traffic.is_match(labels.metric_name());
             !found.get(*labels).is_some_and(|found| is_traffic || close(*found, **value))
         })
         .map(|(labels, value)| format!("{labels}: {:?}, expected {value}", found.get(labels)))
