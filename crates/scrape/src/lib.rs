@@ -10,6 +10,8 @@ pub mod config;
 pub mod discovery;
 mod error;
 mod fetch;
+#[cfg(test)]
+mod laws;
 mod manager;
 pub mod relabel;
 mod runner;

@@ -150,8 +150,12 @@ impl Manager {
                     .map(|pool| Arc::clone(&pool.sources));
                 (old.is_some(), sources)
             };
-            let fetcher =
-                if same_job { None } else { Some(Fetcher::new(job, &self.shared.options.user_agent)?) };
+            // Certificates are read when a client is built, so a reload reads them anew.
+            let fetcher = if same_job && !job.client.tls.reads_files() {
+                None
+            } else {
+                Some(Fetcher::new(job, &self.shared.options.user_agent)?)
+            };
             let sources = same_sources.unwrap_or_else(|| Arc::new(Mutex::new(Sources::new(job))));
             jobs.push((Arc::clone(job), fetcher, sources));
         }
@@ -195,7 +199,7 @@ impl Manager {
         if let Some(old) = state.locals.remove(&name) {
             old.stop(false);
         }
-        let pool = Pool::local(target, &self.shared.world, &self.shared.options);
+        let pool = Pool::local(target, &self.shared.world);
         state.locals.insert(name, pool);
     }
 

@@ -83,8 +83,8 @@ pub struct ClientConfig {
     pub follow_redirects: bool,
     /// Whether HTTP/2 may be spoken. Kept for `status/config`; targets are asked over HTTP/1.1.
     pub enable_http2: bool,
-    /// The proxy to go through.
-    pub proxy_url: Option<String>,
+    /// The proxy to go through. A secret because it may hold a password.
+    pub proxy_url: Option<Secret>,
     /// Whom to reach without the proxy, comma-separated.
     pub no_proxy: Option<String>,
     /// Whether `HTTP_PROXY` and its kin are heeded.
@@ -93,6 +93,16 @@ pub struct ClientConfig {
     pub proxy_connect_header: Vec<(String, Secret)>,
     /// More headers, each with its values.
     pub headers: Vec<(String, Vec<Source>)>,
+}
+
+impl TlsConfig {
+    /// Whether any of it stands in files, which may change while the configuration stays the same.
+    pub(crate) fn reads_files(&self) -> bool {
+        [&self.ca, &self.cert, &self.key]
+            .into_iter()
+            .flatten()
+            .any(|source| matches!(source, Source::File(_)))
+    }
 }
 
 impl Default for ClientConfig {
@@ -126,7 +136,7 @@ impl ClientConfig {
         if let Some((url, place)) = &proxy {
             let valid = reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
             if !valid {
-                let message = format!("proxy_url is {url:?}; expected an URL such as \"http://proxy:3128\"");
+                let message = "proxy_url is no URL with a host; expected one such as \"http://proxy:3128\"";
                 return Err(Problem::new(*place, message));
             }
             if proxy_from_environment {
@@ -144,7 +154,7 @@ impl ClientConfig {
             tls,
             follow_redirects: section.flag("follow_redirects")?.unwrap_or(true),
             enable_http2: section.flag("enable_http2")?.unwrap_or(true),
-            proxy_url: proxy.map(|(url, _)| url),
+            proxy_url: proxy.map(|(url, _)| Secret::new(url)),
             no_proxy: no_proxy.map(|(hosts, _)| hosts),
             proxy_from_environment,
             proxy_connect_header,

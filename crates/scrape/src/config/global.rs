@@ -104,6 +104,17 @@ pub struct HistogramSwitches {
 }
 
 impl HistogramSwitches {
+    /// Notes what has no effect while only text formats are scraped.
+    pub(crate) fn note(self, place: Place, reading: &mut Reading<'_>) {
+        if self.native || self.convert_classic {
+            reading.note(
+                place,
+                "scrape_native_histograms and convert_classic_histograms_to_nhcb have no effect yet: histograms \
+                 are kept as their classic series",
+            );
+        }
+    }
+
     pub(crate) fn take(section: &mut Section, base: Self) -> Result<Self, Problem> {
         Ok(Self {
             native: section.flag("scrape_native_histograms")?.unwrap_or(base.native),
@@ -210,10 +221,11 @@ impl Global {
     /// Reads the section. `variable` looks up environment variables for `${…}` in external labels.
     pub(crate) fn read(
         mut section: Section,
-        reading: &Reading<'_>,
+        reading: &mut Reading<'_>,
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problem> {
         let base = Self::default();
+        let place = section.place();
         let interval = section.duration("scrape_interval")?.filter(|own| !own.is_zero());
         let timeout = section.placed_duration("scrape_timeout")?.filter(|(own, _)| !own.is_zero());
         let scrape_interval = interval.unwrap_or(base.scrape_interval);
@@ -254,6 +266,16 @@ impl Global {
             extra_scrape_metrics: section.flag("extra_scrape_metrics")?.unwrap_or(false),
         };
         section.finish()?;
+        if global.query_log_file.is_some() {
+            reading.note(place, "query_log_file has no effect yet");
+        }
+        global.histograms.note(place, reading);
+        if global.scrape_failure_log_file.is_some() {
+            reading.note(
+                place,
+                "scrape_failure_log_file has no effect yet; failures are told by the targets page",
+            );
+        }
         Ok(global)
     }
 }

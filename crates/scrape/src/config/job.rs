@@ -144,6 +144,9 @@ impl ScrapeConfig {
         {
             reading.note(place, "limits on native histograms have no effect: text formats carry none");
         }
+        if config.histograms != global.histograms {
+            config.histograms.note(section.place(), reading);
+        }
         section.finish()?;
         Ok(config)
     }

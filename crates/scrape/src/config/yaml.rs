@@ -156,7 +156,7 @@ pub fn parse(text: &str) -> Result<Node, Problem> {
             line: at.line().max(1),
             column: at.column().max(1),
         });
-        let rendered = error.without_snippet().to_string();
+        let rendered = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
         let message: Vec<&str> = rendered.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         Problem::new(place, format!("not valid YAML: {}", strip_place(&message.join("; "))))
     })?;

@@ -34,7 +34,7 @@ pub(super) fn build(config: &ScrapeConfig, user_agent: &str) -> Result<reqwest::
             reqwest::redirect::Policy::none()
         });
     if let Some(url) = &client.proxy_url {
-        builder = builder.proxy(proxy(client, url).map_err(failed)?);
+        builder = builder.proxy(proxy(client, url.expose()).map_err(failed)?);
     } else if !client.proxy_from_environment {
         builder = builder.no_proxy();
     }
@@ -67,7 +67,8 @@ pub(super) fn build(config: &ScrapeConfig, user_agent: &str) -> Result<reqwest::
 }
 
 fn proxy(client: &ClientConfig, url: &str) -> Result<reqwest::Proxy, String> {
-    let mut proxy = reqwest::Proxy::all(url).map_err(|error| format!("proxy_url: {error}"))?;
+    let mut proxy =
+        reqwest::Proxy::all(url).map_err(|error| format!("proxy_url: {}", error.without_url()))?;
     if let Some(hosts) = &client.no_proxy {
         proxy = proxy.no_proxy(reqwest::NoProxy::from_string(hosts));
     }

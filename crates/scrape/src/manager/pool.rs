@@ -11,6 +11,7 @@ use crate::runner::{Job, JobSource, Order, Runner, World};
 use crate::target::{self, DroppedTarget, INSTANCE, JOB, Target, TargetKey};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use watchfire_model::Labels;
@@ -66,7 +67,7 @@ impl Pool {
     }
 
     /// A pool of one target inside this program, running.
-    pub(super) fn local(local: LocalTarget, world: &World, options: &Options) -> Self {
+    pub(super) fn local(local: LocalTarget, world: &World) -> Self {
         let LocalTarget { job, instance, interval, gather } = local;
         let mut config = ScrapeConfig::named(&job, &Global::default());
         config.scrape_interval = interval;
@@ -83,7 +84,10 @@ impl Pool {
         let sources = Arc::new(Mutex::new(Sources { files: Vec::new() }));
         let job = Job { config: Arc::new(config), source: JobSource::Local(gather), forbidden: None };
         let mut pool = Self::with_job(job, sources);
-        pool.spawn(target, world, options);
+        // Asking ourselves burdens nobody, so the first turn is now and people see something at once.
+        let now_ms = u64::try_from(world.clock.now_ms()).unwrap_or(0);
+        let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
+        pool.spawn(target, Duration::from_millis(now_ms % interval_ms), world);
         pool
     }
 
@@ -155,7 +159,10 @@ impl Pool {
         for target in resolved.targets {
             match self.loops.get_mut(&target.key) {
                 Some(running) => running.target = target,
-                None => self.spawn(target, world, options),
+                None => {
+                    let offset = target.key.offset(target.interval, options.seed);
+                    self.spawn(target, offset, world);
+                }
             }
         }
     }
@@ -174,7 +181,7 @@ impl Pool {
         }
     }
 
-    fn spawn(&mut self, target: Target, world: &World, options: &Options) {
+    fn spawn(&mut self, target: Target, offset: Duration, world: &World) {
         let status = Arc::new(LoopStatus::default());
         let (orders, receiver) = watch::channel(Order::Run(Arc::clone(&self.job)));
         let runner = Runner {
@@ -184,7 +191,7 @@ impl Pool {
             orders: receiver,
             interval: target.interval,
             timeout: target.timeout,
-            offset: target.key.offset(target.interval, options.seed),
+            offset,
             labels: target.labels.clone(),
             url: target.url.clone(),
         };

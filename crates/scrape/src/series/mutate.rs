@@ -30,7 +30,13 @@ impl Mutator {
                 series: shortened(line.raw_series),
             });
         }
-        let mut labels = line.to_labels().to_builder();
+        // Not by way of a label set: an empty value must be seen below. A Pushgateway writes `instance=""` so that
+        // `honor_labels` leaves the series without an instance.
+        let mut labels = LabelsBuilder::new();
+        labels.set(METRIC_NAME, line.name());
+        for (name, value) in line.labels() {
+            labels.set(name, value);
+        }
         self.join_target(&mut labels);
         if relabel::apply(&self.config.metric_relabel_configs, &mut labels) == Verdict::Drop {
             return Ok(None);
@@ -53,7 +59,7 @@ impl Mutator {
         }
         let mut conflicts: Vec<(&str, String)> = Vec::new();
         for (name, value) in &self.target {
-            if let Some(exposed) = labels.get(name) {
+            if let Some(exposed) = labels.get(name).filter(|exposed| !exposed.is_empty()) {
                 conflicts.push((name, exposed.to_owned()));
             }
             labels.set(name, value);

@@ -53,13 +53,14 @@ pub(crate) struct SeriesState {
     /// Series alive under a configuration that is no longer in force; they end unless the next body brings them.
     orphans: Vec<Labels>,
     metadata: HashMap<String, Metadata>,
+    metadata_bytes: usize,
     scrape: u64,
     /// How many lines the last body had, to size the next rows.
     last_lines: usize,
 }
 
-/// Families described per target; a hostile target must not fill memory with words.
-const MAX_FAMILIES: usize = 50_000;
+/// Bytes of names and words kept per target; a hostile target must not fill memory with descriptions.
+const MAX_METADATA_BYTES: usize = 4 << 20;
 
 impl SeriesState {
     /// Reads a body. All or nothing: after an error no sample of it is kept and every series ends.
@@ -175,14 +176,25 @@ impl SeriesState {
         if counts.kept > sample_limit {
             return Err(ScrapeError::SampleLimit);
         }
+        self.describe(families, described);
+        Ok(())
+    }
+
+    /// Keeps what is new or other than before, as long as there is room.
+    fn describe(&mut self, families: HashMap<String, Metadata>, described: &mut Vec<(String, Metadata)>) {
         for (family, metadata) in families {
             let known = self.metadata.get(&family);
-            if known != Some(&metadata) && (known.is_some() || self.metadata.len() < MAX_FAMILIES) {
+            if known == Some(&metadata) {
+                continue;
+            }
+            let freed = known.map_or(0, |known| metadata_bytes(&family, known));
+            let bytes = self.metadata_bytes - freed + metadata_bytes(&family, &metadata);
+            if bytes <= MAX_METADATA_BYTES {
+                self.metadata_bytes = bytes;
                 self.metadata.insert(family.clone(), metadata.clone());
                 described.push((family, metadata));
             }
         }
-        Ok(())
     }
 
     /// Writes stale markers for the series that this body did not bring, and forgets their lines.
@@ -218,6 +230,10 @@ impl SeriesState {
         ended.extend(lived.filter_map(|(_, known)| known.labels));
         ended.into_iter().map(|labels| stale(labels, timestamp_ms)).collect()
     }
+}
+
+fn metadata_bytes(family: &str, metadata: &Metadata) -> usize {
+    family.len() + metadata.help.len() + metadata.unit.len()
 }
 
 /// The marker that ends a series.

@@ -66,6 +66,9 @@ fn a_label_that_both_sides_have_is_kept_as_exported_or_honoured() {
     let outcome = honouring.scrape("a{job=\"own\"} 1\nb{instance=\"\"} 1\n");
     assert_eq!(outcome.rows[0].series.get("job"), Some("own"));
     assert_eq!(outcome.rows[0].series.get("instance"), Some("h:1"));
+    assert_eq!(outcome.rows[1].series.get("instance"), None, "an empty label stands for none");
+    let outcome = scraper.scrape("b{instance=\"\"} 1\n");
+    assert_eq!(outcome.rows[0].series.to_string(), "b{instance=\"h:1\", job=\"test\"}");
 }
 
 #[test]
