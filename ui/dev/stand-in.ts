@@ -142,7 +142,7 @@ async function evaluate(prometheus: string, query: BatchQuery): Promise<ColumnRe
     step: query.step,
     count,
     series: rows.map((row) => {
-      const values = new Array<number>(count).fill(Number.NaN);
+      const values = Array.from({ length: count }, () => Number.NaN);
       for (const [at, value] of row.values ?? []) values[Math.round((at * 1000 - query.start) / query.step)] = Number(value);
       return { labels: row.metric, values };
     }),
