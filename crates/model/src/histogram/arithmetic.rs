@@ -73,15 +73,8 @@ impl Histogram {
         other: &Self,
         op: impl Fn(&mut f64, f64),
     ) -> Result<ArithmeticNotes, HistogramError> {
-        let same_layout = self.schema == other.schema
-            && self.zero_threshold == other.zero_threshold
-            && self.custom_values == other.custom_values
-            && self.positive_spans == other.positive_spans
-            && self.negative_spans == other.negative_spans
-            && self.positive_buckets.len() == other.positive_buckets.len()
-            && self.negative_buckets.len() == other.negative_buckets.len();
         let mut notes = ArithmeticNotes::default();
-        if same_layout {
+        if self.has_layout_of(other) {
             op(&mut self.zero_count, other.zero_count);
             zip(&mut self.positive_buckets, &other.positive_buckets, &op);
             zip(&mut self.negative_buckets, &other.negative_buckets, &op);
@@ -98,6 +91,17 @@ impl Histogram {
         op(&mut self.sum, other.sum);
         notes.reset_conflict = self.combine_hint(other.reset_hint);
         Ok(notes)
+    }
+
+    /// Whether each number of one stands for the same as that of the other, which needs no alignment.
+    pub(super) fn has_layout_of(&self, other: &Self) -> bool {
+        self.schema == other.schema
+            && self.zero_threshold == other.zero_threshold
+            && self.custom_values == other.custom_values
+            && self.positive_spans == other.positive_spans
+            && self.negative_spans == other.negative_spans
+            && self.positive_buckets.len() == other.positive_buckets.len()
+            && self.negative_buckets.len() == other.negative_buckets.len()
     }
 
     /// The hint of a sum; true when the two contradict each other.
@@ -143,6 +147,14 @@ impl Histogram {
         }
 
         let zero_count = self.share_zero_bucket(other, companion.as_deref_mut());
+        // What lies below the common threshold is already in `zero_count`. Judged before buckets are merged: after it,
+        // one may reach across the threshold.
+        let threshold = self.zero_threshold;
+        if threshold != other.zero_threshold {
+            for side in [&mut positive, &mut negative] {
+                side.retain(|(index, _)| super::buckets::exponential_bound(*index, other.schema) > threshold);
+            }
+        }
         let schema = self.schema.min(other.schema);
         if other.schema > schema {
             let by = other.schema.abs_diff(schema);
@@ -153,13 +165,6 @@ impl Histogram {
                 companion.reduce_resolution(schema)?;
             }
             self.reduce_resolution(schema)?;
-        }
-        // What lies below the common threshold is already in `zero_count`.
-        let threshold = self.zero_threshold;
-        if threshold != other.zero_threshold {
-            for side in [&mut positive, &mut negative] {
-                side.retain(|(index, _)| super::buckets::exponential_bound(*index, schema) > threshold);
-            }
         }
         Ok(Aligned { zero_count, positive, negative, bounds_reconciled: false })
     }

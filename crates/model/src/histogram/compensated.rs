@@ -16,6 +16,12 @@ pub fn kahan_add(value: f64, sum: &mut f64, compensation: &mut f64) {
     *sum = total;
 }
 
+fn add_all(values: &[f64], sums: &mut [f64], losses: &mut [f64]) {
+    for ((sum, lost), value) in sums.iter_mut().zip(losses).zip(values) {
+        kahan_add(*value, sum, lost);
+    }
+}
+
 /// A sum of histograms that loses no small numbers beside large ones.
 #[derive(Clone, Debug)]
 pub struct KahanHistogram {
@@ -41,46 +47,49 @@ impl KahanHistogram {
     /// # Errors
     /// As [`Histogram::add`].
     pub fn add(&mut self, other: &Histogram) -> Result<ArithmeticNotes, HistogramError> {
+        let mut bounds_reconciled = false;
+        if self.sum.has_layout_of(other) {
+            let (sum, lost) = (&mut self.sum, &mut self.compensation);
+            kahan_add(other.zero_count, &mut sum.zero_count, &mut lost.zero_count);
+            add_all(&other.positive_buckets, &mut sum.positive_buckets, &mut lost.positive_buckets);
+            add_all(&other.negative_buckets, &mut sum.negative_buckets, &mut lost.negative_buckets);
+        } else {
+            bounds_reconciled = self.add_aligned(other)?;
+        }
         let (sum, lost) = (&mut self.sum, &mut self.compensation);
-        let aligned = sum.align(other, Some(&mut *lost))?;
-        arithmetic::merge(
-            &mut sum.positive_spans,
-            &mut sum.positive_buckets,
-            Some(&mut lost.positive_buckets),
-            &aligned.positive,
-        );
-        lost.positive_spans.clone_from(&sum.positive_spans);
-        arithmetic::merge(
-            &mut sum.negative_spans,
-            &mut sum.negative_buckets,
-            Some(&mut lost.negative_buckets),
-            &aligned.negative,
-        );
-        lost.negative_spans.clone_from(&sum.negative_spans);
-
-        kahan_add(aligned.zero_count, &mut sum.zero_count, &mut lost.zero_count);
         kahan_add(other.count, &mut sum.count, &mut lost.count);
         kahan_add(other.sum, &mut sum.sum, &mut lost.sum);
-        let add_side = |spans: &[super::Span], sums: &mut [f64], losses: &mut [f64], side: &[(i32, f64)]| {
-            let values = layout::spread(side, &layout::indexes(spans, sums.len()));
-            for ((sum, lost), value) in sums.iter_mut().zip(losses).zip(values) {
-                kahan_add(value, sum, lost);
-            }
-        };
-        add_side(
-            &sum.positive_spans,
-            &mut sum.positive_buckets,
-            &mut lost.positive_buckets,
-            &aligned.positive,
-        );
-        add_side(
-            &sum.negative_spans,
-            &mut sum.negative_buckets,
-            &mut lost.negative_buckets,
-            &aligned.negative,
-        );
         let reset_conflict = sum.combine_hint(other.reset_hint);
-        Ok(ArithmeticNotes { reset_conflict, bounds_reconciled: aligned.bounds_reconciled })
+        Ok(ArithmeticNotes { reset_conflict, bounds_reconciled })
+    }
+
+    /// Adds the buckets of a histogram of another layout; true when custom bounds differed.
+    fn add_aligned(&mut self, other: &Histogram) -> Result<bool, HistogramError> {
+        let (sum, lost) = (&mut self.sum, &mut self.compensation);
+        let aligned = sum.align(other, Some(&mut *lost))?;
+        kahan_add(aligned.zero_count, &mut sum.zero_count, &mut lost.zero_count);
+        for (side, spans, buckets, lost_spans, lost_buckets) in [
+            (
+                &aligned.positive,
+                &mut sum.positive_spans,
+                &mut sum.positive_buckets,
+                &mut lost.positive_spans,
+                &mut lost.positive_buckets,
+            ),
+            (
+                &aligned.negative,
+                &mut sum.negative_spans,
+                &mut sum.negative_buckets,
+                &mut lost.negative_spans,
+                &mut lost.negative_buckets,
+            ),
+        ] {
+            arithmetic::merge(spans, buckets, Some(&mut *lost_buckets), side);
+            lost_spans.clone_from(spans);
+            let values = layout::spread(side, &layout::indexes(spans, buckets.len()));
+            add_all(&values, buckets, lost_buckets);
+        }
+        Ok(aligned.bounds_reconciled)
     }
 
     /// Multiplies the sum so far.

@@ -37,10 +37,9 @@ impl Histogram {
         if threshold != self.zero_threshold || self.zero_count < zero_before {
             return true;
         }
-        let comparable = |pairs: Vec<(i32, f64)>| {
-            let mut pairs = layout::coarser(pairs, previous.schema.abs_diff(self.schema));
-            pairs.retain(|(index, _)| exponential_bound(*index, self.schema) > self.zero_threshold);
-            pairs
+        let comparable = |mut pairs: Vec<(i32, f64)>| {
+            pairs.retain(|(index, _)| exponential_bound(*index, previous.schema) > self.zero_threshold);
+            layout::coarser(pairs, previous.schema.abs_diff(self.schema))
         };
         let before_negative = layout::unpack(&previous.negative_spans, &previous.negative_buckets);
         any_fewer(&current, &comparable(before))
