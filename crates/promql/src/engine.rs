@@ -145,6 +145,9 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// A duration in whole milliseconds.
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

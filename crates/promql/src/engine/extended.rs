@@ -85,7 +85,7 @@ impl Extended {
         if self.kind.counter && inside.iter().any(|point| gauge(point)) {
             cx.notes.not_a_counter(window.span, window.metric);
         }
-        if !self.kind.counter && !(gauge(first) && gauge(last)) {
+        if !(self.kind.counter || gauge(first) && gauge(last)) {
             cx.notes.not_a_gauge(window.span, window.metric);
         }
         if inside.iter().any(|point| point.is_custom() != first.is_custom()) {

@@ -62,3 +62,6 @@ fn exponential(text: &str) -> String {
     };
     format!("{mantissa}e{sign}{digits:0>2}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,7 @@ pub(super) fn evaluate(
         times,
         lookback_ms: cx.lookback_ms,
         default_subquery_step_ms: millis(options.default_subquery_step).max(1),
+        max_steps: options.max_samples,
         use_start_timestamps: options.use_start_timestamps,
         instant,
         statistics: false,

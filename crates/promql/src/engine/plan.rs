@@ -29,6 +29,8 @@ pub(crate) struct Planner {
     pub(crate) times: QueryTimes,
     pub(crate) lookback_ms: i64,
     pub(crate) default_subquery_step_ms: i64,
+    /// No evaluation may have more steps than the query may hold samples.
+    pub(crate) max_steps: usize,
     pub(crate) use_start_timestamps: bool,
     /// The query has one step, so that `sort` matters.
     pub(crate) instant: bool,

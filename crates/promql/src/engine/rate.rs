@@ -176,7 +176,7 @@ fn histogram_change(
     if kind.counter && points.iter().any(|point| gauge(point)) {
         cx.notes.not_a_counter(window.span, window.metric);
     }
-    if !kind.counter && !(gauge(first) && gauge(last)) {
+    if !(kind.counter || gauge(first) && gauge(last)) {
         cx.notes.not_a_gauge(window.span, window.metric);
     }
     // With a reset right after it the first histogram does not matter, nor does its layout.
@@ -262,10 +262,6 @@ impl RangeFunction for Instantaneous {
             cx.notes.mixed_floats_and_histograms(window.span, window.metric);
         }
         None
-    }
-
-    fn end(&mut self, out: &StepVector, metric: &str, span: &Span, cx: &mut Context<'_>) {
-        check_counter_name(self.kind, out, metric, span, cx);
     }
 }
 

@@ -57,7 +57,7 @@ impl<'a> Operator<'a> for SetOperation<'a> {
         if !self.state.first_side_read {
             self.state.first_side_read = true;
             while let Some(key) = self.right.next(cx, out)? {
-                cx.hold(self.steps.count / 8)?;
+                cx.hold(self.steps.count / 8 + 1)?;
                 self.state.note(signature(self.matching, &key.labels), out);
             }
         }
@@ -79,7 +79,7 @@ impl<'a> SetOperation<'a> {
     ) -> Result<Option<SeriesKey>, QueryError> {
         if !self.state.first_side_read {
             if let Some(key) = self.left.next(cx, out)? {
-                cx.hold(self.steps.count / 8)?;
+                cx.hold(self.steps.count / 8 + 1)?;
                 self.state.note(signature(self.matching, &key.labels), out);
                 return Ok(Some(key));
             }

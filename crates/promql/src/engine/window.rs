@@ -130,6 +130,10 @@ impl<'a> RangeInput<'a> {
                 Ok(key)
             }
             Self::Subquery { inner, steps, vector } => {
+                if vector.len() == 0 {
+                    // The column of all inner steps, and the samples made of it.
+                    cx.hold(steps.count.saturating_mul(2))?;
+                }
                 let Some(key) = inner.next(cx, vector)? else { return Ok(None) };
                 samples.clear();
                 for (step, time_ms) in steps.times().enumerate() {

@@ -31,7 +31,10 @@ pub(super) fn quantile<'a>(
         });
         // A group exists only where there is a float.
         if let Some(first) = found.next() {
-            let group = groups.of(aggregation.grouping, &key, cx, |_| Ok(vec![Vec::new(); steps]))?;
+            let group = groups.of(aggregation.grouping, &key, cx, |cx| {
+                cx.hold(steps)?;
+                Ok(vec![Vec::new(); steps])
+            })?;
             for (step, value) in std::iter::once(first).chain(found) {
                 if let Some(values) = group.get_mut(step) {
                     values.push(value);

@@ -14,9 +14,10 @@ fn as_count(parameter: f64) -> Result<usize, QueryError> {
         return Err(QueryError::Execution("Parameter value is NaN".to_owned()));
     }
     // From here on Prometheus cannot tell a 64-bit count.
-    if parameter >= 9_223_372_036_854_775_807.0 || parameter <= -9_223_372_036_854_775_808.0 {
-        let shown = format::general(parameter);
-        return Err(QueryError::Execution(format!("Scalar value {shown} overflows int64")));
+    if parameter.abs() >= 9_223_372_036_854_775_808.0 {
+        let (shown, what) =
+            (format::general(parameter), if parameter > 0.0 { "overflows" } else { "underflows" });
+        return Err(QueryError::Execution(format!("Scalar value {shown} {what} int64")));
     }
     Ok(if parameter < 1.0 { 0 } else { parameter as usize })
 }
@@ -72,7 +73,10 @@ pub(super) fn extremes<'a>(
     while let Some(key) = aggregation.inner.next(cx, &mut vector)? {
         let series = keys.len();
         let mut ignored = false;
-        let rankings = groups.of(aggregation.grouping, &key, cx, |_| Ok(vec![Ranking::default(); steps]))?;
+        let rankings = groups.of(aggregation.grouping, &key, cx, |cx| {
+            cx.hold(steps)?;
+            Ok(vec![Ranking::default(); steps])
+        })?;
         let mut grown = 0_usize;
         for (step, (count, ranking)) in counts.iter().zip(rankings).enumerate() {
             match vector.get(step) {
@@ -134,7 +138,10 @@ pub(super) fn limit_count<'a>(
     let mut result = Vec::new();
     let mut vector = StepVector::default();
     while let Some(key) = aggregation.inner.next(cx, &mut vector)? {
-        let taken = groups.of(aggregation.grouping, &key, cx, |_| Ok(vec![0; steps]))?;
+        let taken = groups.of(aggregation.grouping, &key, cx, |cx| {
+            cx.hold(steps)?;
+            Ok(vec![0; steps])
+        })?;
         for (step, (count, taken)) in counts.iter().zip(taken).enumerate() {
             if vector.is_present(step) {
                 if *taken < *count {

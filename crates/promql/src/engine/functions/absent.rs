@@ -29,7 +29,7 @@ impl<'a> Absent<'a> {
     }
 }
 
-/// The labels that a selector asks for with `=`, each once; none for anything but a selector.
+/// The labels that a selector asks for with `=`; none for anything but a selector.
 fn labels_of(expr: &Expr) -> Labels {
     let matchers: &[Matcher] = match &expr.kind {
         ExprKind::VectorSelector(selector) => &selector.matchers,
@@ -37,10 +37,14 @@ fn labels_of(expr: &Expr) -> Labels {
         _ => return Labels::empty(),
     };
     let mut builder = LabelsBuilder::new();
+    let mut asked: Vec<&str> = Vec::new();
     for matcher in matchers.iter().filter(|matcher| matcher.name != watchfire_model::METRIC_NAME) {
-        let asked = matchers.iter().filter(|other| other.name == matcher.name).count();
-        if matcher.op == MatchOp::Equal && asked == 1 {
+        // A label asked for twice is left out.
+        if matcher.op == MatchOp::Equal && !asked.contains(&matcher.name.as_str()) {
             builder.set(&matcher.name, matcher.value.as_str());
+            asked.push(&matcher.name);
+        } else {
+            builder.remove(&matcher.name);
         }
     }
     builder.build()

@@ -150,3 +150,6 @@ impl Cumulative {
         rank
     }
 }
+
+#[cfg(test)]
+mod tests;

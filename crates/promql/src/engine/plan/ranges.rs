@@ -53,6 +53,9 @@ impl Planner {
                 // Absolute multiples of the step, strictly after the beginning.
                 let start_ms = (first_ms.div_euclid(interval_ms) + 1).saturating_mul(interval_ms);
                 let inner_steps = Steps::between(start_ms, last_ms, interval_ms);
+                if inner_steps.count > self.max_steps {
+                    return Err(QueryError::TooManySamples);
+                }
                 let input = RangeInput::Subquery {
                     inner: Self { statistics: false, ..*self }.merged(&subquery.expr, inner_steps)?,
                     steps: inner_steps,

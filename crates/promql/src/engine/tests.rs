@@ -1,0 +1,251 @@
+//! The engine against a small store in memory. The scripts in `tests/promqltest.rs` cover the language itself.
+
+use super::{Engine, EngineOptions, Query, QueryError};
+use crate::testing::MemorySource;
+use crate::value::{QueryResult, Value};
+use crate::{ParseOptions, parse};
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use watchfire_model::{Labels, SampleValue, Series};
+
+/// The store of the scripts, filled sample by sample.
+#[derive(Default)]
+struct Store(MemorySource);
+
+impl Store {
+    fn with(mut self, labels: &[(&str, &str)], samples: impl IntoIterator<Item = (i64, f64)>) -> Self {
+        let labels: Labels = labels.iter().copied().collect();
+        for (seconds, value) in samples {
+            self.0.append(&labels, seconds * 1_000, SampleValue::Float(value), 0);
+        }
+        self
+    }
+}
+
+fn at(store: &Store, query: &str, seconds: i64) -> Result<QueryResult, QueryError> {
+    let expr = parse(query, ParseOptions::default()).unwrap();
+    Engine::default().evaluate(&Query::instant(expr, seconds * 1_000), &store.0)
+}
+
+fn over(store: &Store, query: &str, (start, end, step): (i64, i64, i64)) -> Result<Vec<Series>, QueryError> {
+    let expr = parse(query, ParseOptions::default()).unwrap();
+    let query = Query::range(expr, start * 1_000, end * 1_000, step * 1_000);
+    match Engine::default().evaluate(&query, &store.0)?.value {
+        Value::Matrix(series) => Ok(series),
+        other => panic!("a matrix was expected, not {other:?}"),
+    }
+}
+
+/// Every vector sample as `labels value`, in the order given.
+fn shown(result: QueryResult) -> Vec<String> {
+    let Value::Vector(samples) = result.value else { panic!("a vector was expected") };
+    samples
+        .into_iter()
+        .map(|sample| match sample.value {
+            SampleValue::Float(value) => format!("{} {value}", sample.labels),
+            SampleValue::Histogram(histogram) => format!("{} {histogram}", sample.labels),
+        })
+        .collect()
+}
+
+/// `count` counters that grow by one each 15 seconds, for an hour.
+fn counters(count: usize) -> Store {
+    (0..count).fold(Store::default(), |store, index| {
+        let (instance, job) = (format!("i{index:04}"), if index % 2 == 0 { "even" } else { "odd" });
+        let labels = [("__name__", "requests_total"), ("instance", instance.as_str()), ("job", job)];
+        store.with(&labels, (0..240).map(|sample| (sample * 15, sample as f64)))
+    })
+}
+
+#[test]
+fn a_rate_is_summed_by_group_and_loses_its_name() {
+    let result = at(&counters(10), "sum by (job) (rate(requests_total[5m]))", 3_000).unwrap();
+    assert!(result.annotations.warnings.is_empty() && result.annotations.infos.is_empty());
+    let shown = shown(result);
+    assert_eq!(shown.len(), 2);
+    assert!(shown.iter().any(|line| line.starts_with("{job=\"even\"} 0.3333")), "{shown:?}");
+}
+
+#[test]
+fn an_aggregation_of_rates_never_holds_the_samples_of_two_series() {
+    let store = counters(200);
+    let expr = parse("sum(rate(requests_total[5m]))", ParseOptions::default()).unwrap();
+    // One series has 240 samples, all of them 48,000.
+    let engine = Engine::new(EngineOptions { max_samples: 600, ..EngineOptions::default() });
+    let result = engine.evaluate(&Query::range(expr, 0, 3_600_000, 60_000), &store.0).unwrap();
+    assert_eq!(result.samples_read, 48_000);
+}
+
+#[test]
+fn a_query_that_would_hold_too_many_samples_is_refused() {
+    let store = counters(20);
+    let engine = Engine::new(EngineOptions { max_samples: 1_000, ..EngineOptions::default() });
+    for query in
+        ["requests_total", "requests_total + requests_total", "max_over_time(requests_total[1h:1ms])"]
+    {
+        let expr = parse(query, ParseOptions::default()).unwrap();
+        let outcome = engine.evaluate(&Query::range(expr, 0, 3_600_000, 15_000), &store.0);
+        assert!(matches!(outcome, Err(QueryError::TooManySamples)), "{query}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_query_ends_when_it_is_cancelled_or_out_of_time() {
+    let store = counters(2);
+    let expr = parse("requests_total", ParseOptions::default()).unwrap();
+    let cancelled = Query { cancel: Arc::new(AtomicBool::new(true)), ..Query::instant(expr.clone(), 0) };
+    assert!(matches!(Engine::default().evaluate(&cancelled, &store.0), Err(QueryError::Cancelled)));
+    cancelled.cancel.store(false, Ordering::Relaxed);
+    assert!(Engine::default().evaluate(&cancelled, &store.0).is_ok());
+    let late = Query { timeout: Some(Duration::ZERO), ..Query::instant(expr, 0) };
+    assert!(matches!(Engine::default().evaluate(&late, &store.0), Err(QueryError::Timeout)));
+}
+
+#[test]
+fn range_results_are_sorted_by_labels_and_aligned_to_the_start() {
+    let store = Store::default()
+        .with(&[("__name__", "b")], [(0, 1.0)])
+        .with(&[("__name__", "a"), ("x", "2")], [(0, 2.0)])
+        .with(&[("__name__", "a"), ("x", "10")], [(10, 3.0)]);
+    let series = over(&store, "b or a", (5, 65, 30)).unwrap();
+    let labels: Vec<String> = series.iter().map(|series| series.labels.to_string()).collect();
+    assert_eq!(labels, ["a{x=\"10\"}", "a{x=\"2\"}", "b"]);
+    assert_eq!(series[0].samples.timestamps_ms, [35_000, 65_000]);
+    assert_eq!(series[1].samples.timestamps_ms, [5_000, 35_000, 65_000]);
+}
+
+#[test]
+fn the_lookback_is_open_on_the_left_and_ends_at_a_stale_marker() {
+    let store = Store::default()
+        .with(&[("__name__", "up")], [(0, 1.0)])
+        .with(&[("__name__", "gone")], [(0, 1.0), (60, watchfire_model::STALE_NAN)]);
+    assert_eq!(shown(at(&store, "up", 299).unwrap()), ["up 1"]);
+    assert!(shown(at(&store, "up", 300).unwrap()).is_empty());
+    assert_eq!(shown(at(&store, "gone", 59).unwrap()), ["gone 1"]);
+    assert!(shown(at(&store, "gone", 60).unwrap()).is_empty());
+}
+
+#[test]
+fn matching_errors_name_the_group_and_the_series() {
+    let store = Store::default()
+        .with(&[("__name__", "l"), ("job", "a")], [(0, 1.0)])
+        .with(&[("__name__", "r"), ("job", "a"), ("x", "1")], [(0, 1.0)])
+        .with(&[("__name__", "r"), ("job", "a"), ("x", "2")], [(0, 1.0)]);
+    let error = at(&store, "l + on (job) r", 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "found duplicate series for the match group {job=\"a\"} on the right hand-side of the operation: \
+         [{__name__=\"r\", job=\"a\", x=\"2\"}, {__name__=\"r\", job=\"a\", x=\"1\"}];many-to-many matching not \
+         allowed: matching labels must be unique on one side"
+    );
+    let error = at(&store, "r + on (job) l", 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+    );
+    let error = at(&store, "label_replace({job=\"a\"}, \"__name__\", \"m\", \"\", \"\")", 0);
+    assert!(error.is_ok(), "all three keep a label of their own: {error:?}");
+    let error = at(&store, "-{job=\"a\", x=\"\"} or label_replace(-{x=\"1\"}, \"x\", \"\", \"\", \"\")", 0);
+    assert_eq!(shown(error.unwrap()), ["{job=\"a\"} -1"]);
+    let error = at(&store, "sum by (__name__, job) (-{job=\"a\"})", 0).unwrap_err();
+    assert_eq!(error.to_string(), "vector cannot contain metrics with the same labelset");
+}
+
+#[test]
+fn remarks_are_printed_with_line_and_column() {
+    let store = Store::default().with(&[("__name__", "load")], [(0, 1.0), (60, 2.0)]);
+    let query = "1 +\n rate(load[5m])";
+    let (warnings, infos) = at(&store, query, 60).unwrap().annotations.render(query);
+    assert!(warnings.is_empty());
+    let words = "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket";
+    assert_eq!(infos, [format!("{words}: \"load\" (2:7)")]);
+}
+
+#[test]
+fn labels_sort_by_the_numbers_inside_them() {
+    let store = ["node10", "node9", "node-1", "node009"]
+        .iter()
+        .fold(Store::default(), |store, node| store.with(&[("__name__", "up"), ("node", node)], [(0, 1.0)]));
+    let order = shown(at(&store, "sort_by_label(up, \"node\")", 0).unwrap());
+    let expected = ["node009", "node9", "node10", "node-1"].map(|node| format!("up{{node=\"{node}\"}} 1"));
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn a_sum_loses_no_small_number_beside_large_ones() {
+    let store = [1e100, 1.0, -1e100].iter().enumerate().fold(Store::default(), |store, (index, value)| {
+        store.with(&[("__name__", "x"), ("i", &index.to_string())], [(0, *value)])
+    });
+    assert_eq!(shown(at(&store, "sum(x)", 0).unwrap()), ["{} 1"]);
+    let large = (0..4).fold(Store::default(), |store, index| {
+        store.with(&[("__name__", "x"), ("i", &index.to_string())], [(0, 1.5e308)])
+    });
+    assert_eq!(shown(at(&large, "avg(x)", 0).unwrap()), [format!("{{}} {}", 1.5e308)]);
+}
+
+/// Queries whose value at one time depends on nothing but the samples up to it.
+const LAWFUL: [&str; 14] = [
+    "x",
+    "rate(x[47s])",
+    "increase(x[2m] offset 10s)",
+    "irate(x[1m])",
+    "resets(x[2m])",
+    "sum_over_time(x[1m])",
+    "quantile_over_time(0.3, x[90s])",
+    "deriv(x[1m])",
+    "max_over_time(rate(x[1m])[2m:20s])",
+    "sum by (a) (x) / on (a) count by (a) (x)",
+    "topk(1, x)",
+    "x > 5 or -x",
+    "rate(x[1m] smoothed)",
+    "absent(x > 7)",
+];
+
+fn samples() -> impl Strategy<Value = Vec<(i64, f64)>> {
+    let value = prop_oneof![9 => (0..20_i32).prop_map(f64::from), 1 => Just(watchfire_model::STALE_NAN)];
+    prop::collection::vec((1..40_i64, value), 0..30).prop_map(|gaps| {
+        let mut time = 0;
+        gaps.into_iter()
+            .map(|(gap, value)| {
+                time += gap;
+                (time, value)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_range_query_is_its_instant_queries_in_a_row(
+        first in samples(), second in samples(), third in samples(), step in 1..60_i64,
+    ) {
+        let store = Store::default()
+            .with(&[("__name__", "x"), ("a", "1"), ("b", "1")], first)
+            .with(&[("__name__", "x"), ("a", "1"), ("b", "2")], second)
+            .with(&[("__name__", "x"), ("a", "2"), ("b", "1")], third);
+        for query in LAWFUL {
+            let mut together: Vec<(i64, String, u64)> = Vec::new();
+            for series in over(&store, query, (0, 10 * step, step)).unwrap() {
+                let rows = series.samples.timestamps_ms.iter().zip(&series.samples.floats);
+                together.extend(rows.map(|(time, value)| (*time, series.labels.to_string(), value.to_bits())));
+            }
+            let mut alone: Vec<(i64, String, u64)> = Vec::new();
+            for moment in 0..=10 {
+                let Value::Vector(vector) = at(&store, query, moment * step).unwrap().value else {
+                    panic!("a vector was expected")
+                };
+                for sample in vector {
+                    let SampleValue::Float(value) = sample.value else { panic!("a float was expected") };
+                    alone.push((sample.timestamp_ms, sample.labels.to_string(), value.to_bits()));
+                }
+            }
+            together.sort();
+            alone.sort();
+            prop_assert_eq!(together, alone, "{}", query);
+        }
+    }
+}
