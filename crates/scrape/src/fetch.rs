@@ -174,3 +174,5 @@ fn causes(error: reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

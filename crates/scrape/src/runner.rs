@@ -69,6 +69,7 @@ pub(crate) struct World {
 }
 
 /// One target's loop.
+#[derive(Clone)]
 pub(crate) struct Runner {
     pub(crate) world: World,
     pub(crate) status: Arc<LoopStatus>,
@@ -92,9 +93,23 @@ struct Memory {
     last_timestamp_ms: i64,
 }
 
+/// Runs a loop until it is told to stop. One that panics is a bug of ours, told in the log; its target is asked
+/// again an interval later rather than never.
+pub(crate) async fn supervise(runner: Runner) {
+    loop {
+        match tokio::spawn(runner.clone().run()).await {
+            Err(error) if error.is_panic() => {
+                tracing::error!(url = %runner.url, error = %error, "scrape loop failed, starting it again");
+                tokio::time::sleep(runner.interval).await;
+            }
+            _ => return,
+        }
+    }
+}
+
 impl Runner {
     /// Runs until told to stop.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         let mutator = Mutator::new(Arc::clone(&self.job.config), self.labels.clone());
         let mut memory = Memory {
             report: Report::new(&mutator),

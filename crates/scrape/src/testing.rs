@@ -74,7 +74,7 @@ impl Clock for TokioClock {
 pub(crate) fn one_job(lines: &str, target: &str) -> Config {
     let lines: String = lines.lines().map(|line| format!("  {line}\n")).collect();
     parse(&format!(
-        "scrape_configs:\n- job_name: test\n  scrape_interval: 100ms\n  scrape_timeout: 100ms\n{lines}  static_configs: [{{targets: ['{target}']}}]\n"
+        "scrape_configs:\n- job_name: test\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n{lines}  static_configs: [{{targets: ['{target}']}}]\n"
     ))
 }
 

@@ -146,6 +146,13 @@ pub(crate) fn shortened(text: &str) -> String {
 pub fn parse(text: &str) -> Result<Node, Problem> {
     let options = serde_saphyr::options! {
         with_snippet: false,
+        budget: serde_saphyr::budget! {
+            // Room for a file of MAX_FILE_BYTES with a hundred thousand targets; what aliases replay is bounded apart.
+            max_nodes: 8_000_000,
+            max_events: 24_000_000,
+            // One anchor used by every job is an honest style.
+            enforce_alias_anchor_ratio: false,
+        },
         non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
     };
     if text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {

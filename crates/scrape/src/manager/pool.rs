@@ -7,7 +7,7 @@ use crate::discovery::{FileDiscovery, TargetGroup};
 use crate::error::ScrapeError;
 use crate::fetch::Fetcher;
 use crate::runner::status::LoopStatus;
-use crate::runner::{Job, JobSource, Order, Runner, World};
+use crate::runner::{Job, JobSource, Order, Runner, World, supervise};
 use crate::target::{self, DroppedTarget, INSTANCE, JOB, Target, TargetKey};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -195,7 +195,7 @@ impl Pool {
             labels: target.labels.clone(),
             url: target.url.clone(),
         };
-        let handle = tokio::spawn(runner.run());
+        let handle = tokio::spawn(supervise(runner));
         self.loops.insert(target.key.clone(), Loop { target, status, orders, handle });
     }
 

@@ -58,7 +58,27 @@ fn an_error_is_one_line_with_its_place() {
 }
 
 #[test]
+fn anchors_may_be_merged_and_used_by_every_job() {
+    let mut source = String::from("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc:\n");
+    source.push_str(&"- *a\n".repeat(500));
+    let node = parse(&source).unwrap();
+    let merged = map(&map(&node)[1].1);
+    let value = |name: &str| text(&merged.iter().find(|(key, _)| key.name == name).unwrap().1);
+    assert_eq!((merged.len(), value("x"), value("y")), (2, "1", "3"));
+}
+
+#[test]
+fn a_file_of_thirty_thousand_targets_on_one_line_is_read() {
+    let item = r#"{"targets": ["host:9100"], "labels": {"a": "b", "c": "d"}}, "#;
+    let source = format!("[{}]", item.repeat(30_000).trim_end_matches(", "));
+    let Value::List(items) = parse(&source).unwrap().value else { panic!("a list") };
+    assert_eq!(items.len(), 30_000);
+}
+
+#[test]
 fn an_empty_text_is_nothing() {
+    assert!(parse("---\n").unwrap().is_null());
+    assert!(parse("\u{feff}# words\n").unwrap().is_null());
     assert!(parse("").unwrap().is_null());
     assert!(parse("# only words\n\n").unwrap().is_null());
 }
