@@ -13,6 +13,8 @@ mod fetch;
 #[cfg(test)]
 mod laws;
 mod manager;
+#[cfg(test)]
+mod peer_tests;
 pub mod relabel;
 mod runner;
 mod series;
