@@ -5,15 +5,16 @@ use super::column::Point;
 use super::context::Context;
 use super::histograms::{HistogramMean, HistogramSum};
 use super::kahan::{Kahan, Mean};
-use super::window::{RangeFunction, Window};
+use super::window::{Columns, RangeFunction, Window};
 use crate::ast::Span;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use watchfire_model::SampleValue;
 
 /// The function of that name.
 pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
     fn floats(of: fn(&Floats<'_>) -> f64) -> Option<Box<dyn RangeFunction>> {
-        Some(Box::new(OfFloats { of, scratch: Vec::new() }))
+        Some(Box::new(OfFloats(of)))
     }
     match name {
         "avg_over_time" => Some(Box::new(Total { of: mean, histogram: histogram_total::<HistogramMean> })),
@@ -32,8 +33,8 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         "ts_of_first_over_time" => {
             Some(Box::new(OfAll(|window| oldest(window).map(|(time, _)| seconds(time)))))
         }
-        "min_over_time" => floats(|floats| extreme(floats, |best, value| value < best)),
-        "max_over_time" => floats(|floats| extreme(floats, |best, value| value > best)),
+        "min_over_time" => Some(Box::new(Extreme { max: false, ..Extreme::default() })),
+        "max_over_time" => Some(Box::new(Extreme { max: true, ..Extreme::default() })),
         "ts_of_min_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value <= best)),
         "ts_of_max_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value >= best)),
         "stddev_over_time" => floats(|floats| variance(floats.values).sqrt()),
@@ -140,17 +141,13 @@ struct Floats<'w> {
 }
 
 /// A function of floats only; histograms beside them are passed over.
-struct OfFloats {
-    of: fn(&Floats<'_>) -> f64,
-    scratch: Vec<f64>,
-}
+struct OfFloats(fn(&Floats<'_>) -> f64);
 
 impl RangeFunction for OfFloats {
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         note_ignored(window, cx)?;
-        self.scratch.clear();
         let floats = Floats { times: window.samples.times, values: window.samples.values };
-        Some(SampleValue::Float((self.of)(&floats)))
+        Some(SampleValue::Float((self.0)(&floats)))
     }
 }
 
@@ -165,14 +162,43 @@ pub(crate) fn note_ignored(window: &Window<'_>, cx: &mut Context<'_>) -> Option<
     Some(())
 }
 
-fn extreme(floats: &Floats<'_>, better: impl Fn(f64, f64) -> bool) -> f64 {
-    let mut best = f64::NAN;
-    for value in floats.values {
-        if best.is_nan() || better(best, *value) {
-            best = *value;
-        }
+/// `min_over_time` and `max_over_time`: looks at each sample once, however many windows it is in.
+#[derive(Debug, Default)]
+struct Extreme {
+    max: bool,
+    /// Place and value of the samples that are, or can still become, the extreme: best first. Never NaN.
+    candidates: VecDeque<(usize, f64)>,
+    /// Place of the first sample not looked at yet.
+    next: usize,
+}
+
+impl RangeFunction for Extreme {
+    fn begin(&mut self, _series: &Columns<'_>) {
+        self.candidates.clear();
+        self.next = 0;
     }
-    best
+
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        note_ignored(window, cx)?;
+        let first = window.first_float;
+        while self.candidates.front().is_some_and(|(place, _)| *place < first) {
+            self.candidates.pop_front();
+        }
+        self.next = self.next.max(first);
+        let unseen = window.samples.values.get(self.next - first..).unwrap_or(&[]);
+        for value in unseen {
+            let beaten = |other: f64| if self.max { other < *value } else { other > *value };
+            if !value.is_nan() {
+                while self.candidates.back().is_some_and(|(_, other)| beaten(*other)) {
+                    self.candidates.pop_back();
+                }
+                self.candidates.push_back((self.next, *value));
+            }
+            self.next += 1;
+        }
+        // Only where there is nothing but NaN, NaN is the result.
+        Some(SampleValue::Float(self.candidates.front().map_or(f64::NAN, |(_, value)| *value)))
+    }
 }
 
 fn time_of_extreme(floats: &Floats<'_>, better: impl Fn(f64, f64) -> bool) -> f64 {

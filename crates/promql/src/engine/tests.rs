@@ -186,7 +186,7 @@ fn a_sum_loses_no_small_number_beside_large_ones() {
 }
 
 /// Queries whose value at one time depends on nothing but the samples up to it.
-const LAWFUL: [&str; 14] = [
+const LAWFUL: [&str; 16] = [
     "x",
     "rate(x[47s])",
     "increase(x[2m] offset 10s)",
@@ -195,6 +195,8 @@ const LAWFUL: [&str; 14] = [
     "sum_over_time(x[1m])",
     "quantile_over_time(0.3, x[90s])",
     "deriv(x[1m])",
+    "min_over_time(x[70s])",
+    "max_over_time(x[3m])",
     "max_over_time(rate(x[1m])[2m:20s])",
     "sum by (a) (x) / on (a) count by (a) (x)",
     "topk(1, x)",

@@ -340,6 +340,7 @@ impl<'a> RangeCall<'a> {
             Some(RangeExtension::Smoothed) => (cx.lookback_ms, cx.lookback_ms),
         };
         let arguments = arguments.as_deref().unwrap_or(&[]);
+        let metric = key.labels.metric_name();
         self.function.begin(&series);
         let (mut floats, mut histograms) = (Slide::default(), Slide::default());
         for (step, time_ms) in self.steps.times().enumerate() {
@@ -360,7 +361,7 @@ impl<'a> RangeCall<'a> {
                 end_ms,
                 time_ms,
                 arguments: [argument(0), argument(1)],
-                metric: key.labels.metric_name(),
+                metric,
                 span: self.span,
             };
             cx.worked(inside.len() / 8)?;
@@ -371,7 +372,7 @@ impl<'a> RangeCall<'a> {
         if let Some(error) = cx.failure.take() {
             return Err(error);
         }
-        self.function.end(out, key.labels.metric_name(), self.span, cx);
+        self.function.end(out, metric, self.span, cx);
         Ok(())
     }
 }
