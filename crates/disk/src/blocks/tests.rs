@@ -1,0 +1,58 @@
+use super::*;
+use crate::{RealDisk, SimDisk};
+
+const KIND: FileKind = FileKind { magic: *b"WFTEST\0\0", version: 2 };
+
+fn written(disk: Arc<dyn Disk>, dir: &Path) -> Vec<BlockRef> {
+    let mut writer = BlockWriter::create(disk, dir, "a.blocks", KIND).unwrap();
+    let refs = vec![
+        writer.write_block(b"first").unwrap(),
+        writer.write_block(&vec![7; 3 << 20]).unwrap(),
+        writer.write_block(b"").unwrap(),
+    ];
+    writer.finish(b"the footer").unwrap();
+    refs
+}
+
+#[test]
+fn blocks_and_footer_come_back_and_nothing_unfinished_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let refs = written(Arc::new(RealDisk), dir.path());
+    let reader = BlockReader::open(&RealDisk, &dir.path().join("a.blocks"), KIND).unwrap();
+    assert_eq!(reader.footer().unwrap(), b"the footer");
+    let mut bytes = Vec::new();
+    reader.read(refs[0], &mut bytes).unwrap();
+    assert_eq!(bytes, b"first");
+    reader.read(refs[1], &mut bytes).unwrap();
+    assert_eq!(bytes, vec![7; 3 << 20]);
+    assert_eq!(RealDisk.list(dir.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn every_flipped_bit_is_found_in_header_block_or_footer() {
+    let disk = SimDisk::new(1);
+    let dir = Path::new("/t");
+    disk.create_dir_all(dir).unwrap();
+    let mut writer = BlockWriter::create(Arc::new(disk.clone()), dir, "a", KIND).unwrap();
+    let block = writer.write_block(b"0123456789").unwrap();
+    let len = writer.finish(b"footer").unwrap();
+    for bit in 0..len * 8 {
+        disk.flip_bit(&dir.join("a"), bit).unwrap();
+        let whole = || -> Result<(), BlockError> {
+            let reader = BlockReader::open(&disk, &dir.join("a"), KIND)?;
+            reader.footer()?;
+            reader.read(block, &mut Vec::new())
+        };
+        assert!(whole().is_err(), "bit {bit} of {len} bytes");
+        disk.flip_bit(&dir.join("a"), bit).unwrap();
+    }
+}
+
+#[test]
+fn a_newer_version_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    written(Arc::new(RealDisk), dir.path());
+    let older = FileKind { version: 1, ..KIND };
+    let error = BlockReader::open(&RealDisk, &dir.path().join("a.blocks"), older).unwrap_err();
+    assert!(matches!(error, BlockError::UnknownVersion { found: 2, supported: 1, .. }), "{error}");
+}

@@ -1,0 +1,149 @@
+use super::*;
+use crate::{Fault, RealDisk, SimDisk};
+
+fn options() -> LogOptions {
+    LogOptions {
+        group_window: Duration::ZERO,
+        check_every: Duration::from_millis(1),
+        min_free_bytes: 1,
+        ..LogOptions::default()
+    }
+}
+
+fn open(disk: &SimDisk) -> (Log, Vec<Vec<u8>>, Recovery) {
+    let mut records = Vec::new();
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (log, recovery) =
+        Log::open(disk, Path::new("/wal"), options(), |_, record| records.push(record.to_vec())).unwrap();
+    (log, records, recovery)
+}
+
+fn write(log: &Log, record: &[u8]) -> Result<(), String> {
+    let commit = log.append(log.segment(), &[record]).map_err(|error| error.to_string())?;
+    commit.wait().map_err(|error| error.to_string())
+}
+
+fn until(mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(std::time::Instant::now() < deadline, "waited too long");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn acknowledged_records_survive_a_power_cut_at_every_call() {
+    let mut cases = 0;
+    for at in 1.. {
+        let disk = SimDisk::new(at);
+        disk.fail_at(at, Fault::PowerCut);
+        let mut acknowledged = Vec::new();
+        let opened = Log::open(Arc::new(disk.clone()), Path::new("/wal"), options(), |_, _| {});
+        if let Ok((log, _)) = opened {
+            for number in 0..6_u8 {
+                if number == 3 {
+                    log.roll();
+                }
+                let record = vec![number; 50];
+                if write(&log, &record).is_ok() {
+                    acknowledged.push(record);
+                }
+            }
+        }
+        let finished = disk.calls() < at;
+        disk.cut_power();
+        disk.restart();
+        let (_log, records, recovery) = open(&disk);
+        assert!(records.starts_with(&acknowledged), "cut at call {at}: {records:?}");
+        assert!(recovery.damage.is_empty(), "cut at call {at}: {recovery:?}");
+        assert!(records.iter().all(|record| record.len() == 50), "cut at call {at}");
+        cases += 1;
+        if finished {
+            break;
+        }
+    }
+    println!("{cases} power cuts");
+}
+
+#[test]
+fn damage_in_the_middle_is_reported_with_its_place_and_walked_around() {
+    let disk = SimDisk::new(1);
+    let (log, _, _) = open(&disk);
+    for number in 0..5_u8 {
+        write(&log, &[number; 20]).unwrap();
+    }
+    drop(log);
+    let path = Path::new("/wal/00000001.log");
+    // 16 bytes of header, then frames of 32 bytes: a bit in the third frame's payload.
+    disk.flip_bit(path, (16 + 2 * 32 + 15) * 8).unwrap();
+    let (_log, records, recovery) = open(&disk);
+    assert_eq!(records.iter().map(|record| record[0]).collect::<Vec<_>>(), [0, 1, 3, 4]);
+    assert_eq!(recovery.damage, [Damage { path: path.to_owned(), offset: 80, bytes: 32 }]);
+}
+
+#[test]
+fn a_failed_sync_refuses_the_batch_and_the_log_recovers_alone() {
+    let disk = SimDisk::new(3);
+    let (log, _, _) = open(&disk);
+    write(&log, b"one").unwrap();
+    // The next two calls are the write and the sync.
+    disk.fail_at(disk.calls() + 2, Fault::SyncError);
+    let refused = write(&log, b"two").unwrap_err();
+    assert!(refused.contains("simulated I/O error"), "{refused}");
+    until(|| log.state() == LogState::Writable);
+    write(&log, b"three").unwrap();
+    drop(log);
+    let (_log, records, recovery) = open(&disk);
+    assert_eq!(records, [b"one".to_vec(), b"three".to_vec()]);
+    assert!(recovery.damage.is_empty());
+}
+
+#[test]
+fn a_full_disk_turns_the_log_read_only_with_a_reason_until_there_is_room() {
+    let disk = SimDisk::new(4);
+    let (log, _, _) = open(&disk);
+    disk.set_free_bytes(0);
+    until(|| matches!(log.state(), LogState::ReadOnly(_)));
+    let LogState::ReadOnly(reason) = log.state() else { panic!("writable") };
+    assert!(reason.contains("0 bytes are free in /wal"), "{reason}");
+    assert!(log.append(log.segment(), &[b"x"]).is_err());
+    disk.set_free_bytes(1 << 30);
+    until(|| log.state() == LogState::Writable);
+    write(&log, b"x").unwrap();
+}
+
+#[test]
+fn a_record_for_a_past_segment_is_sent_back() {
+    let disk = SimDisk::new(5);
+    let (log, _, _) = open(&disk);
+    let old = log.segment();
+    let new = log.roll();
+    assert_eq!(log.append(old, &[b"x"]).unwrap_err(), AppendError::SegmentChanged(new));
+    log.append(new, &[b"x"]).unwrap().wait().unwrap();
+    log.drop_before(new).unwrap();
+    log.close();
+    assert_eq!(log.append(new, &[b"x"]).unwrap_err(), AppendError::Closed);
+}
+
+#[test]
+fn a_newer_format_is_refused_before_anything_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let newer = LogOptions { format: 9, ..options() };
+    let (log, _) = Log::open(Arc::new(RealDisk), dir.path(), newer, |_, _| {}).unwrap();
+    write(&log, b"x").unwrap();
+    drop(log);
+    let error = Log::open(Arc::new(RealDisk), dir.path(), options(), |_, _| {}).unwrap_err();
+    assert!(matches!(error, LogError::UnknownVersion { found: 9, supported: 1, .. }), "{error}");
+    assert_eq!(RealDisk.list(dir.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn two_processes_cannot_hold_one_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("LOCK");
+    let held = RealDisk.lock(&path).unwrap();
+    assert!(held.is_some());
+    assert!(RealDisk.lock(&path).unwrap().is_none());
+    drop(held);
+    assert!(RealDisk.lock(&path).unwrap().is_some());
+}
