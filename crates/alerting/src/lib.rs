@@ -1,1 +1,27 @@
-//! Room being raised.
+//! Alerts to people: routed, grouped, queued on disk, and sent until somebody confirms.
+//!
+//! Flows in: the alerts of every rule evaluation, and a configuration in Alertmanager's format. Flows out: webhook
+//! notifications, and for the HTTP layer the alerts, groups, jobs and attempts. It promises that an alert that fires
+//! for longer than its route's `group_wait` is delivered, and that its end is delivered to everybody who confirmed
+//! its beginning, also when receivers fail for hours or the process is killed at any moment: a change of state and
+//! the notification that follows from it are one transaction of the ledger. Deliveries are at least once. It never
+//! evaluates anything, and it never gives up on a receiver that may come back.
+
+pub mod config;
+mod decide;
+mod fingerprint;
+mod manager;
+mod matchers;
+mod metrics;
+mod route;
+mod sending;
+mod state;
+mod status;
+mod webhook;
+
+pub use config::{Config, ConfigError};
+pub use fingerprint::fingerprint;
+pub use manager::{Alerting, AlertingOptions, Settings};
+pub use matchers::{AlertMatcher, MatcherParseError, parse_matchers};
+pub use route::{GroupBy, Route};
+pub use status::{AlertView, GroupView, OutboxView};

@@ -1,0 +1,330 @@
+//! Alerting as the program runs it: a sink for rules, a loop that flushes and sends, and views for the HTTP layer.
+
+use crate::config::Config;
+use crate::metrics::{Gauges, Metrics};
+use crate::sending;
+use crate::state::{Claim, State, kept};
+use crate::status::{AlertView, GroupView, OutboxView};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use watchfire_ledger::{Ledger, LedgerError, Outcome};
+use watchfire_model::Labels;
+use watchfire_model::time::Clock;
+use watchfire_rules::{AlertSink, Evaluation, Restored, SinkError, SinkFuture};
+
+/// How long the loop rests after the ledger refused a change.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+/// How often finished jobs are pruned, in milliseconds.
+const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
+/// The longest the loop sleeps: a clock that is set forward is noticed after this.
+const LONGEST_NAP: Duration = Duration::from_secs(60);
+
+/// What alerting works with; fixed while it lives.
+#[derive(Clone)]
+pub struct AlertingOptions {
+    /// Where state is kept.
+    pub ledger: Ledger,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for AlertingOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlertingOptions").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// What the configuration says beside `alertmanager.yml`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Where people reach this server, without a slash at the end.
+    pub external_url: String,
+    /// Labels for every alert (`global.external_labels`), the same as the rules have.
+    pub external_labels: Labels,
+}
+
+/// Alerting. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Alerting {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    external_labels: Mutex<Labels>,
+    clock: Arc<dyn Clock>,
+    client: reqwest::Client,
+    metrics: Metrics,
+    /// Something happened that the loop should look at.
+    wake: Notify,
+}
+
+impl fmt::Debug for Alerting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alerting").finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Alerting {
+    /// Takes up what the ledger holds. Until [`Alerting::apply`], alerts are kept and nobody is told. Blocks.
+    pub fn open(options: AlertingOptions) -> Result<Self, LedgerError> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("Watchfire/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .build()
+            .unwrap_or_default();
+        let inner = Inner {
+            state: Mutex::new(State::load(options.ledger)?),
+            external_labels: Mutex::default(),
+            clock: options.clock,
+            client,
+            metrics: Metrics::default(),
+            wake: Notify::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Puts a configuration in force; sending that is under way goes on.
+    pub async fn apply(&self, config: Config, settings: Settings) -> Result<(), LedgerError> {
+        let labels = settings.external_labels;
+        self.blocking(move |inner| {
+            *inner.external_labels.lock().unwrap_or_else(PoisonError::into_inner) = labels;
+            let now_ms = inner.clock.now_ms();
+            inner.state().apply(config, settings.external_url, now_ms)
+        })
+        .await?;
+        self.inner.wake.notify_one();
+        Ok(())
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(self.inner.state().config())
+    }
+
+    /// Flushes and sends until `stop` becomes true, then waits up to `grace` for what is being sent. Whatever is left
+    /// is in the outbox.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>, grace: Duration) {
+        let mut sending = JoinSet::new();
+        let mut next_prune_ms = i64::MIN;
+        loop {
+            let now_ms = self.inner.clock.now_ms();
+            let prune = now_ms >= next_prune_ms;
+            if prune {
+                next_prune_ms = now_ms.saturating_add(PRUNE_EVERY_MS);
+            }
+            let round = self.blocking(move |inner| inner.round(now_ms, prune)).await;
+            let nap = match round {
+                Ok((claims, next_ms)) => {
+                    for claim in claims {
+                        let alerting = self.clone();
+                        sending.spawn(async move { alerting.send(claim).await });
+                    }
+                    let nap_ms = next_ms.map(|next| next.saturating_sub(self.inner.clock.now_ms()).max(1));
+                    nap_ms.map_or(LONGEST_NAP, |ms| Duration::from_millis(ms.unsigned_abs())).min(LONGEST_NAP)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "alerting could not keep its state, trying again");
+                    AFTER_ERROR
+                }
+            };
+            while sending.try_join_next().is_some() {}
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = self.inner.wake.notified() => {}
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+        let drained =
+            tokio::time::timeout(grace, async { while sending.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!(
+                left = sending.len(),
+                "notifications still being sent at the end, they stay in the outbox"
+            );
+        }
+    }
+
+    /// One round of the loop at the clock's time, its sending included; returns how many attempts were made.
+    pub async fn tick(&self) -> Result<usize, LedgerError> {
+        let now_ms = self.inner.clock.now_ms();
+        let (claims, _) = self.blocking(move |inner| inner.round(now_ms, false)).await?;
+        let attempts = claims.len();
+        let mut sending = JoinSet::new();
+        for claim in claims {
+            let alerting = self.clone();
+            sending.spawn(async move { alerting.send(claim).await });
+        }
+        while sending.join_next().await.is_some() {}
+        Ok(attempts)
+    }
+
+    /// All alerts that fire, and those whose end is still being told.
+    pub async fn alerts(&self) -> Vec<AlertView> {
+        self.view(|state| state.alerts()).await
+    }
+
+    /// All groups.
+    pub async fn groups(&self) -> Vec<GroupView> {
+        self.view(|state| state.groups()).await
+    }
+
+    /// The outbox, and the newest `limit` jobs and attempts.
+    pub async fn outbox(&self, limit: u32) -> Result<OutboxView, LedgerError> {
+        let ledger = self.inner.state().ledger().clone();
+        let read = move || {
+            ledger.read(|read| {
+                Ok(OutboxView {
+                    counts: read.outbox_counts()?,
+                    jobs: read.recent_jobs(limit)?,
+                    deliveries: read.recent_deliveries(limit)?,
+                })
+            })
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// Appends alerting's own metrics in Prometheus's text format.
+    pub fn write_metrics(&self, out: &mut String) {
+        let gauges = {
+            let state = self.inner.state();
+            let (active, resolved) = state.alert_counts();
+            Gauges {
+                active,
+                resolved,
+                groups: state.group_count(),
+                open_jobs: state.open_job_count(),
+                receivers: state.config().receivers.len(),
+            }
+        };
+        self.inner.metrics.write(gauges, out);
+    }
+
+    async fn send(&self, claim: Claim) {
+        let begun = Instant::now();
+        let now_ms = self.inner.clock.now_ms();
+        let attempt = sending::post(&self.inner.client, &claim.webhook, &claim.job, now_ms).await;
+        let latency = begun.elapsed();
+        let delivered = attempt.outcome == Outcome::Delivered;
+        let dead = attempt.outcome == Outcome::Dead;
+        self.inner.metrics.attempt(attempt.status, delivered, dead, latency.as_secs_f64());
+        if !delivered {
+            tracing::warn!(
+                receiver = claim.job.receiver,
+                group = claim.job.group_key,
+                attempt = claim.job.attempts,
+                error = attempt.error.as_deref().unwrap_or_default(),
+                given_up = dead,
+                "notification not delivered"
+            );
+        }
+        let job = claim.job.id;
+        let finished = self
+            .blocking(move |inner| {
+                let now_ms = inner.clock.now_ms();
+                let mut state = inner.state();
+                let finished = state.finish(&claim, &attempt, latency, now_ms);
+                if finished.is_err() {
+                    state.release(&claim);
+                }
+                finished
+            })
+            .await;
+        if let Err(error) = finished {
+            tracing::error!(job, %error, "the end of a delivery could not be kept, it will be repeated");
+        }
+        self.inner.wake.notify_one();
+    }
+
+    async fn view<T: Send + 'static>(&self, look: impl FnOnce(&State) -> T + Send + 'static) -> T {
+        self.blocking(move |inner| look(&inner.state())).await
+    }
+
+    /// Runs something that waits for the disk, or for whoever does, on a thread that may wait.
+    async fn blocking<T: Send + 'static>(&self, task: impl FnOnce(&Inner) -> T + Send + 'static) -> T {
+        let inner = Arc::clone(&self.inner);
+        match tokio::task::spawn_blocking(move || task(&inner)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is going down; nobody waits for this any more.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+impl Inner {
+    fn round(&self, now_ms: i64, prune: bool) -> Result<(Vec<Claim>, Option<i64>), LedgerError> {
+        let mut state = self.state();
+        if prune {
+            state.prune(now_ms)?;
+        }
+        state.flush_due(now_ms)?;
+        let claims = state.claim(now_ms)?;
+        Ok((claims, state.next_wake_ms()))
+    }
+}
+
+fn sink_error(error: &LedgerError) -> SinkError {
+    SinkError(error.to_string())
+}
+
+impl AlertSink for Alerting {
+    fn commit(&self, evaluation: Evaluation) -> SinkFuture<'_, ()> {
+        Box::pin(async move {
+            let result = self
+                .blocking(move |inner| {
+                    let mut state = inner.state();
+                    if !state.is_news(&evaluation) {
+                        return Ok(());
+                    }
+                    state.commit(&evaluation, inner.clock.now_ms())
+                })
+                .await;
+            self.inner.wake.notify_one();
+            result.map_err(|error| sink_error(&error))
+        })
+    }
+
+    fn restore(&self, rule: &str) -> SinkFuture<'_, Option<Restored>> {
+        let rule = rule.to_owned();
+        Box::pin(async move {
+            let state =
+                self.view(move |state| state.rule_state(&rule)).await.map_err(|error| sink_error(&error))?;
+            Ok(state.map(|state| Restored {
+                evaluated_ms: state.evaluated_ms,
+                instances: state.instances.into_iter().map(kept::rule_form).collect(),
+            }))
+        })
+    }
+
+    fn retain(&self, rules: Vec<String>, now_ms: i64) -> SinkFuture<'_, ()> {
+        let rules: BTreeSet<String> = rules.into_iter().collect();
+        Box::pin(async move {
+            let result = self
+                .blocking(move |inner| {
+                    let labels = inner.external_labels.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    inner.state().retain(&rules, &labels, now_ms)
+                })
+                .await;
+            self.inner.wake.notify_one();
+            result.map_err(|error| sink_error(&error))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

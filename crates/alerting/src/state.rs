@@ -1,0 +1,176 @@
+//! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
+
+pub(crate) mod evaluation;
+mod flush;
+mod outbox;
+mod reload;
+mod tables;
+
+use crate::config::Config;
+use crate::status::{AlertView, GroupView};
+use crate::webhook;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use tables::{GroupId, Tables};
+use watchfire_ledger::{Alert, Ledger, LedgerError, Writing};
+
+pub(crate) use evaluation as kept;
+pub(crate) use outbox::Claim;
+
+/// A receiver's integration.
+pub(crate) type Destination = (String, u32);
+
+/// The state, behind one lock. Every method that changes it blocks on the disk.
+#[derive(Debug)]
+pub(crate) struct State {
+    ledger: Ledger,
+    config: Arc<Config>,
+    external_url: String,
+    tables: Tables,
+    /// A change failed and the tables could not be read back: they are, before anything else happens.
+    stale: bool,
+    /// Jobs being sent right now.
+    in_flight: HashMap<i64, Destination>,
+    /// Destinations that asked not to be called before a time.
+    gates: HashMap<Destination, i64>,
+    /// Groups that wanted to say more while a job of theirs was being sent.
+    reflush: HashSet<GroupId>,
+    jitter: fastrand::Rng,
+}
+
+impl State {
+    /// Takes up what the ledger holds. Nobody is told anything before [`State::apply`] brings a configuration.
+    pub(crate) fn load(ledger: Ledger) -> Result<Self, LedgerError> {
+        let tables = Tables::load(&ledger)?;
+        Ok(Self {
+            ledger,
+            config: Arc::new(Config::default()),
+            external_url: String::new(),
+            tables,
+            stale: false,
+            in_flight: HashMap::new(),
+            gates: HashMap::new(),
+            reflush: HashSet::new(),
+            jitter: fastrand::Rng::new(),
+        })
+    }
+
+    /// Changes tables and ledger together. When the ledger refuses, the tables are what the ledger says again.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Tables, &Writing<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        if self.stale {
+            self.tables = Tables::load(&self.ledger)?;
+            self.stale = false;
+        }
+        let tables = &mut self.tables;
+        let result = self.ledger.write(|write| change(tables, write));
+        if result.is_err() {
+            self.stale = true;
+            if let Ok(tables) = Tables::load(&self.ledger) {
+                self.tables = tables;
+                self.stale = false;
+            }
+        }
+        result
+    }
+
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(crate) const fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// What is known of a rule.
+    pub(crate) fn rule_state(&self, rule: &str) -> Result<Option<watchfire_ledger::RuleState>, LedgerError> {
+        self.ledger.read(|read| read.rule_state(rule))
+    }
+
+    pub(crate) fn alert_counts(&self) -> (usize, usize) {
+        let resolved = self.tables.alerts.values().filter(|alert| alert.is_resolved()).count();
+        (self.tables.alerts.len() - resolved, resolved)
+    }
+
+    pub(crate) fn group_count(&self) -> usize {
+        self.tables.groups.len()
+    }
+
+    pub(crate) fn open_job_count(&self) -> usize {
+        self.tables.jobs.len()
+    }
+
+    /// All alerts, by fingerprint.
+    pub(crate) fn alerts(&self) -> Vec<AlertView> {
+        let mut receivers: HashMap<u64, BTreeSet<&str>> = HashMap::new();
+        for group in self.tables.groups.values() {
+            for member in &group.members {
+                receivers.entry(*member).or_default().insert(&group.receiver);
+            }
+        }
+        let mut views: Vec<AlertView> = self
+            .tables
+            .alerts
+            .values()
+            .map(|alert| {
+                let receivers = receivers.get(&alert.fingerprint);
+                view(alert, receivers.into_iter().flatten().map(|name| (*name).to_owned()).collect())
+            })
+            .collect();
+        views.sort_by_key(|view| view.fingerprint);
+        views
+    }
+
+    /// All groups, by key and receiver.
+    pub(crate) fn groups(&self) -> Vec<GroupView> {
+        let groups = self.tables.groups.values().map(|group| GroupView {
+            key: group.key.clone(),
+            receiver: group.receiver.clone(),
+            labels: group.labels.clone(),
+            next_flush_ms: group.next_flush_ms,
+            alerts: self
+                .tables
+                .members(group)
+                .into_iter()
+                .map(|alert| view(alert, vec![group.receiver.clone()]))
+                .collect(),
+        });
+        groups.collect()
+    }
+
+    /// When there is something to do next, in milliseconds since the Unix epoch.
+    pub(crate) fn next_wake_ms(&self) -> Option<i64> {
+        let flushes = self.tables.groups.values().map(|group| group.next_flush_ms);
+        let busy: HashSet<&Destination> = self.in_flight.values().collect();
+        let tries = self.tables.jobs.values().filter_map(|job| {
+            let destination = (job.receiver.clone(), job.integration);
+            if busy.contains(&destination) {
+                return None;
+            }
+            let gate = self.gates.get(&destination).copied().unwrap_or(i64::MIN);
+            Some(job.next_try_ms.max(gate))
+        });
+        flushes.chain(tries).min()
+    }
+}
+
+fn view(alert: &Alert, receivers: Vec<String>) -> AlertView {
+    AlertView {
+        fingerprint: alert.fingerprint,
+        labels: alert.labels.clone(),
+        annotations: alert.annotations.clone(),
+        starts_ms: alert.starts_ms,
+        ends_ms: alert.ends_ms,
+        updated_ms: alert.updated_ms,
+        generator_url: alert.generator_url.clone(),
+        receivers,
+    }
+}
+
+fn sorted<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<&'a Alert> {
+    let mut alerts: Vec<&Alert> = alerts.collect();
+    alerts.sort_by(|left, right| webhook::order(left, right));
+    alerts
+}

@@ -1,0 +1,234 @@
+//! What a rule's evaluation changes: its instances, the alerts, and the groups they fall into.
+
+use super::State;
+use super::tables::{Tables, Timing};
+use crate::config::Config;
+use crate::fingerprint;
+use crate::route::Route;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use watchfire_ledger::{Alert, Fingerprint, Group, InstanceState, LedgerError, RuleInstance, Writing};
+use watchfire_model::Labels;
+use watchfire_rules::{AlertInstance, AlertState, Evaluation};
+
+impl State {
+    /// Whether an evaluation changes nothing that is kept.
+    pub(crate) fn is_news(&self, evaluation: &Evaluation) -> bool {
+        !evaluation.instances.is_empty() || self.tables.rules.contains_key(&evaluation.rule)
+    }
+
+    /// Takes in an evaluation.
+    pub(crate) fn commit(&mut self, evaluation: &Evaluation, now_ms: i64) -> Result<(), LedgerError> {
+        let config = Arc::clone(&self.config);
+        self.change(|tables, write| {
+            keep_instances(tables, write, evaluation)?;
+            let mut touched = Vec::new();
+            for instance in &evaluation.instances {
+                let labels = with_external(&instance.labels, &evaluation.external_labels);
+                let fingerprint = fingerprint(&labels);
+                match instance.state {
+                    AlertState::Pending => {}
+                    AlertState::Firing => {
+                        fire(tables, write, &config, (fingerprint, labels), instance, evaluation, now_ms)?;
+                    }
+                    AlertState::Inactive => {
+                        let ends_ms = instance.resolved_ms.unwrap_or(evaluation.evaluated_ms);
+                        resolve(tables, write, fingerprint, ends_ms)?;
+                        touched.push(fingerprint);
+                    }
+                }
+            }
+            tables.forget_loose(write, &touched)
+        })
+    }
+
+    /// Ends the alerts of all rules but these.
+    pub(crate) fn retain(
+        &mut self,
+        rules: &BTreeSet<String>,
+        external_labels: &Labels,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let gone: Vec<String> =
+            self.tables.rules.keys().filter(|rule| !rules.contains(*rule)).cloned().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.change(|tables, write| {
+            let mut touched = Vec::new();
+            for rule in gone {
+                write.delete_rule(&rule)?;
+                for (labels, instance) in tables.rules.remove(&rule).unwrap_or_default() {
+                    if instance.state == InstanceState::Firing {
+                        let fingerprint = fingerprint(&with_external(&labels, external_labels));
+                        resolve(tables, write, fingerprint, now_ms)?;
+                        touched.push(fingerprint);
+                    }
+                }
+            }
+            tables.forget_loose(write, &touched)
+        })
+    }
+}
+
+/// External labels where the alert has none of that name.
+fn with_external(labels: &Labels, external: &Labels) -> Labels {
+    if external.is_empty() {
+        return labels.clone();
+    }
+    Labels::from_pairs(external.iter().chain(labels))
+}
+
+fn keep_instances(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    evaluation: &Evaluation,
+) -> Result<(), LedgerError> {
+    let kept = tables.rules.remove(&evaluation.rule).unwrap_or_default();
+    if evaluation.instances.is_empty() {
+        return write.delete_rule(&evaluation.rule);
+    }
+    let now: BTreeMap<Labels, RuleInstance> =
+        evaluation.instances.iter().map(|instance| (instance.labels.clone(), kept_form(instance))).collect();
+    write.set_rule_evaluated(&evaluation.rule, evaluation.evaluated_ms)?;
+    let changed = now.iter().filter(|(labels, instance)| kept.get(*labels) != Some(*instance));
+    write.put_instances(&evaluation.rule, changed.map(|(_, instance)| instance))?;
+    write.delete_instances(&evaluation.rule, kept.keys().filter(|labels| !now.contains_key(*labels)))?;
+    tables.rules.insert(evaluation.rule.clone(), now);
+    Ok(())
+}
+
+/// An instance as the ledger keeps it.
+pub(crate) fn kept_form(instance: &AlertInstance) -> RuleInstance {
+    RuleInstance {
+        labels: instance.labels.clone(),
+        annotations: instance.annotations.clone(),
+        state: match instance.state {
+            AlertState::Pending => InstanceState::Pending,
+            AlertState::Firing => InstanceState::Firing,
+            AlertState::Inactive => InstanceState::Resolved,
+        },
+        value: instance.value,
+        active_ms: instance.active_ms,
+        fired_ms: instance.fired_ms,
+        resolved_ms: instance.resolved_ms,
+        keep_firing_since_ms: instance.keep_firing_since_ms,
+    }
+}
+
+/// An instance as rules have it.
+pub(crate) fn rule_form(instance: RuleInstance) -> AlertInstance {
+    AlertInstance {
+        labels: instance.labels,
+        annotations: instance.annotations,
+        state: match instance.state {
+            InstanceState::Pending => AlertState::Pending,
+            InstanceState::Firing => AlertState::Firing,
+            InstanceState::Resolved => AlertState::Inactive,
+        },
+        value: instance.value,
+        active_ms: instance.active_ms,
+        fired_ms: instance.fired_ms,
+        resolved_ms: instance.resolved_ms,
+        keep_firing_since_ms: instance.keep_firing_since_ms,
+    }
+}
+
+fn fire(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    config: &Config,
+    (fingerprint, labels): (Fingerprint, Labels),
+    instance: &AlertInstance,
+    evaluation: &Evaluation,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    if let Some(alert) = tables.alerts.get_mut(&fingerprint).filter(|alert| !alert.is_resolved()) {
+        alert.updated_ms = evaluation.evaluated_ms;
+        let same =
+            alert.annotations == instance.annotations && alert.generator_url == evaluation.generator_url;
+        if same {
+            return Ok(());
+        }
+        alert.annotations.clone_from(&instance.annotations);
+        alert.generator_url.clone_from(&evaluation.generator_url);
+        return write.put_alerts([&*alert]);
+    }
+    let alert = Alert {
+        fingerprint,
+        labels,
+        annotations: instance.annotations.clone(),
+        starts_ms: instance.fired_ms.unwrap_or(evaluation.evaluated_ms),
+        ends_ms: None,
+        updated_ms: evaluation.evaluated_ms,
+        generator_url: evaluation.generator_url.clone(),
+    };
+    write.put_alerts([&alert])?;
+    if let Some(root) = &config.route {
+        for route in root.matching(&alert.labels) {
+            join(tables, write, route, &alert, now_ms)?;
+        }
+    }
+    tables.alerts.insert(fingerprint, alert);
+    Ok(())
+}
+
+fn resolve(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    fingerprint: Fingerprint,
+    ends_ms: i64,
+) -> Result<(), LedgerError> {
+    // An alert that began after this end is another one: its rule was renamed, or two rules give the same labels.
+    let ended = tables
+        .alerts
+        .get_mut(&fingerprint)
+        .filter(|alert| !alert.is_resolved() && alert.starts_ms <= ends_ms);
+    let Some(alert) = ended else { return Ok(()) };
+    alert.ends_ms = Some(ends_ms);
+    alert.updated_ms = ends_ms;
+    write.put_alerts([&*alert])
+}
+
+/// Puts an alert into its group of a route, beginning the group if need be.
+pub(super) fn join(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    route: &Route,
+    alert: &Alert,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let labels = route.group_labels(&alert.labels);
+    let id = (route.group_key(&labels), route.receiver.clone());
+    let timing = Timing {
+        group_interval_ms: millis(route.group_interval),
+        repeat_interval_ms: millis(route.repeat_interval),
+        retired: false,
+    };
+    let group = tables.groups.entry(id).or_insert_with_key(|(key, receiver)| {
+        let wait_ms = millis(route.group_wait);
+        // Whoever has waited long enough elsewhere, in a group before a restart for instance, does not wait again.
+        let waited = alert.starts_ms.saturating_add(wait_ms) < now_ms;
+        Group {
+            key: key.clone(),
+            receiver: receiver.clone(),
+            labels,
+            options: String::new(),
+            members: BTreeSet::new(),
+            created_ms: now_ms,
+            next_flush_ms: if waited { now_ms } else { now_ms.saturating_add(wait_ms) },
+        }
+    });
+    let joined = group.members.insert(alert.fingerprint);
+    let options = timing.text();
+    if joined || group.options != options {
+        group.options = options;
+        write.put_group(group)?;
+    }
+    Ok(())
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,52 @@
+//! What the HTTP layer shows.
+
+use std::collections::BTreeMap;
+use watchfire_ledger::{Delivery, Fingerprint, Job, OutboxCounts};
+use watchfire_model::Labels;
+
+/// An alert that is firing, or whose end is still being told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertView {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Since when it fires, in milliseconds since the Unix epoch.
+    pub starts_ms: i64,
+    /// When it ended; `None` while it fires.
+    pub ends_ms: Option<i64>,
+    /// When its rule last spoke of it, in milliseconds since the Unix epoch.
+    pub updated_ms: i64,
+    /// Where its expression can be looked at.
+    pub generator_url: String,
+    /// The receivers it is routed to, each once.
+    pub receivers: Vec<String>,
+}
+
+/// A group of alerts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupView {
+    /// Alertmanager's group key.
+    pub key: String,
+    /// Who is told.
+    pub receiver: String,
+    /// The labels its alerts share by the route's `group_by`.
+    pub labels: Labels,
+    /// When it is looked at next, in milliseconds since the Unix epoch.
+    pub next_flush_ms: i64,
+    /// Its alerts, in Alertmanager's order.
+    pub alerts: Vec<AlertView>,
+}
+
+/// The outbox and the latest attempts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxView {
+    /// How many jobs stand where.
+    pub counts: OutboxCounts,
+    /// The newest jobs, newest first. Their payloads are as sent.
+    pub jobs: Vec<Job>,
+    /// The newest attempts, newest first.
+    pub deliveries: Vec<Delivery>,
+}
