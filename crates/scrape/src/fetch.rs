@@ -1,13 +1,16 @@
 //! Asking one target over HTTP: the request, the bounds on the answer, and what kind of answer it is.
 
 mod client;
+mod pinned;
 pub(crate) mod protocol;
 
 use crate::config::ScrapeConfig;
 use crate::config::client::{Credentials, Source};
 use crate::error::ScrapeError;
+use pinned::Pinned;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use client::ClientError;
@@ -25,9 +28,10 @@ pub(crate) struct Answer {
 }
 
 /// Asks the targets of one job.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Fetcher {
     client: reqwest::Client,
+    pinned: Option<Arc<Pinned>>,
     accept: HeaderValue,
     credentials: Option<Credentials>,
     headers: Vec<(String, Vec<Source>)>,
@@ -36,11 +40,13 @@ pub(crate) struct Fetcher {
 
 impl Fetcher {
     /// Builds the client of a job. Reads certificates.
-    pub(crate) fn new(config: &ScrapeConfig, user_agent: &str) -> Result<Self, ClientError> {
+    pub(crate) fn new(config: &Arc<ScrapeConfig>, user_agent: &str) -> Result<Self, ClientError> {
         let limit = config.limits.body_size_bytes;
         let accept = protocol::accept_header(config);
+        let server_name = config.client.tls.server_name.as_deref();
         Ok(Self {
-            client: client::build(config, user_agent)?,
+            client: client::build(config, user_agent, None)?,
+            pinned: server_name.map(|name| Arc::new(Pinned::new(name, config, user_agent))),
             accept: HeaderValue::from_str(&accept).unwrap_or(HeaderValue::from_static("*/*")),
             credentials: config.client.credentials.clone(),
             headers: config.client.headers.clone(),
@@ -69,7 +75,11 @@ impl Fetcher {
         let unreachable =
             |error: reqwest::Error| ScrapeError::Unreachable { url: url.to_owned(), reason: causes(error) };
         let headers = self.headers(timeout).await?;
-        let mut response = self.client.get(url).headers(headers).send().await.map_err(unreachable)?;
+        let request = match &self.pinned {
+            Some(pinned) if url.starts_with("https:") => pinned.request(url).await?,
+            _ => self.client.get(url),
+        };
+        let mut response = request.headers(headers).send().await.map_err(unreachable)?;
         let status = response.status();
         if status != reqwest::StatusCode::OK {
             return Err(ScrapeError::Status(status.to_string()));

@@ -43,6 +43,8 @@ pub struct TlsConfig {
     pub cert: Option<Source>,
     /// Its key, in PEM.
     pub key: Option<Source>,
+    /// The name in the target's certificate, when it is not the one it is reached by.
+    pub server_name: Option<String>,
     /// Trust whatever certificate the target shows.
     pub insecure_skip_verify: bool,
     /// The oldest version to speak. Versions below 1.2 are not spoken whatever is written here.
@@ -148,6 +150,9 @@ impl ClientConfig {
         }
         if let (Some((_, place)), None) = (&no_proxy, &proxy) {
             return Err(Problem::new(*place, "no_proxy without a proxy_url; expected both"));
+        }
+        if let (Some((_, place)), Some(_)) = (&proxy, &tls.server_name) {
+            reading.not_yet(*place, "proxy_url together with tls_config.server_name is not supported yet");
         }
         Ok(Self {
             credentials,
@@ -256,9 +261,13 @@ fn read_tls(mut section: Section, reading: &mut Reading<'_>) -> Result<TlsConfig
             reading.not_yet(key.place, format!("{unsupported} is not supported yet"));
         }
     }
-    if let Some((name, place)) = section.placed_text("server_name")?.filter(|(name, _)| !name.is_empty()) {
-        reading.not_yet(place, format!("server_name {name:?} is not supported yet"));
+    let server_name = section.placed_text("server_name")?.filter(|(name, _)| !name.is_empty());
+    if let Some((name, place)) = &server_name
+        && name.parse::<std::net::IpAddr>().is_ok()
+    {
+        reading.not_yet(*place, format!("server_name {name:?} is an address, which is not supported yet"));
     }
+    let server_name = server_name.map(|(name, _)| name);
     let insecure_skip_verify = section.flag("insecure_skip_verify")?.unwrap_or(false);
     let min_version = section.choice("min_version", &TLS_VERSIONS)?.unwrap_or_default();
     let max_version = section.choice("max_version", &TLS_VERSIONS)?;
@@ -272,7 +281,7 @@ fn read_tls(mut section: Section, reading: &mut Reading<'_>) -> Result<TlsConfig
     if max_version.is_some_and(|max| max < min_version.max(TlsVersion::Tls12)) {
         return Err(Problem::new(place, "max_version leaves no version to speak; expected TLS12 or TLS13"));
     }
-    Ok(TlsConfig { ca, cert, key, insecure_skip_verify, min_version, max_version })
+    Ok(TlsConfig { ca, cert, key, server_name, insecure_skip_verify, min_version, max_version })
 }
 
 fn read_headers(

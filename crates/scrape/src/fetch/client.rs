@@ -1,9 +1,11 @@
 //! Building the HTTP client of a job.
 
+use super::pinned::PinnedResolver;
 use crate::config::ScrapeConfig;
 use crate::config::client::{ClientConfig, Source, TlsVersion};
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why the HTTP client of a job could not be built.
@@ -20,8 +22,19 @@ const MAX_SECRET_FILE_BYTES: u64 = 4 << 20;
 /// Redirects followed, as in Go's client.
 const MAX_REDIRECTS: usize = 10;
 
-pub(super) fn build(config: &ScrapeConfig, user_agent: &str) -> Result<reqwest::Client, ClientError> {
-    let failed = |reason: String| ClientError { job: config.job_name.clone(), reason };
+impl ClientError {
+    pub(super) fn new(config: &ScrapeConfig, reason: String) -> Self {
+        Self { job: config.job_name.clone(), reason }
+    }
+}
+
+/// Builds a client. Reads certificates.
+pub(super) fn build(
+    config: &ScrapeConfig,
+    user_agent: &str,
+    resolver: Option<Arc<PinnedResolver>>,
+) -> Result<reqwest::Client, ClientError> {
+    let failed = |reason: String| ClientError::new(config, reason);
     let client = &config.client;
     let mut builder = reqwest::Client::builder()
         .user_agent(user_agent)
@@ -37,6 +50,9 @@ pub(super) fn build(config: &ScrapeConfig, user_agent: &str) -> Result<reqwest::
         builder = builder.proxy(proxy(client, url.expose()).map_err(failed)?);
     } else if !client.proxy_from_environment {
         builder = builder.no_proxy();
+    }
+    if let Some(resolver) = resolver {
+        builder = builder.dns_resolver(resolver);
     }
     let tls = &client.tls;
     if let Some(ca) = &tls.ca {

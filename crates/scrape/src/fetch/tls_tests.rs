@@ -84,6 +84,23 @@ async fn a_certificate_must_be_trusted_or_excused() {
 }
 
 #[tokio::test]
+async fn the_certificate_may_be_checked_against_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((_server, port)) = serve(folder.path(), "") else { return };
+    fetch(port, folder.path(), "{ca_file: DIR/ca.pem}").await.unwrap();
+    let ask = async |tls: &str| {
+        let tls = tls.replace("DIR", &folder.path().display().to_string());
+        let config = one_job(&format!("scheme: https\ntls_config: {tls}"), &format!("127.0.0.1:{port}"));
+        let fetcher = Fetcher::new(&config.scrape_configs[0], "Watchfire/test").unwrap();
+        fetcher.fetch(&format!("https://127.0.0.1:{port}/metrics"), Duration::from_secs(20), 0).await
+    };
+    assert!(ask("{ca_file: DIR/ca.pem}").await.unwrap_err().to_string().contains("certificate"));
+    assert_eq!(ask("{ca_file: DIR/ca.pem, server_name: localhost}").await.unwrap().body, b"a 1\n");
+    let wrong = ask("{ca_file: DIR/ca.pem, server_name: elsewhere.example}").await.unwrap_err().to_string();
+    assert!(wrong.contains("certificate"), "{wrong}");
+}
+
+#[tokio::test]
 async fn a_client_certificate_is_shown_when_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let Some((_server, port)) = serve(folder.path(), "-Verify 1") else { return };
