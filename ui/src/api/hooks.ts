@@ -106,7 +106,7 @@ export function useDeliveries(): UseQueryResult<Deliveries | null> {
         throw error;
       }
     },
-    refetchInterval: LIVE_MS,
+    refetchInterval: (query) => (query.state.data === null ? false : LIVE_MS),
   });
 }
 

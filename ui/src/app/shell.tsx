@@ -64,7 +64,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <span className="brand-name">Watchfire</span>
           </Link>
         </div>
-        <button type="button" className="palette-button" onClick={() => setPalette(true)} aria-label="Go to…" aria-keyshortcuts="Control+K Meta+K">
+        <button type="button" className="palette-button" onClick={() => setPalette(true)} aria-label="Go to… Ctrl K" aria-keyshortcuts="Control+K Meta+K">
           <Icon name="search" />
           <span className="nav-text">Go to…</span>
           <kbd className="nav-text">Ctrl K</kbd>
@@ -84,7 +84,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
         <div className="sidebar-foot">
           <ThemeMenu />
-          <button type="button" className="nav-button" onClick={toggle} aria-label={narrow ? "Widen the navigation" : "Narrow the navigation"} aria-expanded={!narrow}>
+          <button type="button" className="nav-button nav-toggle" onClick={toggle} aria-label={narrow ? "Widen the navigation" : "Narrow the navigation"} aria-expanded={!narrow}>
             <Icon name="sidebar" size={18} />
           </button>
           {boot.data ? <span className="version nav-text">{boot.data.version}</span> : null}

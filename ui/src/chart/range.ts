@@ -11,11 +11,11 @@ export function axisRange(axis: ChartAxis, dataMin: number | null, dataMax: numb
     low = Math.min(low, 0);
     high = Math.max(high, 0);
   }
+  if (low === 0 && high === 0) return [axis.min ?? 0, axis.max ?? 1];
   const span = high - low || Math.abs(high) || 1;
   const air = span * 0.06;
   const bottom = axis.min ?? (low === 0 && high !== low ? 0 : low - air);
-  let top = axis.max ?? (high === 0 && high !== low ? 0 : high + air);
-  if (low === 0 && high === 0) top = axis.max ?? 1;
+  const top = axis.max ?? (high === 0 && high !== low ? 0 : high + air);
   return top > bottom ? [bottom, top] : [bottom, bottom + 1];
 }
 

@@ -52,7 +52,7 @@ export function interpolate(text: string, values: VariableValues, purpose: "quer
     const value = values[name];
     if (!value) return whole;
     const chosen = format ?? oldFormat;
-    if (chosen === "text" && value.text !== undefined) return value.text;
+    if ((chosen === "text" || (purpose === "text" && !chosen)) && value.text !== undefined) return value.text;
     if (value.raw !== undefined && chosen !== "queryparam") return value.raw;
     const write = chosen ? FORMATS[chosen] : undefined;
     if (write) return write(value.values, name);

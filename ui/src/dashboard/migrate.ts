@@ -1,4 +1,4 @@
-import { asArray, asNumber, asObject, asText, type Json } from "./parse.ts";
+import { asArray, asNumber, asObject, asText, type Json } from "./json.ts";
 
 /** Gives panels of before Grafana 7.4 (`graph`, `singlestat`, old tables) the shape of today's. */
 export function migratePanel(panel: Json): Json {

@@ -1,16 +1,6 @@
+import { asArray, asNumber, asObject, asText, type Json } from "./json.ts";
 import { migratePanel } from "./migrate.ts";
 import type { Dashboard, GridPos, Panel, Section, Target, Transformation, Variable } from "./model.ts";
-
-export type Json = Record<string, unknown>;
-
-export const asObject = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
-export const asArray = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-export const asText = (value: unknown, otherwise = ""): string =>
-  typeof value === "string" ? value : typeof value === "number" ? String(value) : otherwise;
-export const asNumber = (value: unknown): number | undefined => {
-  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
-};
 
 /**
  * Reads a dashboard file of Grafana's classic form, alone, in the wrapper of its API, or as a version 1 resource.

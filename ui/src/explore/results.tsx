@@ -30,7 +30,7 @@ export function ExploreGraph({ exprs, results, time, stacked }: GraphProps) {
       (expr, index): Target => ({ refId: String.fromCharCode(65 + index), expr, legendFormat: "", instant: false, format: "time_series", interval: "", hide: false }),
     );
     const custom = { fillOpacity: stacked ? 40 : 0, stacking: { mode: stacked ? "normal" : "none" } };
-    return buildTimeseries({ defaults: { unit: "sishort", custom }, overrides: [] }, targets, results, theme, hidden);
+    return buildTimeseries({ defaults: { unit: "explore", custom }, overrides: [] }, targets, results, theme, hidden);
   }, [exprs, results, theme, hidden, stacked]);
   return (
     <div className="explore-graph">

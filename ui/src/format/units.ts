@@ -26,7 +26,7 @@ function scaled(base: number, prefixes: readonly string[], suffix: string, first
       rest /= base;
       index += 1;
     }
-    while (rest !== 0 && Math.abs(rest) < 1 && index > 0) {
+    while (rest !== 0 && Math.abs(rest) < 0.99995 && index > 0) {
       rest *= base;
       index -= 1;
     }
@@ -120,6 +120,8 @@ const UNITS: Readonly<Record<string, Formatter>> = {
   none: fixed(""),
   string: fixed(""),
   short: scaled(1000, SHORT, ""),
+  // Not Grafana's: what Explore uses, where nothing is known of the metric. Shortens large numbers only.
+  explore: (value, decimals) => (Math.abs(value) < 10_000 ? plain(formatNumber(value, decimals)) : scaled(1000, ["", " k", " M", " G", " T", " P"], "")(value, decimals)),
   sishort: scaled(1000, [" n", " µ", " m", "", " k", " M", " G", " T"], "", 3),
   locale: (value, decimals) =>
     plain(value.toLocaleString("en-US", decimals === undefined ? {} : { minimumFractionDigits: decimals, maximumFractionDigits: decimals })),

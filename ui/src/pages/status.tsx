@@ -175,6 +175,7 @@ function Cardinality({ tsdb }: { tsdb: TsdbStatus }) {
 function plain(value: unknown): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (value === "" || value === null || value === undefined) return "–";
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(value)) return formatDateTime(Date.parse(value), "browser");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

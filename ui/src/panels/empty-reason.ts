@@ -12,7 +12,7 @@ export function metricNames(expr: string): string[] {
     .replace(/\{[^}]*\}/g, " ")
     .replace(/\[[^\]]*\]/g, " ")
     .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/gi, " ");
-  const names = [...bare.matchAll(/[a-zA-Z_:][\w:]*(?!\s*\()(?![\w:])/g)].map((match) => match[0]);
+  const names = [...bare.matchAll(/(?<![\w:])[a-zA-Z_:][\w:]*(?!\s*\()(?![\w:])/g)].map((match) => match[0]);
   return [...new Set(names)].filter((name) => !WORDS.has(name.toLowerCase()) && !new RegExp(`\\b${name}\\s*\\(`).test(bare));
 }
 

@@ -44,7 +44,7 @@ function Stat({ value, options, width, height, named }: { value: ReducedValue; o
   const size = Math.max(14, Math.min(width / (length * 0.62), height * (named ? 0.36 : spark ? 0.42 : 0.5), 40));
   const color = options.colorMode === "none" ? undefined : background ? readableOn(value.color) : value.color;
   return (
-    <li className="stat" style={background ? { background: value.color, color: readableOn(value.color) } : undefined}>
+    <li className="stat" data-spark={spark ? "" : undefined} style={background ? { background: value.color, color: readableOn(value.color) } : undefined}>
       {spark && value.history ? <Sparkline values={value.history} color={background ? readableOn(value.color) : value.color} /> : null}
       {named ? <span className="stat-name">{value.name}</span> : null}
       {options.textMode === "name" ? null : (

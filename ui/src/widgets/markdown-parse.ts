@@ -61,22 +61,29 @@ export function parseMarkdown(text: string): Block[] {
   return blocks;
 }
 
-const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\b_([^_]+)_\b|\[([^\]]+)\]\(([^)\s]+)\)/;
+const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\b_([^_]+)_\b|\[([^\]]+)\]\(([^)\s]+)\)/g;
 const DEEPEST = 8;
 
 function parseInline(text: string, depth = 0): Inline[] {
-  const found = depth < DEEPEST ? INLINE.exec(text) : null;
-  if (!found) return text === "" ? [] : [{ kind: "text", text }];
+  const content: Inline[] = [];
+  let at = 0;
+  for (const found of depth < DEEPEST ? text.matchAll(INLINE) : []) {
+    if (found.index > at) content.push({ kind: "text", text: text.slice(at, found.index) });
+    content.push(inlineOf(found, depth));
+    at = found.index + found[0].length;
+  }
+  if (at < text.length) content.push({ kind: "text", text: text.slice(at) });
+  return content;
+}
+
+function inlineOf(found: RegExpExecArray, depth: number): Inline {
   const [whole, code, strong, strongToo, emphasis, emphasisToo, label, href] = found;
   const inner = (part: string | undefined) => parseInline(part ?? "", depth + 1);
-  let inline: Inline;
-  if (code !== undefined) inline = { kind: "code", text: code };
-  else if (strong !== undefined || strongToo !== undefined) inline = { kind: "strong", content: inner(strong ?? strongToo) };
-  else if (emphasis !== undefined || emphasisToo !== undefined) inline = { kind: "emphasis", content: inner(emphasis ?? emphasisToo) };
-  else if (href !== undefined && isSafeLink(href)) inline = { kind: "link", href, content: inner(label) };
-  else inline = { kind: "text", text: whole };
-  const before = text.slice(0, found.index);
-  return [...(before === "" ? [] : [{ kind: "text" as const, text: before }]), inline, ...parseInline(text.slice(found.index + whole.length), depth)];
+  if (code !== undefined) return { kind: "code", text: code };
+  if (strong !== undefined || strongToo !== undefined) return { kind: "strong", content: inner(strong ?? strongToo) };
+  if (emphasis !== undefined || emphasisToo !== undefined) return { kind: "emphasis", content: inner(emphasis ?? emphasisToo) };
+  if (href !== undefined && isSafeLink(href)) return { kind: "link", href, content: inner(label) };
+  return { kind: "text", text: whole };
 }
 
 /** Only the web and our own pages: no `javascript:`, no `data:`, no address of another host without its scheme. */
