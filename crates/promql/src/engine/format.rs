@@ -1,12 +1,12 @@
 //! Floats in the notations Prometheus prints them in.
 
-/// Go's `%v` and `%g`: the shortest digits, with an exponent below 1e-4 and from 1e21 on.
+/// Go's `%v` and `%g`: the shortest digits, with an exponent below 1e-4 and from 1e6 on.
 pub(crate) fn general(value: f64) -> String {
     if let Some(word) = special(value) {
         return word.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
+    if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
         return exponential(&format!("{value:e}"));
     }
     format!("{value}")

@@ -184,8 +184,7 @@ impl Planner {
             let state = SetState::default();
             return Ok(Box::new(SetOperation { op: binary.op, matching, left, right, steps, state }));
         }
-        let return_bool = binary.return_bool;
-        Ok(Box::new(Join { op: binary.op, return_bool, matching, left, right, steps, span, result: None }))
+        Ok(Box::new(Join::new(binary, left, right, steps, span)))
     }
 
     /// An operator that gives each label set once, for those who need whole series.

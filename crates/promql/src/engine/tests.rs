@@ -154,6 +154,28 @@ fn matching_errors_name_the_group_and_the_series() {
 }
 
 #[test]
+fn ambiguous_matches_matter_only_where_there_is_something_to_match() {
+    let store = Store::default()
+        .with(&[("__name__", "l"), ("job", "a")], [(600, 1.0)])
+        .with(&[("__name__", "r"), ("job", "a"), ("x", "1")], [(0, 1.0), (600, 3.0)])
+        .with(&[("__name__", "r"), ("job", "a"), ("x", "2")], [(0, 1.0)]);
+    let series = over(&store, "l + on (job) r", (0, 600, 300)).unwrap();
+    assert_eq!(series[0].samples.floats, [4.0]);
+}
+
+#[test]
+fn a_join_holds_only_the_side_that_has_one_series_for_many() {
+    let store = counters(200).with(&[("__name__", "info"), ("job", "odd"), ("zone", "z")], [(3_500, 2.0)]);
+    let query = "sum by (zone) (requests_total * on (job) group_left (zone) info)";
+    let expr = parse(query, ParseOptions::default()).unwrap();
+    let engine = Engine::new(EngineOptions { max_samples: 1_000, ..EngineOptions::default() });
+    let result = engine.evaluate(&Query::range(expr, 3_500_000, 3_600_000, 10_000), &store.0).unwrap();
+    let Value::Matrix(series) = result.value else { panic!("a matrix was expected") };
+    assert_eq!(series.len(), 1);
+    assert_eq!(series[0].samples.floats.first(), Some(&(100.0 * 233.0 * 2.0)));
+}
+
+#[test]
 fn remarks_are_printed_with_line_and_column() {
     let store = Store::default().with(&[("__name__", "load")], [(0, 1.0), (60, 2.0)]);
     let query = "1 +\n rate(load[5m])";
