@@ -7,6 +7,7 @@
 //! and never writes to disk itself.
 
 mod alerting;
+pub mod check;
 pub mod file;
 mod group;
 pub mod manager;
@@ -14,6 +15,7 @@ mod query;
 pub mod sink;
 pub mod status;
 mod template;
+pub mod testing;
 pub mod yaml;
 
 pub use file::{ReadOptions, Rule, RuleFile};

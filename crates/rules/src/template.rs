@@ -87,7 +87,7 @@ fn name_of(rule: &str) -> String {
 
 fn compile(rule: &str, text: &str, funcs: FuncMap) -> Result<Template, TemplateProblem> {
     let name = name_of(rule);
-    let source = format!("{PRELUDE}{text}{}", rewrite::LAST);
+    let source = format!("{PRELUDE}{text}");
     let problem = |error: &TemplateError| {
         let offset = match error {
             TemplateError::Parse { line, col, .. } | TemplateError::Lex { line, col, .. } => {
@@ -98,10 +98,11 @@ fn compile(rule: &str, text: &str, funcs: FuncMap) -> Result<Template, TemplateP
         TemplateProblem { message: format!("error parsing template {name}: {error}"), offset }
     };
     let known: Vec<String> = funcs.keys().cloned().collect();
+    Template::new(&name).parse(&source).map_err(|error| problem(&error))?;
     let parsed = Template::new(&name)
         .max_range_iters(MAX_RANGE_ITERATIONS)
         .funcs(funcs)
-        .parse(&source)
+        .parse(&format!("{source}{}", rewrite::LAST))
         .map_err(|error| problem(&error))?;
     rewrite::rewrite(parsed, &known).map_err(|unknown| TemplateProblem {
         message: format!("error parsing template {name}: template: {name}: {}", unknown.message),
