@@ -117,7 +117,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "route: {receiver: a}\nreceivers:\n- name: a\n  slack_configs:\n  - channel: x\n",
-            "am.yml:5:3: receivers[0].slack_configs is not supported yet",
+            "am.yml:5:5: receivers[0].slack_configs is not supported yet",
         ),
         (
             "route: {receiver: a, group_interval: 0s}\nreceivers: [{name: a}]\n",
