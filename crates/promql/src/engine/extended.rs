@@ -152,7 +152,7 @@ pub(crate) fn interpolate(before: (i64, f64), after: (i64, f64), time_ms: i64, c
 }
 
 fn fraction(before_ms: i64, after_ms: i64, time_ms: i64) -> f64 {
-    (time_ms - before_ms) as f64 / (after_ms - before_ms) as f64
+    time_ms.saturating_sub(before_ms) as f64 / after_ms.saturating_sub(before_ms) as f64
 }
 
 /// The same for histograms.
@@ -182,6 +182,10 @@ pub(crate) struct Anchored<F> {
 }
 
 impl<F: RangeFunction> RangeFunction for Anchored<F> {
+    fn begin(&mut self, series: &Columns<'_>) {
+        self.function.begin(series);
+    }
+
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         let samples = window.samples;
         let newest = samples.times.last().max(samples.histogram_times.last())?;

@@ -40,7 +40,6 @@ pub(super) fn evaluate(
         default_subquery_step_ms: millis(options.default_subquery_step).max(1),
         max_steps: options.max_samples,
         use_start_timestamps: options.use_start_timestamps,
-        instant,
         statistics: false,
     };
     cx.check()?;

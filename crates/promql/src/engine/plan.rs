@@ -32,8 +32,6 @@ pub(crate) struct Planner {
     /// No evaluation may have more steps than the query may hold samples.
     pub(crate) max_steps: usize,
     pub(crate) use_start_timestamps: bool,
-    /// The query has one step, so that `sort` matters.
-    pub(crate) instant: bool,
     /// Only count and sum of the histograms below are asked for.
     pub(crate) statistics: bool,
 }

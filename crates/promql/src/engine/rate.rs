@@ -295,5 +295,5 @@ impl Instantaneous {
 
 fn gap(times: &[i64]) -> Option<f64> {
     let [before, last] = times.last_chunk::<2>()?;
-    (last > before).then(|| (last - before) as f64 / 1_000.0)
+    (last > before).then(|| last.saturating_sub(*before) as f64 / 1_000.0)
 }

@@ -85,69 +85,111 @@ pub(crate) fn is_histogram_reset(before: &Histogram, now: &Histogram) -> bool {
     now.detect_reset(before)
 }
 
+/// How many times something happened between neighbours, counted once for a whole series of floats.
+#[derive(Debug, Default)]
+struct Transitions {
+    /// At each place: how many up to there, all before included.
+    up_to: Vec<u32>,
+}
+
+impl Transitions {
+    fn count(&mut self, series: &Columns<'_>, happened: impl Fn(usize, f64, f64) -> bool) {
+        self.up_to.clear();
+        if !series.histogram_times.is_empty() {
+            return;
+        }
+        let mut count = 0_u32;
+        let mut before = None;
+        for (place, now) in series.values.iter().enumerate() {
+            count += u32::from(before.is_some_and(|before| happened(place, before, *now)));
+            before = Some(*now);
+            self.up_to.push(count);
+        }
+    }
+
+    /// How many inside a window; `None` where they were not counted.
+    fn inside(&self, window: &Window<'_>) -> Option<SampleValue> {
+        let last = window.first_float + window.samples.values.len().checked_sub(1)?;
+        let count = self.up_to.get(last)?.checked_sub(*self.up_to.get(window.first_float)?)?;
+        Some(SampleValue::Float(f64::from(count)))
+    }
+}
+
+/// Whether a value is another than the one before; NaN is always the same.
+fn differs(before: f64, now: f64) -> bool {
+    before != now && !(before.is_nan() && now.is_nan())
+}
+
 /// `resets`
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Resets {
-    pub(crate) use_start_timestamps: bool,
+    use_start_timestamps: bool,
+    falls: Transitions,
+}
+
+impl Resets {
+    pub(crate) fn new(use_start_timestamps: bool) -> Self {
+        Self { use_start_timestamps, falls: Transitions::default() }
+    }
+
+    fn between(&self, before: (Point<'_>, i64, i64), now: (Point<'_>, i64, i64)) -> bool {
+        let by_value = match (before.0, now.0) {
+            (Point::Float(before), Point::Float(now)) => now < before,
+            (Point::Histogram(before), Point::Histogram(now)) => is_histogram_reset(before, now),
+            _ => true,
+        };
+        by_value || (self.use_start_timestamps && start_says_reset(&[before.1, now.1], &[before.2, now.2], 1))
+    }
 }
 
 impl RangeFunction for Resets {
+    fn begin(&mut self, series: &Columns<'_>) {
+        let use_starts = self.use_start_timestamps;
+        let (times, starts) = (series.times, series.starts);
+        self.falls.count(series, |place, before, now| {
+            now < before || (use_starts && start_says_reset(times, starts, place))
+        });
+    }
+
     fn evaluate(&mut self, window: &Window<'_>, _cx: &mut Context<'_>) -> Option<SampleValue> {
-        let samples = window.samples;
-        let mut count = 0_u32;
-        if samples.histogram_times.is_empty() && !self.use_start_timestamps {
-            let falls =
-                samples.values.windows(2).filter(|pair| matches!(pair, [before, now] if now < before));
-            return Some(SampleValue::Float(falls.count() as f64));
+        if let Some(counted) = self.falls.inside(window) {
+            return Some(counted);
         }
-        let mut before: Option<(Point<'_>, i64, i64)> = None;
-        let mut places = (0_usize, 0_usize);
+        let samples = window.samples;
+        let (mut floats, mut histograms) = (samples.starts.iter(), samples.histogram_starts.iter());
+        let mut count = 0_u32;
+        let mut before = None;
         for (time, point) in samples.merged() {
             let start = match point {
-                Point::Float(_) => {
-                    places.0 += 1;
-                    samples.starts.get(places.0 - 1)
-                }
-                Point::Histogram(_) => {
-                    places.1 += 1;
-                    samples.histogram_starts.get(places.1 - 1)
-                }
+                Point::Float(_) => floats.next(),
+                Point::Histogram(_) => histograms.next(),
             };
-            let start = start.copied().unwrap_or(0);
-            if let Some((point_before, time_before, start_before)) = before {
-                let by_value = match (point_before, point) {
-                    (Point::Float(before), Point::Float(now)) => now < before,
-                    (Point::Histogram(before), Point::Histogram(now)) => is_histogram_reset(before, now),
-                    _ => true,
-                };
-                let by_start = self.use_start_timestamps
-                    && start_says_reset(&[time_before, time], &[start_before, start], 1);
-                count += u32::from(by_value || by_start);
-            }
-            before = Some((point, time, start));
+            let now = (point, time, start.copied().unwrap_or(0));
+            count += u32::from(before.is_some_and(|before| self.between(before, now)));
+            before = Some(now);
         }
         Some(SampleValue::Float(f64::from(count)))
     }
 }
 
 /// `changes`
-#[derive(Debug)]
-pub(crate) struct Changes;
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    changes: Transitions,
+}
 
 impl RangeFunction for Changes {
+    fn begin(&mut self, series: &Columns<'_>) {
+        self.changes.count(series, |_, before, now| differs(before, now));
+    }
+
     fn evaluate(&mut self, window: &Window<'_>, _cx: &mut Context<'_>) -> Option<SampleValue> {
-        let samples = window.samples;
-        let differs = |before: f64, now: f64| before != now && !(before.is_nan() && now.is_nan());
-        if samples.histogram_times.is_empty() {
-            let changes = samples.values.windows(2).filter(|pair| match pair {
-                [before, now] => differs(*before, *now),
-                _ => false,
-            });
-            return Some(SampleValue::Float(changes.count() as f64));
+        if let Some(counted) = self.changes.inside(window) {
+            return Some(counted);
         }
         let mut count = 0_u32;
         let mut before: Option<Point<'_>> = None;
-        for (_, point) in samples.merged() {
+        for (_, point) in window.samples.merged() {
             let changed = match (before, point) {
                 (None, _) => false,
                 (Some(Point::Float(before)), Point::Float(now)) => differs(before, now),

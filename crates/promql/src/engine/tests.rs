@@ -196,6 +196,16 @@ fn labels_sort_by_the_numbers_inside_them() {
 }
 
 #[test]
+fn sorting_inside_a_subquery_loses_no_series_that_begins_late() {
+    let store = Store::default()
+        .with(&[("__name__", "x"), ("i", "1")], [(0, 1.0)])
+        .with(&[("__name__", "x"), ("i", "2")], [(200, 2.0)]);
+    let result = at(&store, "max_over_time(sort(x)[5m:1m])", 299).unwrap();
+    assert_eq!(result.annotations.warnings.len(), 1, "an order over time means nothing");
+    assert_eq!(shown(result).len(), 2);
+}
+
+#[test]
 fn a_sum_loses_no_small_number_beside_large_ones() {
     let store = [1e100, 1.0, -1e100].iter().enumerate().fold(Store::default(), |store, (index, value)| {
         store.with(&[("__name__", "x"), ("i", &index.to_string())], [(0, *value)])
@@ -208,12 +218,14 @@ fn a_sum_loses_no_small_number_beside_large_ones() {
 }
 
 /// Queries whose value at one time depends on nothing but the samples up to it.
-const LAWFUL: [&str; 16] = [
+const LAWFUL: [&str; 18] = [
     "x",
     "rate(x[47s])",
     "increase(x[2m] offset 10s)",
     "irate(x[1m])",
     "resets(x[2m])",
+    "changes(x[90s])",
+    "resets(x[2m] anchored)",
     "sum_over_time(x[1m])",
     "quantile_over_time(0.3, x[90s])",
     "deriv(x[1m])",

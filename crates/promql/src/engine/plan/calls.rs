@@ -51,7 +51,7 @@ impl Planner {
                 let by = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;
                 let order = sort::Order { descending: name.ends_with("_desc"), labels: by };
                 let by_value = !name.starts_with("sort_by_label");
-                Ok(Box::new(sort::Sorted::new(inner, order, by_value, self.instant, span)))
+                Ok(Box::new(sort::Sorted::new(inner, order, by_value, steps.count == 1, span)))
             }
             "label_replace" => {
                 let texts = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;
@@ -175,12 +175,10 @@ impl Planner {
             "delta" => rate(false, false),
             "irate" => Box::new(Instantaneous::new(RateKind { counter: true, per_second: true }, use_starts)),
             "idelta" => Box::new(Instantaneous::new(RateKind { counter: false, per_second: false }, false)),
-            "resets" if extension.is_some() => {
-                Box::new(Anchored { function: Resets { use_start_timestamps: use_starts } })
-            }
-            "resets" => Box::new(Resets { use_start_timestamps: use_starts }),
-            "changes" if extension.is_some() => Box::new(Anchored { function: Changes }),
-            "changes" => Box::new(Changes),
+            "resets" if extension.is_some() => Box::new(Anchored { function: Resets::new(use_starts) }),
+            "resets" => Box::new(Resets::new(use_starts)),
+            "changes" if extension.is_some() => Box::new(Anchored { function: Changes::default() }),
+            "changes" => Box::new(Changes::default()),
             _ => match over_time::find(name).or_else(|| regression::find(name)) {
                 Some(function) => function,
                 None => return Err(refused(format!("unknown function with name \"{name}\""))),

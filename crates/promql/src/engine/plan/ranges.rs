@@ -51,7 +51,7 @@ impl Planner {
                 let first_ms = reference.apply(steps.start_ms).saturating_sub(range_ms);
                 let last_ms = reference.apply(steps.end_ms());
                 // Absolute multiples of the step, strictly after the beginning.
-                let start_ms = (first_ms.div_euclid(interval_ms) + 1).saturating_mul(interval_ms);
+                let start_ms = first_ms.div_euclid(interval_ms).saturating_add(1).saturating_mul(interval_ms);
                 let inner_steps = Steps::between(start_ms, last_ms, interval_ms);
                 if inner_steps.count > self.max_steps {
                     return Err(QueryError::TooManySamples);
