@@ -73,7 +73,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ul className="nav-list">
             {PLACES.map((place) => (
               <li key={place.path}>
-                <Link href={place.path} className="nav-link" title={narrow ? place.name : undefined} aria-current={isCurrent(location, place.path) ? "page" : undefined}>
+                <Link href={place.path} className="nav-link" title={place.name} aria-current={isCurrent(location, place.path) ? "page" : undefined}>
                   <Icon name={place.icon} size={18} />
                   <span className="nav-text">{place.name}</span>
                   {place.path === "/alerts" ? <FiringCount /> : null}

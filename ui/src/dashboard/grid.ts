@@ -4,6 +4,14 @@ import type { GridPos } from "./model.ts";
 export const ROW_PX = 30;
 export const GAP_PX = 8;
 
+/** A panel to be laid out; `compact` ones hold a single value and need no height of their own. */
+export interface GridItem extends GridPos {
+  compact?: boolean;
+}
+
+/** A line of compact panels alone is made no higher than this. */
+const COMPACT_ROWS = 3;
+
 /** How a panel lies in a CSS grid of the given number of columns; lines count from one. */
 export interface Placement {
   column: number;
@@ -16,7 +24,7 @@ export interface Placement {
  * Lays panels out for a width. At full width every panel lies where its author put it, moved up when the rows
  * above are gone. On narrower grids panels flow in reading order and widen so that each line is filled.
  */
-export function layOut(panels: readonly GridPos[], columns: 24 | 12 | 4): Placement[] {
+export function layOut(panels: readonly GridItem[], columns: 24 | 12 | 4): Placement[] {
   return columns === 24 ? place(panels) : flow(panels, columns);
 }
 
@@ -31,7 +39,7 @@ function place(panels: readonly GridPos[]): Placement[] {
   return panels.map((panel) => ({ column: panel.x + 1, span: panel.w, row: panel.y - top + 1, rows: panel.h }));
 }
 
-function flow(panels: readonly GridPos[], columns: 12 | 4): Placement[] {
+function flow(panels: readonly GridItem[], columns: 12 | 4): Placement[] {
   const placed: Placement[] = [];
   let line: number[] = [];
   let used = 0;
@@ -41,7 +49,8 @@ function flow(panels: readonly GridPos[], columns: 12 | 4): Placement[] {
     if (line.length === 0) return;
     // What is left over goes to the panels of the line, so that no hole stays at its end.
     let spare = columns - used;
-    const height = Math.max(...line.map((index) => panels[index]?.h ?? 1));
+    const written = Math.max(...line.map((index) => panels[index]?.h ?? 1));
+    const height = line.every((index) => panels[index]?.compact) ? Math.min(written, COMPACT_ROWS) : written;
     let column = 1;
     for (const [at, index] of line.entries()) {
       const share = Math.ceil(spare / (line.length - at));

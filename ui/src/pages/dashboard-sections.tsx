@@ -72,7 +72,7 @@ function SectionView({ section, width, open, onToggle }: { section: Section; wid
 
 function PanelGrid({ id, panels, width }: { id: string; panels: readonly Panel[]; width: number }) {
   const columns = columnsFor(width);
-  const places = useMemo(() => layOut(panels.map((panel) => panel.gridPos), columns), [panels, columns]);
+  const places = useMemo(() => layOut(panels.map((panel) => ({ ...panel.gridPos, compact: panel.type === "stat" })), columns), [panels, columns]);
   return (
     <div id={id} className="grid" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, gridAutoRows: ROW_PX, gap: GAP_PX }}>
       {panels.map((panel, index) => {

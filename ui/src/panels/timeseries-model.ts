@@ -161,7 +161,7 @@ function axisOf(style: FieldStyle, members: readonly Styled[]): ChartAxis {
     label: custom.axisLabel ?? "",
     binary: /^(bytes|kbytes|mbytes|gbytes|bits|binBps|binbps)$/.test(unit ?? ""),
     mirrored: members.some((one) => one.style.custom.transform === "negative-Y"),
-    format: (value) => unitText(tidy(value), unit),
+    format: (value) => unitText(tidy(value), unit || "explore"),
   };
 }
 

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { openHouse, openPage } from "./support.mjs";
+
+describe("the overview", async () => {
+  const house = await openHouse();
+  const options = { skip: house.missing ?? false };
+  after(() => house.close());
+
+  test("shows this machine's own numbers within five seconds, without an error on the console", options, async () => {
+    const { page, faults, close } = await openPage(house);
+    await page.getByRole("heading", { level: 1, name: "This machine" }).waitFor({ timeout: 5_000 });
+    const memory = page.getByRole("figure", { name: "Memory size" });
+    await memory.getByText(/\d+(\.\d+)?\s*(G|M|T)iB/).waitFor({ timeout: 5_000 });
+    await page.getByRole("figure", { name: "Memory", exact: true }).last().locator("canvas").waitFor();
+    assert.match(await page.title(), /This machine/);
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
+  test("asks once for all panels at a refresh", options, async () => {
+    const { page, close } = await openPage(house, { path: "/?refresh=" });
+    await page.getByRole("figure", { name: "Processors" }).getByText(/^\d+$/).waitFor();
+    const asked = [];
+    page.on("request", (request) => request.url().endsWith("/api/ui/v1/query") && asked.push(request.postDataJSON().queries.length));
+    const answered = page.waitForResponse((response) => response.url().endsWith("/api/ui/v1/query"));
+    await page.getByRole("button", { name: "Refresh now" }).click();
+    await answered;
+    assert.equal(asked.length, 1);
+    assert.ok(asked[0] > 5, `${asked[0]} queries in the request`);
+    await close();
+  });
+
+  test("keeps its whole state in the URL", options, async () => {
+    const { page, close } = await openPage(house);
+    await page.getByRole("button", { name: /Last 1 hour|Last/ }).first().click();
+    await page.getByRole("button", { name: "Last 15 minutes" }).click();
+    await page.waitForURL(/from=now-15m/);
+    await page.getByRole("button", { name: "Menu of CPU by mode" }).click();
+    await page.getByRole("menuitem", { name: "View alone" }).click();
+    await page.waitForURL(/viewPanel=\d+/);
+    const shared = await openPage(house, { path: page.url().slice(house.url.length) });
+    await shared.page.getByRole("button", { name: "Last 15 minutes" }).waitFor();
+    await shared.page.getByRole("figure", { name: "CPU by mode" }).waitFor();
+    assert.equal(await shared.page.getByRole("figure").count(), 1);
+    await shared.close();
+    await close();
+  });
+
+  test("a collapsed row asks nothing until it is opened", options, async () => {
+    const { page, close } = await openPage(house, { path: "/?refresh=" });
+    const expressions = [];
+    page.on("request", (request) => {
+      if (request.url().endsWith("/api/ui/v1/query")) expressions.push(...request.postDataJSON().queries.map((query) => query.expr));
+    });
+    const row = page.getByRole("button", { name: /^More/ });
+    await row.waitFor();
+    await page.getByRole("button", { name: "Refresh now" }).click();
+    await page.getByRole("figure", { name: "Processors" }).getByText(/^\d+$/).waitFor();
+    assert.ok(!expressions.some((expr) => expr.includes("node_context_switches_total")));
+    await row.click();
+    await page.waitForURL(/rows=/);
+    await page.getByRole("figure", { name: "Context switches and interrupts" }).scrollIntoViewIfNeeded();
+    await page.waitForRequest((request) => request.url().endsWith("/api/ui/v1/query") && request.postData().includes("node_context_switches_total"));
+    await close();
+  });
+
+  test("tells when the server goes away, and keeps the picture", options, async () => {
+    const { page, close } = await openPage(house);
+    await page.getByRole("figure", { name: "Processors" }).getByText(/^\d+$/).waitFor();
+    await page.route("**/api/**", (route) => route.abort());
+    await page.getByRole("button", { name: "Refresh now" }).click();
+    await page.getByText(/has not answered since/).waitFor();
+    await page.getByRole("figure", { name: "Processors" }).getByText(/^\d+$/).waitFor();
+    await page.unroute("**/api/**");
+    await page.getByText(/has not answered since/).waitFor({ state: "detached", timeout: 20_000 });
+    await close();
+  });
+
+  test("fits a screen 320 pixels wide without sideways scrolling", options, async () => {
+    const { page, close } = await openPage(house, { width: 320, height: 640 });
+    await page.getByRole("figure", { name: "Processors" }).waitFor();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(overflow, 0);
+    await close();
+  });
+});
