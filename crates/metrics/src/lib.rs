@@ -1,1 +1,43 @@
-//! Room being raised.
+//! The store of metrics.
+//!
+//! Flows in: batches of samples through [`Store::write`](watchfire_model::ingest::MetricSink::write) or
+//! [`Store::append_borrowed`]. Flows out: series in label order through [`Store::select`]. A sample can be queried as
+//! soon as the call returns and is on disk when its future resolves; then no crash loses it. Late samples need no
+//! special mode: any age within the retention is taken. Every bit of a value is kept, stale markers and NaN payloads
+//! included. What is damaged is left out, counted and named in the answer; the rest keeps serving.
+//! This crate never evaluates a query and never touches a file but through `watchfire-disk`.
+//!
+//! Two values for one series and time: the first one written wins. Where the store sees it at once (the newest sample
+//! of a series) the second is refused, else it is dropped when read or merged, the older part winning.
+
+#![deny(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod bytes;
+mod chunk;
+mod gather;
+mod head;
+mod index;
+mod ingest;
+mod record;
+mod selection;
+mod series;
+mod store;
+
+pub use ingest::{Incoming, IncomingValue};
+pub use selection::Selection;
+pub use store::{OpenError, ReadError, Store, StoreOptions, StoreStats};
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Every critical section leaves its data whole, so a panic elsewhere is no reason to stop.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn writing<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,78 @@
+//! Runs of samples from several places, made into one column in time order.
+
+use std::sync::Arc;
+use watchfire_model::{Histogram, Samples, TimeRange};
+
+/// Collects samples from older to newer sources. Of two samples with one time the first collected stays.
+#[derive(Debug)]
+pub(crate) struct Gather<'a> {
+    pub(crate) range: TimeRange,
+    out: &'a mut Samples,
+    sorted: bool,
+}
+
+impl<'a> Gather<'a> {
+    pub(crate) fn new(range: TimeRange, out: &'a mut Samples) -> Self {
+        out.clear();
+        Self { range, out, sorted: true }
+    }
+
+    fn note(&mut self, timestamp_ms: i64) {
+        self.sorted &= self.out.timestamps_ms.last().is_none_or(|last| *last < timestamp_ms);
+    }
+
+    pub(crate) fn float(&mut self, timestamp_ms: i64, value: f64, start_ms: i64) {
+        if self.range.contains(timestamp_ms) {
+            self.note(timestamp_ms);
+            self.out.push_float(timestamp_ms, value);
+            self.out.set_last_start_timestamp(start_ms);
+        }
+    }
+
+    pub(crate) fn histogram(&mut self, timestamp_ms: i64, histogram: &Arc<Histogram>, start_ms: i64) {
+        if self.range.contains(timestamp_ms) {
+            self.note(timestamp_ms);
+            self.out.push_histogram(timestamp_ms, Arc::clone(histogram));
+            self.out.set_last_start_timestamp(start_ms);
+        }
+    }
+
+    /// Adds a run of floats without start timestamps that is in time order; the part of it inside the range is kept.
+    pub(crate) fn floats(&mut self, timestamps_ms: &[i64], values: &[f64]) {
+        let from = timestamps_ms.partition_point(|at| *at < self.range.start_ms);
+        let to = timestamps_ms.partition_point(|at| *at <= self.range.end_ms);
+        let (Some(timestamps_ms), Some(values)) = (timestamps_ms.get(from..to), values.get(from..to)) else {
+            return;
+        };
+        let Some(first) = timestamps_ms.first() else { return };
+        self.note(*first);
+        self.out.timestamps_ms.extend_from_slice(timestamps_ms);
+        self.out.floats.extend_from_slice(values);
+        let len = self.out.timestamps_ms.len();
+        if !self.out.histograms.is_empty() {
+            self.out.histograms.resize(len, None);
+        }
+        if !self.out.start_timestamps_ms.is_empty() {
+            self.out.start_timestamps_ms.resize(len, 0);
+        }
+    }
+
+    /// Puts the samples in order, one for each time.
+    pub(crate) fn finish(self) {
+        if self.sorted {
+            return;
+        }
+        let out = self.out;
+        let mut order: Vec<usize> = (0..out.len()).collect();
+        // Stable: of equal times the first collected stays first.
+        order.sort_by_key(|index| out.timestamps_ms.get(*index).copied());
+        order.dedup_by_key(|index| out.timestamps_ms.get(*index).copied());
+        fn pick<T: Clone>(column: &[T], order: &[usize]) -> Vec<T> {
+            order.iter().filter_map(|index| column.get(*index).cloned()).collect()
+        }
+        out.timestamps_ms = pick(&out.timestamps_ms, &order);
+        out.floats = pick(&out.floats, &order);
+        out.histograms = pick(&out.histograms, &order);
+        out.start_timestamps_ms = pick(&out.start_timestamps_ms, &order);
+    }
+}

@@ -1,0 +1,143 @@
+//! The series in memory: found by the hash of their labels, and by what their labels say.
+
+use crate::index::Index;
+use crate::series::HeadSeries;
+use crate::{reading, writing};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use watchfire_model::{Labels, METRIC_NAME, Matcher};
+
+/// Writers rarely meet in one of so many.
+const SHARDS: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Head {
+    hasher: DefaultHashBuilder,
+    shards: Vec<RwLock<HashTable<Arc<HeadSeries>>>>,
+    registry: RwLock<Registry>,
+    count: AtomicUsize,
+    max_series: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    pub(crate) index: Index,
+    by_id: Vec<Option<Arc<HeadSeries>>>,
+    free: Vec<u32>,
+}
+
+/// Why a new series was not made.
+#[derive(Debug)]
+pub(crate) enum NotMade {
+    TooMany,
+    NoMetricName,
+}
+
+impl Head {
+    pub(crate) fn new(max_series: usize) -> Self {
+        Self {
+            hasher: DefaultHashBuilder::default(),
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            registry: RwLock::default(),
+            count: AtomicUsize::new(0),
+            max_series,
+        }
+    }
+
+    /// Series in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<Arc<HeadSeries>>>> {
+        // The table itself uses the other end of the hash.
+        self.shards.get((hash >> 40) as usize % SHARDS)
+    }
+
+    /// Calls `with` with the series of these packed labels, made by `labels` if it is new.
+    pub(crate) fn with_series<T>(
+        &self,
+        packed: &[u8],
+        labels: impl FnOnce() -> Option<Labels>,
+        with: impl Fn(&HeadSeries) -> T,
+    ) -> Result<T, NotMade> {
+        let hash = self.hasher.hash_one(packed);
+        let same = |series: &Arc<HeadSeries>| series.labels.as_bytes() == packed;
+        let shard = self.shard(hash).ok_or(NotMade::TooMany)?;
+        if let Some(series) = reading(shard).find(hash, same) {
+            return Ok(with(series));
+        }
+        let labels =
+            labels().filter(|labels| labels.get(METRIC_NAME).is_some()).ok_or(NotMade::NoMetricName)?;
+        let mut table = writing(shard);
+        if let Some(series) = table.find(hash, same) {
+            return Ok(with(series));
+        }
+        if self.count.load(Ordering::Relaxed) >= self.max_series {
+            return Err(NotMade::TooMany);
+        }
+        let mut registry = writing(&self.registry);
+        let id = match registry.free.pop() {
+            Some(id) => id,
+            None => {
+                registry.by_id.push(None);
+                u32::try_from(registry.by_id.len() - 1).map_err(|_| NotMade::TooMany)?
+            }
+        };
+        let series = Arc::new(HeadSeries::new(labels, id));
+        registry.index.insert(id, &series.labels);
+        if let Some(slot) = registry.by_id.get_mut(id as usize) {
+            *slot = Some(Arc::clone(&series));
+        }
+        drop(registry);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let done = with(&series);
+        table.insert_unique(hash, series, |series| self.hasher.hash_one(series.labels.as_bytes()));
+        Ok(done)
+    }
+
+    pub(crate) fn registry(&self) -> std::sync::RwLockReadGuard<'_, Registry> {
+        reading(&self.registry)
+    }
+
+    /// The series that satisfy all matchers, in label order.
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<Arc<HeadSeries>> {
+        let registry = self.registry();
+        let ids = registry.index.select(matchers);
+        let mut found: Vec<_> = ids.iter().filter_map(|id| registry.get(id).cloned()).collect();
+        drop(registry);
+        found.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        found
+    }
+
+    /// Forgets the series without samples. The caller keeps writers out and starts a new log segment before any
+    /// number is used again.
+    pub(crate) fn forget_empty(&self) {
+        for shard in &self.shards {
+            let mut table = writing(shard);
+            let gone: Vec<_> = table.extract_if(|series| series.is_empty()).collect();
+            drop(table);
+            let mut registry = writing(&self.registry);
+            for series in gone {
+                registry.index.remove(series.id, &series.labels);
+                if let Some(slot) = registry.by_id.get_mut(series.id as usize) {
+                    *slot = None;
+                }
+                registry.free.push(series.id);
+                self.count.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Registry {
+    pub(crate) fn get(&self, id: u32) -> Option<&Arc<HeadSeries>> {
+        self.by_id.get(id as usize).and_then(Option::as_ref)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<HeadSeries>> {
+        self.by_id.iter().flatten()
+    }
+}

@@ -1,0 +1,256 @@
+//! One series in memory.
+
+use crate::chunk::{Chunk, ChunkWriter};
+use crate::gather::Gather;
+use crate::ingest::IncomingValue;
+use crate::locked;
+use std::sync::{Arc, Mutex};
+use watchfire_model::{Histogram, Labels, Samples, TimeRange};
+
+/// A chunk is closed at this many samples, so that reading the newest need not decode hours.
+const CHUNK_SAMPLES: u32 = 480;
+
+/// A series that has samples in memory, or had some not long ago.
+#[derive(Debug)]
+pub(crate) struct HeadSeries {
+    pub(crate) labels: Labels,
+    pub(crate) id: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    sealed: Vec<Chunk>,
+    active: ChunkWriter,
+    newest_ms: i64,
+    newest_bits: u64,
+    /// What few series have.
+    extra: Option<Box<Extra>>,
+    /// The number of the last flush that took samples away.
+    drained: u32,
+}
+
+#[derive(Debug, Default)]
+struct Extra {
+    /// Samples older than the newest at their arrival, in order of arrival.
+    late: Vec<(i64, u64)>,
+    histograms: Vec<(i64, Arc<Histogram>)>,
+    newest_histogram: Option<Arc<Histogram>>,
+    /// Spans of samples with one start timestamp: first and last sample, start. Only the last one grows.
+    starts: Vec<(i64, i64, i64)>,
+    /// The last span must not grow.
+    starts_closed: bool,
+}
+
+/// What became of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    Kept,
+    /// The same sample is there already.
+    Duplicate,
+    /// Another value for the same time is there already.
+    Conflict,
+}
+
+/// How much of a series a flush has copied.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Copied {
+    chunks: usize,
+    late: usize,
+    histograms: usize,
+    starts: usize,
+}
+
+impl HeadSeries {
+    pub(crate) fn new(labels: Labels, id: u32) -> Self {
+        let state = State {
+            sealed: Vec::new(),
+            active: ChunkWriter::default(),
+            newest_ms: i64::MIN,
+            newest_bits: 0,
+            extra: None,
+            drained: 0,
+        };
+        Self { labels, id, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn append(&self, timestamp_ms: i64, start_ms: i64, value: IncomingValue<'_>) -> Appended {
+        let mut state = locked(&self.state);
+        let state = &mut *state;
+        let newest = state.newest_ms;
+        let newest_histogram = state.extra.as_ref().and_then(|extra| extra.newest_histogram.as_ref());
+        if timestamp_ms == newest {
+            let same = match (value, newest_histogram) {
+                (IncomingValue::Float(value), None) => value.to_bits() == state.newest_bits,
+                (IncomingValue::Histogram(histogram), Some(kept)) => same_histogram(histogram, kept),
+                _ => false,
+            };
+            return if same { Appended::Duplicate } else { Appended::Conflict };
+        }
+        let in_order = timestamp_ms > newest;
+        match value {
+            IncomingValue::Float(value) if in_order => {
+                state.active.push(timestamp_ms, value.to_bits());
+                if state.active.count >= CHUNK_SAMPLES {
+                    state.sealed.extend(state.active.seal());
+                }
+                state.newest_bits = value.to_bits();
+                if let Some(extra) = &mut state.extra {
+                    extra.newest_histogram = None;
+                }
+            }
+            IncomingValue::Float(value) => {
+                state.extra.get_or_insert_default().late.push((timestamp_ms, value.to_bits()));
+            }
+            IncomingValue::Histogram(histogram) => {
+                let extra = state.extra.get_or_insert_default();
+                extra.histograms.push((timestamp_ms, Arc::clone(histogram)));
+                if in_order {
+                    extra.newest_histogram = Some(Arc::clone(histogram));
+                }
+            }
+        }
+        if start_ms != 0 || state.extra.as_ref().is_some_and(|extra| !extra.starts.is_empty()) {
+            state.extra.get_or_insert_default().note_start(timestamp_ms, start_ms, in_order);
+        }
+        if in_order {
+            state.newest_ms = timestamp_ms;
+        }
+        Appended::Kept
+    }
+
+    /// Hands over the samples in the gatherer's range. Returns the number of the last flush that took some away.
+    pub(crate) fn read(&self, gather: &mut Gather<'_>) -> u32 {
+        let state = locked(&self.state);
+        let range = gather.range;
+        let extra = state.extra.as_deref();
+        let start_of = |at| extra.map_or(0, |extra| extra.start_of(at));
+        let active = &state.active;
+        let mut each = |at: i64, bits: u64| {
+            if at > range.end_ms {
+                return false;
+            }
+            gather.float(at, f64::from_bits(bits), start_of(at));
+            true
+        };
+        for chunk in &state.sealed {
+            if range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)) {
+                chunk.read(&mut each);
+            }
+        }
+        if active.count > 0 && range.overlaps(TimeRange::new(active.first_ms, active.last_ms)) {
+            active.read(&mut each);
+        }
+        if let Some(extra) = extra {
+            for (at, histogram) in &extra.histograms {
+                gather.histogram(*at, histogram, start_of(*at));
+            }
+            for (at, bits) in &extra.late {
+                gather.float(*at, f64::from_bits(*bits), start_of(*at));
+            }
+        }
+        state.drained
+    }
+
+    /// Whether any sample lies in the range; whole chunks are counted as in it.
+    pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
+        let state = locked(&self.state);
+        let active = &state.active;
+        (active.count > 0 && range.overlaps(TimeRange::new(active.first_ms, active.last_ms)))
+            || state.sealed.iter().any(|chunk| range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)))
+            || state.extra.as_ref().is_some_and(|extra| {
+                extra.late.iter().any(|(at, _)| range.contains(*at))
+                    || extra.histograms.iter().any(|(at, _)| range.contains(*at))
+            })
+    }
+
+    /// Whether no sample is in memory.
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = locked(&self.state);
+        state.active.count == 0
+            && state.sealed.is_empty()
+            && state.extra.as_ref().is_none_or(|extra| extra.late.is_empty() && extra.histograms.is_empty())
+    }
+
+    /// Chunks in memory.
+    pub(crate) fn chunks(&self) -> usize {
+        let state = locked(&self.state);
+        state.sealed.len() + usize::from(state.active.count > 0)
+    }
+
+    /// Copies all samples into `out` for a flush, and says how much that was.
+    pub(crate) fn copy(&self, out: &mut Samples) -> Copied {
+        let copied = {
+            let mut state = locked(&self.state);
+            let sealed = state.active.seal();
+            state.sealed.extend(sealed);
+            let chunks = state.sealed.len();
+            match &mut state.extra {
+                None => Copied { chunks, ..Copied::default() },
+                Some(extra) => {
+                    extra.starts_closed = true;
+                    Copied {
+                        chunks,
+                        late: extra.late.len(),
+                        histograms: extra.histograms.len(),
+                        starts: extra.starts.len(),
+                    }
+                }
+            }
+        };
+        // What arrives between the two locks is copied too and stays in memory: it is deduplicated later.
+        let mut gather = Gather::new(TimeRange::ALL, out);
+        self.read(&mut gather);
+        gather.finish();
+        copied
+    }
+
+    /// Forgets what flush number `flush` has copied and made durable.
+    pub(crate) fn drain(&self, copied: Copied, flush: u32) {
+        let mut state = locked(&self.state);
+        let chunks = copied.chunks.min(state.sealed.len());
+        state.sealed.drain(..chunks);
+        state.sealed.shrink_to_fit();
+        state.drained = flush;
+        if let Some(extra) = &mut state.extra {
+            extra.late.drain(..copied.late.min(extra.late.len()));
+            extra.late.shrink_to_fit();
+            extra.histograms.drain(..copied.histograms.min(extra.histograms.len()));
+            extra.histograms.shrink_to_fit();
+            extra.starts.drain(..copied.starts.min(extra.starts.len()));
+            extra.starts.shrink_to_fit();
+        }
+    }
+}
+
+impl Extra {
+    fn note_start(&mut self, timestamp_ms: i64, start_ms: i64, in_order: bool) {
+        if in_order
+            && !self.starts_closed
+            && let Some((_, last, start)) = self.starts.last_mut()
+            && *start == start_ms
+        {
+            *last = timestamp_ms;
+            return;
+        }
+        self.starts_closed = !in_order;
+        self.starts.push((timestamp_ms, timestamp_ms, start_ms));
+    }
+
+    /// A late sample's own span is shorter than, and comes after, the one it falls into.
+    fn start_of(&self, timestamp_ms: i64) -> i64 {
+        let inside = |span: &&(i64, i64, i64)| span.0 <= timestamp_ms && timestamp_ms <= span.1;
+        self.starts.iter().rev().find(inside).map_or(0, |span| span.2)
+    }
+}
+
+/// Whether all bits are equal, so that a stale histogram equals itself.
+fn same_histogram(left: &Arc<Histogram>, right: &Arc<Histogram>) -> bool {
+    if Arc::ptr_eq(left, right) {
+        return true;
+    }
+    let (mut left_bytes, mut right_bytes) = (Vec::new(), Vec::new());
+    left.encode(&mut left_bytes);
+    right.encode(&mut right_bytes);
+    left_bytes == right_bytes
+}

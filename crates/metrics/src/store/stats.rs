@@ -1,0 +1,120 @@
+//! Numbers about the store, for its own metrics page and for the status page.
+
+use super::Store;
+use std::sync::atomic::{AtomicU64, Ordering};
+use watchfire_disk::{LogState, LogStats};
+use watchfire_model::METRIC_NAME;
+use watchfire_model::ingest::{Refusal, RefusalReason};
+
+const REASONS: [RefusalReason; 5] = [
+    RefusalReason::TooOld,
+    RefusalReason::TooFarAhead,
+    RefusalReason::SeriesLimit,
+    RefusalReason::DuplicateTimestamp,
+    RefusalReason::InvalidLabels,
+];
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) appended: AtomicU64,
+    refused: [AtomicU64; 5],
+    pub(crate) corruptions: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn refuse(&self, refused: &[Refusal]) {
+        for refusal in refused {
+            let slot = REASONS.iter().position(|reason| *reason == refusal.reason);
+            if let Some(counter) = slot.and_then(|slot| self.refused.get(slot)) {
+                counter.fetch_add(refusal.rows as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The store in numbers, at one moment. Counters count since the store was opened.
+#[derive(Clone, Debug, Default)]
+pub struct StoreStats {
+    /// Samples kept.
+    pub samples_appended: u64,
+    /// Samples refused, by reason.
+    pub samples_refused: Vec<(&'static str, u64)>,
+    /// Damaged places found.
+    pub corruptions: u64,
+    /// Why writes are refused, when they are.
+    pub read_only: Option<String>,
+    /// The log's counters.
+    pub log: LogStats,
+    /// Series in memory.
+    pub head_series: u64,
+    /// Chunks in memory.
+    pub head_chunks: u64,
+    /// Distinct label pairs in memory.
+    pub label_pairs: u64,
+    /// The metric names with the most series in memory.
+    pub series_by_metric: Vec<(String, u64)>,
+    /// The labels with the most values in memory.
+    pub values_by_label: Vec<(String, u64)>,
+    /// The labels whose values take the most bytes in memory.
+    pub bytes_by_label: Vec<(String, u64)>,
+    /// The label pairs with the most series in memory, as `name=value`.
+    pub series_by_pair: Vec<(String, u64)>,
+}
+
+impl Store {
+    /// The store in numbers; the lists hold `top` entries each. Walks all series in memory: not for tight loops.
+    pub fn stats(&self, top: usize) -> StoreStats {
+        let core = &self.core;
+        let mut stats = self.counters();
+        let registry = core.head.registry();
+        stats.head_chunks = registry.iter().map(|series| series.chunks() as u64).sum();
+        for (name, values) in registry.index.iter() {
+            stats.label_pairs += values.len() as u64;
+            stats.values_by_label.push((name.to_owned(), values.len() as u64));
+            let bytes = values.iter().map(|(value, postings)| value.len() as u64 * postings.len()).sum();
+            stats.bytes_by_label.push((name.to_owned(), bytes));
+            for (value, postings) in values {
+                if name == METRIC_NAME {
+                    stats.series_by_metric.push((value.to_string(), postings.len()));
+                }
+                if postings.len() > 1 || values.len() <= top {
+                    stats.series_by_pair.push((format!("{name}={value}"), postings.len()));
+                }
+            }
+        }
+        drop(registry);
+        for list in [
+            &mut stats.series_by_metric,
+            &mut stats.values_by_label,
+            &mut stats.bytes_by_label,
+            &mut stats.series_by_pair,
+        ] {
+            list.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+            list.truncate(top);
+        }
+        stats
+    }
+
+    /// The counters alone, which cost nothing to read.
+    pub fn counters(&self) -> StoreStats {
+        let core = &self.core;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StoreStats {
+            samples_appended: count(&core.counters.appended),
+            samples_refused: REASONS
+                .iter()
+                .zip(&core.counters.refused)
+                .map(|(reason, counter)| (reason.as_str(), count(counter)))
+                .collect(),
+            corruptions: count(&core.counters.corruptions),
+            read_only: match core.log.state() {
+                LogState::ReadOnly(reason) => Some(reason),
+                LogState::Closed => Some("the store is closed".to_owned()),
+                LogState::Writable => None,
+            },
+            log: core.log.stats(),
+            head_series: core.head.len() as u64,
+            ..StoreStats::default()
+        }
+    }
+}
