@@ -85,6 +85,9 @@ fn utf8(text: &str) -> Result<Vec<AlertMatcher>, MatcherParseError> {
             };
         }
     }
+    if rest.is_empty() && !braced {
+        return Ok(Vec::new());
+    }
     let mut matchers = Vec::new();
     loop {
         let (name, tail) = word(rest).map_err(&error)?;
@@ -133,24 +136,74 @@ fn word(text: &str) -> Result<(String, &str), String> {
             Ok((word.to_owned(), rest))
         };
     };
-    let mut value = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, c)) = chars.next() {
+    let mut escaped = false;
+    for (at, c) in quoted.char_indices() {
         match c {
-            '"' => return Ok((value, quoted.get(at + 1..).unwrap_or(""))),
-            '\\' => match chars.next().map(|(_, c)| c) {
-                Some('n') => value.push('\n'),
-                Some('t') => value.push('\t'),
-                Some('r') => value.push('\r'),
-                Some(c @ ('"' | '\\')) => value.push(c),
-                // Regular expressions such as "a\.b" are written without doubling the backslash.
-                Some(c) => value.extend(['\\', c]),
-                None => break,
-            },
-            c => value.push(c),
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => {
+                let inside = quoted.get(..at).unwrap_or("");
+                let value = go_unquoted(inside).ok_or_else(|| format!("{inside:?}: invalid input"))?;
+                return Ok((value, quoted.get(at + 1..).unwrap_or("")));
+            }
+            _ => {}
         }
     }
     Err("missing end quote".to_owned())
+}
+
+/// Go's `strconv.Unquote` of what stands between double quotes; `None` where it is not such a text.
+fn go_unquoted(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = rest.get(c.len_utf8()..)?;
+        match c {
+            '\n' => return None,
+            '\\' => rest = unescape(rest, &mut bytes)?,
+            c => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Reads what stands behind a backslash; returns the text after it.
+fn unescape<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
+    let letter = text.chars().next()?;
+    let plain = match letter {
+        'a' => Some(0x07),
+        'b' => Some(0x08),
+        'f' => Some(0x0c),
+        'n' => Some(b'\n'),
+        'r' => Some(b'\r'),
+        't' => Some(b'\t'),
+        'v' => Some(0x0b),
+        '\\' | '"' => u8::try_from(letter).ok(),
+        _ => None,
+    };
+    if let Some(plain) = plain {
+        bytes.push(plain);
+        return text.get(1..);
+    }
+    let (start, digits, radix) = match letter {
+        'x' => (1, 2, 16),
+        'u' => (1, 4, 16),
+        'U' => (1, 8, 16),
+        '0'..='7' => (0, 3, 8),
+        _ => return None,
+    };
+    let number = text.get(start..start + digits)?;
+    if !number.chars().all(|digit| digit.is_digit(radix)) {
+        return None;
+    }
+    let code = u32::from_str_radix(number, radix).ok()?;
+    match letter {
+        'u' | 'U' => {
+            bytes.extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        _ => bytes.push(u8::try_from(code).ok()?),
+    }
+    text.get(start + digits..)
 }
 
 /// The grammar before 0.27: a plain name, an operator, and everything after it as the value.
@@ -168,9 +221,7 @@ fn classic(text: &str) -> Result<Vec<AlertMatcher>, MatcherParseError> {
         let plain = watchfire_model::labels::is_legacy_label_name(name);
         let value = value.trim();
         let value = match value.strip_prefix('"') {
-            Some(quoted) => {
-                quoted.strip_suffix('"').ok_or_else(error)?.replace("\\\"", "\"").replace("\\n", "\n")
-            }
+            Some(quoted) => classic_unescaped(quoted.strip_suffix('"').ok_or_else(error)?),
             None if value.contains('"') => return Err(error()),
             None => value.to_owned(),
         };
@@ -180,6 +231,21 @@ fn classic(text: &str) -> Result<Vec<AlertMatcher>, MatcherParseError> {
         matchers.push(AlertMatcher::new(name, op, &value)?);
     }
     Ok(matchers)
+}
+
+/// Only `\"`, `\\` and `\n` are escapes; regular expressions keep their backslashes.
+fn classic_unescaped(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('n')) => value.push('\n'),
+            ('\\', Some(c @ ('"' | '\\'))) => value.push(c),
+            ('\\', Some(c)) => value.extend(['\\', c]),
+            (c, _) => value.push(c),
+        }
+    }
+    value
 }
 
 fn split_outside_quotes(text: &str) -> Vec<&str> {
@@ -225,6 +291,8 @@ mod tests {
             ("a=~b=c", vec!["a=~\"b=c\""]),
             ("grün=ja", vec!["grün=\"ja\""]),
             ("a=\"\"", vec!["a=\"\""]),
+            ("a=~\"x\\.y\\d+\"", vec!["a=~\"x\\\\.y\\\\d+\""]),
+            ("", vec![]),
         ] {
             assert_eq!(texts(text).unwrap(), expected, "{text}");
         }
@@ -239,5 +307,54 @@ mod tests {
         let holds = |text: &str| parse_matchers(text).unwrap().iter().all(|matcher| matcher.matches(&labels));
         assert!(holds("a=x") && holds("b=\"\"") && holds("b!=\"y\"") && holds("a=~\"x|y\""));
         assert!(!holds("a=~\"xx\"") && !holds("b=~\".+\""));
+    }
+
+    #[test]
+    fn alertmanagers_own_cases_are_read_as_alertmanager_reads_them() {
+        let shared = std::env::var_os("WATCHFIRE_SHARED").map_or_else(
+            || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+            std::path::PathBuf::from,
+        );
+        let path = shared.join("data/alertmanager/derived/matcher-utf8-vectors.json");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            println!("skipped: {} is not there", path.display());
+            return;
+        };
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let (mut agreed, mut disagreed) = (0, Vec::new());
+        for case in vectors["cases"].as_array().unwrap() {
+            let input = case["input"].as_str().unwrap();
+            // These are of the function that reads exactly one.
+            let single = case["test"] == "TestMatcher";
+            let expected = case.get("matchers").and_then(|matchers| matchers.as_array()).map(|matchers| {
+                let key = |matcher: &serde_json::Value| {
+                    let word = |index: usize| matcher[index].as_str().unwrap().to_owned();
+                    (word(1), word(0), word(2))
+                };
+                matchers.iter().map(key).collect::<Vec<_>>()
+            });
+            let found = utf8(input).ok().filter(|matchers| !single || matchers.len() == 1).map(|matchers| {
+                let key = |matcher: &AlertMatcher| {
+                    let matcher = &matcher.matcher;
+                    (matcher.name.clone(), matcher.op.as_str().to_owned(), matcher.value.clone())
+                };
+                matchers.iter().map(key).collect::<Vec<_>>()
+            });
+            // The vectors keep only the first of several matchers.
+            let found = match (found, &expected) {
+                (Some(mut found), Some(expected)) => {
+                    found.truncate(expected.len().max(1));
+                    Some(found)
+                }
+                (found, _) => found,
+            };
+            if found == expected {
+                agreed += 1;
+            } else {
+                disagreed.push(format!("{input:?}: expected {expected:?}, found {found:?}"));
+            }
+        }
+        println!("matchers of Alertmanager: {agreed} agree, {} disagree", disagreed.len());
+        assert!(disagreed.is_empty(), "{}", disagreed.join("\n"));
     }
 }

@@ -83,7 +83,7 @@ pub struct AlertingRule {
 /// An expression with its text. Equal texts are equal expressions.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    /// As written, without surrounding white space.
+    /// In canonical form, on one line.
     pub text: String,
     /// The syntax tree.
     pub tree: Expr,
@@ -366,10 +366,7 @@ impl Reader<'_> {
 
     fn expression(&mut self, context: &str, expr: &Spanned<String>) -> Option<Expression> {
         match watchfire_promql::parse(&expr.value, ParseOptions::default()) {
-            Ok(tree) => {
-                // Spans count in the text as written; the tree is only evaluated from here on.
-                Some(Expression { text: expr.value.trim().to_owned(), tree })
-            }
+            Ok(tree) => Some(Expression { text: tree.to_string(), tree }),
             Err(error) => {
                 let place = place_inside(self.text, Place::of(expr), &expr.value, error.span.start);
                 let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();

@@ -51,7 +51,7 @@ pub struct GroupStatus {
 pub struct RuleStatus {
     /// The name of the series or of the alert.
     pub name: String,
-    /// The expression, as written.
+    /// The expression, in canonical form on one line.
     pub query: String,
     /// What is particular to its kind.
     pub kind: RuleKind,

@@ -8,6 +8,8 @@ mod file;
 mod run;
 mod store;
 
+pub use store::TestStore;
+
 use crate::yaml::FileError;
 use std::fmt;
 use std::path::Path;

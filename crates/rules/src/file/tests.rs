@@ -42,7 +42,7 @@ groups:
     assert_eq!(group.interval, Some(Duration::from_secs(30)));
     assert_eq!((group.query_offset, group.limit), (Some(Duration::from_secs(60)), 5));
     let Rule::Alerting(alert) = &group.rules[0] else { panic!("not an alert") };
-    assert_eq!(alert.expr.text, "up\n  == 0");
+    assert_eq!(alert.expr.text, "up == 0");
     assert_eq!((alert.hold.as_secs(), alert.keep_firing_for.as_secs()), (60, 300));
     assert_eq!(alert.labels["tier"], "{{ $labels.tier }}");
     assert_eq!(alert.labels["team"], "x");

@@ -6,13 +6,15 @@ use watchfire_model::{Labels, Matcher, Metadata, Samples, TimeRange};
 use watchfire_promql::testing::MemorySource;
 use watchfire_promql::{SelectHints, SeriesStream, Source, SourceError};
 
+/// A store in memory, for tests of rules and of whatever works with them.
 #[derive(Debug, Default)]
-pub(super) struct TestStore {
+pub struct TestStore {
     series: RwLock<MemorySource>,
 }
 
 impl TestStore {
-    pub(super) fn append(&self, row: Row) {
+    /// Adds a sample; one that stands at the same time already is replaced.
+    pub fn append(&self, row: Row) {
         let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
         series.append(&row.series, row.timestamp_ms, row.value, row.start_timestamp_ms);
     }
