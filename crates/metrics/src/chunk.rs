@@ -191,8 +191,7 @@ fn read(bytes: &[u8], count: u32, mut each: impl FnMut(i64, u64) -> bool) -> Opt
                 while class < 4 && input.take(1)? == 1 {
                     class += 1;
                 }
-                if let Some(field) = class.checked_sub(1).and_then(|class| INTERVAL_WIDTHS.get(class))
-                {
+                if let Some(field) = class.checked_sub(1).and_then(|class| INTERVAL_WIDTHS.get(class)) {
                     let raw = input.take(*field)?;
                     let unused = 64 - u32::from(*field);
                     delta = delta.wrapping_add(((raw << unused) as i64) >> unused);

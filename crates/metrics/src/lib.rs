@@ -14,10 +14,14 @@
 
 mod bytes;
 mod chunk;
+mod column;
+mod flush;
 mod gather;
 mod head;
 mod index;
 mod ingest;
+mod part;
+mod parts;
 mod record;
 mod selection;
 mod series;
@@ -25,7 +29,7 @@ mod store;
 
 pub use ingest::{Incoming, IncomingValue};
 pub use selection::Selection;
-pub use store::{OpenError, ReadError, Store, StoreOptions, StoreStats};
+pub use store::{CompactError, OpenError, ReadError, Store, StoreOptions, StoreStats};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -4,20 +4,26 @@ mod stats;
 
 pub use stats::StoreStats;
 
+use crate::flush;
 use crate::head::Head;
+use crate::index::Index;
 use crate::ingest::{IncomingValue, Introduced};
 use crate::locked;
+use crate::part::Part;
+use crate::parts::PartList;
 use crate::record::{self, RecordSink, RecordValue};
 use crate::selection::Selection;
 use hashbrown::HashMap;
+use roaring::RoaringBitmap;
 use stats::Counters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use watchfire_disk::{DirLock, Disk, Log, LogError, LogOptions};
+use watchfire_disk::{BlockError, DirLock, Disk, Log, LogError, LogOptions};
 use watchfire_model::time::Clock;
 use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 
@@ -38,6 +44,12 @@ pub struct StoreOptions {
     pub retry_every: Duration,
     /// Commits that come within this time share a sync. 5 milliseconds.
     pub group_window: Duration,
+    /// How often the samples in memory become a part. 2 hours.
+    pub flush_every: Duration,
+    /// They become one earlier when there are this many. 100 million.
+    pub flush_samples: u64,
+    /// Flush, merge and drop in the background; without, only [`Store::compact_now`] does.
+    pub background: bool,
 }
 
 impl Default for StoreOptions {
@@ -51,6 +63,9 @@ impl Default for StoreOptions {
             min_free_bytes: log.min_free_bytes,
             retry_every: log.check_every,
             group_window: log.group_window,
+            flush_every: Duration::from_secs(7200),
+            flush_samples: 100_000_000,
+            background: true,
         }
     }
 }
@@ -76,6 +91,9 @@ pub enum OpenError {
     /// The log cannot be opened, or is of a newer release.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A part is of a newer release.
+    #[error(transparent)]
+    Part(#[from] BlockError),
 }
 
 /// Why a question cannot be answered.
@@ -97,12 +115,20 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Held shared by batches; held alone where none may be under way.
     pub(crate) gate: RwLock<()>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) path: PathBuf,
+    pub(crate) parts: PartList,
+    /// Held by the one flush or merge under way.
+    pub(crate) upkeep: Mutex<()>,
+    /// Flushes that took samples out of memory.
+    pub(crate) flushes: AtomicU32,
     _lock: Box<dyn DirLock>,
 }
 
 /// An open store. Closing or dropping it loses nothing that was acknowledged.
 pub struct Store {
     pub(crate) core: Arc<Core>,
+    worker: flush::Worker,
 }
 
 impl fmt::Debug for Store {
@@ -123,14 +149,18 @@ impl Store {
         let io = |source| OpenError::Io { path: path.to_owned(), source };
         let wal = path.join("wal");
         Log::check(&*disk, &wal, record::FORMAT)?;
+        PartList::check(&*disk, path)?;
+        flush::check_metadata(&*disk, path)?;
         disk.create_dir_all(path).map_err(io)?;
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
+        let parts = PartList::open(&*disk, path).map_err(io)?;
+        let metadata = flush::read_metadata(&*disk, path);
         let head = Head::new(options.max_series);
         let mut replay = Replay {
             head: &head,
             series: HashMap::new(),
-            metadata: HashMap::new(),
+            metadata,
             segment: 0,
             samples: 0,
             orphans: 0,
@@ -169,26 +199,29 @@ impl Store {
             metadata,
             counters,
             gate: RwLock::new(()),
+            disk,
+            path: path.to_owned(),
+            parts,
+            upkeep: Mutex::new(()),
+            flushes: AtomicU32::new(0),
             _lock: lock,
         };
-        Ok(Self { core: Arc::new(core) })
+        let core = Arc::new(core);
+        let worker = flush::Worker::start(&core).map_err(io)?;
+        Ok(Self { core, worker })
     }
 
     /// The series that satisfy all matchers and have samples in the range, in label order.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Selection, ReadError> {
-        Ok(Selection::new(range, self.core.head.select(matchers)))
+        Ok(Selection::new(&self.core, matchers, range))
     }
 
     /// The names of labels on series that satisfy all matchers and have samples about the range, sorted.
     pub fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, ReadError> {
         let mut names = BTreeSet::new();
-        for labels in self.series(matchers, range)? {
-            for (name, _) in &labels {
-                if !names.contains(name) {
-                    names.insert(name.to_owned());
-                }
-            }
-        }
+        let index = |ids: Option<&RoaringBitmap>, head: &Index| head.label_names(ids, &mut names);
+        self.ask_head(matchers, index);
+        self.ask_parts(matchers, range, |part, ids, damage| part.label_names(ids, damage, &mut names));
         Ok(names.into_iter().collect())
     }
 
@@ -200,22 +233,42 @@ impl Store {
         range: TimeRange,
     ) -> Result<Vec<String>, ReadError> {
         let mut values = BTreeSet::new();
-        for labels in self.series(matchers, range)? {
-            if let Some(value) = labels.get(name).filter(|value| !values.contains(*value)) {
-                values.insert(value.to_owned());
-            }
-        }
+        self.ask_head(matchers, |ids, head| head.label_values(name, ids, &mut values));
+        self.ask_parts(matchers, range, |part, ids, damage| {
+            part.label_values(name, ids, damage, &mut values)
+        });
         Ok(values.into_iter().collect())
+    }
+
+    /// What is in memory is recent enough for any range: its series are not told apart by time here.
+    fn ask_head(&self, matchers: &[Matcher], mut ask: impl FnMut(Option<&RoaringBitmap>, &Index)) {
+        let registry = self.core.head.registry();
+        let ids = (!matchers.is_empty()).then(|| registry.index.select(matchers));
+        ask(ids.as_ref(), &registry.index);
+    }
+
+    fn ask_parts(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        mut ask: impl FnMut(&Part, Option<&RoaringBitmap>, &mut Vec<String>),
+    ) {
+        let mut damage = Vec::new();
+        for part in self.core.parts.list().iter().filter(|part| part.range().overlaps(range)) {
+            let ids = (!matchers.is_empty()).then(|| part.select(matchers, &mut damage));
+            ask(part, ids.as_ref(), &mut damage);
+        }
+        self.core.counters.damaged(&damage);
     }
 
     /// The label sets of series that satisfy all matchers and have samples about the range, in order.
     pub fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
-        let found = self.core.head.select(matchers);
-        Ok(found
-            .into_iter()
-            .filter(|series| series.overlaps(range))
-            .map(|series| series.labels.clone())
-            .collect())
+        let mut selection = Selection::new(&self.core, matchers, range);
+        let mut found = Vec::new();
+        while let Some(labels) = selection.next_labels() {
+            found.push(labels);
+        }
+        Ok(found)
     }
 
     /// What metric families say about themselves, by name.
@@ -223,10 +276,34 @@ impl Store {
         locked(&self.core.metadata).iter().map(|(family, kept)| (family.clone(), kept.clone())).collect()
     }
 
-    /// Puts everything appended on disk and refuses what comes later; reads go on.
+    /// Puts the samples in memory into parts, merges the parts of each day into one, and drops what is older than
+    /// the retention. Returns when it is done.
+    pub fn compact_now(&self) -> Result<(), CompactError> {
+        let _upkeep = locked(&self.core.upkeep);
+        self.core.flush()?;
+        self.core.merge(true)?;
+        self.core.drop_expired()
+    }
+
+    /// Puts the samples in memory into parts, so that the next start is quick, and refuses later writes; reads go on.
     pub fn close(&self) {
+        self.worker.stop();
+        let _upkeep = locked(&self.core.upkeep);
+        if let Err(error) = self.core.flush() {
+            tracing::warn!(%error, "samples stay in the log until the next start");
+        }
         self.core.log.close();
     }
+}
+
+/// Why samples could not be put into parts, or parts not merged. Nothing is lost; it is tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write parts in {}: {source}", path.display())]
+pub struct CompactError {
+    /// The data directory.
+    pub path: PathBuf,
+    /// What the operating system said.
+    pub source: io::Error,
 }
 
 /// Puts the log's records back into the head.

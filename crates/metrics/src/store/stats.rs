@@ -19,9 +19,17 @@ pub(crate) struct Counters {
     pub(crate) appended: AtomicU64,
     refused: [AtomicU64; 5],
     pub(crate) corruptions: AtomicU64,
+    pub(crate) flush_failures: AtomicU64,
 }
 
 impl Counters {
+    pub(crate) fn damaged(&self, damage: &[String]) {
+        self.corruptions.fetch_add(damage.len() as u64, Ordering::Relaxed);
+        for place in damage {
+            tracing::error!(place, "damaged data was left out of an answer");
+        }
+    }
+
     pub(crate) fn refuse(&self, refused: &[Refusal]) {
         for refusal in refused {
             let slot = REASONS.iter().position(|reason| *reason == refusal.reason);
@@ -45,6 +53,18 @@ pub struct StoreStats {
     pub read_only: Option<String>,
     /// The log's counters.
     pub log: LogStats,
+    /// Flushes and merges that failed.
+    pub compaction_failures: u64,
+    /// Parts on disk.
+    pub parts: u64,
+    /// Their length in bytes.
+    pub part_bytes: u64,
+    /// Samples in them; the same sample may be in two until they are merged.
+    pub part_samples: u64,
+    /// The oldest sample in parts, in milliseconds since the Unix epoch; `None` without parts.
+    pub min_ms: Option<i64>,
+    /// The newest sample in parts.
+    pub max_ms: Option<i64>,
     /// Series in memory.
     pub head_series: u64,
     /// Chunks in memory.
@@ -98,6 +118,7 @@ impl Store {
     /// The counters alone, which cost nothing to read.
     pub fn counters(&self) -> StoreStats {
         let core = &self.core;
+        let parts = core.parts.list();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         StoreStats {
             samples_appended: count(&core.counters.appended),
@@ -107,6 +128,12 @@ impl Store {
                 .map(|(reason, counter)| (reason.as_str(), count(counter)))
                 .collect(),
             corruptions: count(&core.counters.corruptions),
+            compaction_failures: count(&core.counters.flush_failures),
+            parts: parts.len() as u64,
+            part_bytes: parts.iter().map(|part| part.bytes()).sum(),
+            part_samples: parts.iter().map(|part| part.summary.samples).sum(),
+            min_ms: parts.iter().map(|part| part.summary.min_ms).min(),
+            max_ms: parts.iter().map(|part| part.summary.max_ms).max(),
             read_only: match core.log.state() {
                 LogState::ReadOnly(reason) => Some(reason),
                 LogState::Closed => Some("the store is closed".to_owned()),

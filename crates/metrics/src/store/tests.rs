@@ -1,7 +1,7 @@
 use super::*;
-use std::future::Future;
+use proptest::prelude::*;
 use std::task::{Context, Poll, Wake, Waker};
-use watchfire_disk::{RealDisk, SimDisk};
+use watchfire_disk::{Fault, RealDisk, SimDisk};
 use watchfire_model::ingest::{Committed, MetricSink, RefusalReason, Row, WriteError, WriteReport};
 use watchfire_model::time::ManualClock;
 use watchfire_model::{STALE_NAN, SampleValue, Samples};
@@ -113,4 +113,291 @@ fn a_second_process_is_refused_with_a_clear_text() {
     let clock = Arc::new(ManualClock::at(NOW));
     let error = Store::open(dir.path(), options(), Arc::new(RealDisk), clock).unwrap_err();
     assert!(error.to_string().contains("another process holds this data directory"), "{error}");
+}
+
+#[test]
+fn parts_answer_as_memory_did_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_at(Arc::new(RealDisk), dir.path());
+    let day = crate::parts::DAY_MS;
+    let mut rows = Vec::new();
+    for step in 0..2800_i64 {
+        for instance in 0..20 {
+            let at = NOW - 2 * day + step * 60_000;
+            rows.push(row("metric", &format!("i{instance:02}"), at, (step * instance) as f64 / 10.0));
+        }
+    }
+    wait(store.write(rows)).unwrap();
+    store.describe(&Labels::empty(), "metric", Metadata { help: "helps".to_owned(), ..Metadata::default() });
+    let before = everything(&store, &[]);
+    let mut held = store.select(&[], TimeRange::ALL).unwrap();
+    store.compact_now().unwrap();
+    assert_eq!(everything(&store, &[]), before);
+    let mut samples = Samples::default();
+    let mut seen = 0;
+    while held.next(&mut samples).unwrap().is_some() {
+        assert_eq!(samples.len(), 2800, "a selection outlives the flush under it");
+        seen += 1;
+    }
+    assert_eq!(seen, 20);
+    assert!(store.counters().parts >= 3);
+    wait(store.write(vec![row("metric", "i05", NOW - day + 1, 5.0), row("other", "i05", NOW, 1.0)])).unwrap();
+    store.compact_now().unwrap();
+    drop(store);
+    let store = open_at(Arc::new(RealDisk), dir.path());
+    let after = everything(&store, &[]);
+    assert_eq!(after.len(), 21);
+    assert_eq!(after["metric{instance=\"i05\"}"].len(), 2801);
+    let regex = Matcher::new("instance", watchfire_model::MatchOp::Regex, "i0[5-7]").unwrap();
+    assert_eq!(store.series(&[regex.clone()], TimeRange::ALL).unwrap().len(), 4);
+    assert_eq!(store.label_values("__name__", &[regex], TimeRange::ALL).unwrap(), ["metric", "other"]);
+    let not = Matcher::new("instance", watchfire_model::MatchOp::NotRegex, "i.*").unwrap();
+    assert!(store.series(&[not], TimeRange::ALL).unwrap().is_empty());
+    assert_eq!(store.metadata()["metric"].help, "helps");
+}
+
+#[test]
+fn histograms_and_start_timestamps_come_back_from_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_at(Arc::new(RealDisk), dir.path());
+    let histogram = |count: f64| {
+        let sum = if count == 3.0 { STALE_NAN } else { count };
+        SampleValue::Histogram(Arc::new(watchfire_model::Histogram { count, sum, ..Default::default() }))
+    };
+    let mut rows: Vec<Row> = (0..4)
+        .map(|step| Row {
+            value: histogram(step as f64),
+            start_timestamp_ms: if step < 2 { 11 } else { 22 },
+            ..row("h", "a", NOW + step * 1000, 0.0)
+        })
+        .collect();
+    rows.push(row("h", "a", NOW + 9000, 1.5));
+    wait(store.write(rows)).unwrap();
+    let read = |store: &Store| {
+        let mut samples = Samples::default();
+        store.select(&[], TimeRange::ALL).unwrap().next(&mut samples).unwrap().unwrap();
+        let kinds: Vec<_> =
+            samples.histograms.iter().map(|found| found.as_ref().map(|found| found.sum.to_bits())).collect();
+        (samples.timestamps_ms.clone(), kinds, samples.start_timestamps_ms.clone())
+    };
+    let before = read(&store);
+    assert_eq!(before.2, [11, 11, 22, 22, 0]);
+    assert_eq!(before.1[3], Some(STALE_NAN.to_bits()));
+    store.compact_now().unwrap();
+    assert_eq!(read(&store), before);
+    drop(store);
+    assert_eq!(read(&open_at(Arc::new(RealDisk), dir.path())), before);
+}
+
+#[test]
+fn what_is_older_than_the_retention_is_dropped_as_the_clock_moves() {
+    let disk = SimDisk::new(9);
+    let clock = Arc::new(ManualClock::at(NOW));
+    let store = Store::open(Path::new("/s"), options(), Arc::new(disk), clock.clone()).unwrap();
+    wait(store.write(vec![row("old", "a", NOW, 1.0)])).unwrap();
+    store.compact_now().unwrap();
+    clock.advance(options().retention_ms + 1);
+    wait(store.write(vec![row("new", "a", NOW + options().retention_ms, 1.0)])).unwrap();
+    store.compact_now().unwrap();
+    assert_eq!(everything(&store, &[]).into_keys().collect::<Vec<_>>(), ["new{instance=\"a\"}"]);
+}
+
+#[test]
+fn a_part_of_a_newer_release_is_refused_before_anything_is_touched() {
+    let disk = SimDisk::new(2);
+    let dir = crate::parts::day_dir(Path::new("/s"), 3);
+    disk.create_dir_all(&dir).unwrap();
+    let kind = watchfire_disk::FileKind { version: 7, ..crate::part::KIND };
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    watchfire_disk::BlockWriter::create(shared, &dir, "000000000001.part", kind)
+        .unwrap()
+        .finish(b"?")
+        .unwrap();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let error = Store::open(Path::new("/s"), options(), Arc::new(disk.clone()), clock).unwrap_err();
+    assert!(error.to_string().contains("format version 7 is newer than version 1"), "{error}");
+    assert_eq!(disk.list(Path::new("/s")).unwrap().len(), 1, "only the parts directory is there");
+}
+
+#[test]
+fn a_flipped_bit_in_a_part_costs_what_it_hits_and_is_reported() {
+    let mut reported = 0;
+    for seed in 0..60 {
+        let disk = SimDisk::new(seed);
+        let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+        let mut random = fastrand::Rng::with_seed(seed);
+        let rows: Vec<Row> = (0..2000)
+            .map(|step| row("m", &format!("{}", step % 10), NOW - 86_000_000 + step * 1000, random.f64()))
+            .collect();
+        wait(store.write(rows)).unwrap();
+        store.compact_now().unwrap();
+        let truth = everything(&store, &[]);
+        let list = store.core.parts.list();
+        let part = list.first().unwrap();
+        disk.flip_bit(part.path(), random.u64(0..part.bytes() * 8)).unwrap();
+        let (path, part_count) = (part.path().to_owned(), list.len());
+        drop((list, store));
+        let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+        let mut selection = store.select(&[], TimeRange::ALL).unwrap();
+        let mut samples = Samples::default();
+        let mut found = 0;
+        while let Some(labels) = selection.next(&mut samples).unwrap() {
+            let expected = &truth[&labels.to_string()];
+            for (at, value) in samples.timestamps_ms.iter().zip(&samples.floats) {
+                assert!(expected.contains(&(*at, value.to_bits())), "seed {seed}: invented a sample");
+            }
+            found += samples.len();
+        }
+        let warned = selection.warnings().iter().any(|warning| warning.contains(&*path.to_string_lossy()));
+        assert!(warned || found == 2000, "seed {seed}: {found} samples without a word, {part_count} parts");
+        reported += usize::from(warned);
+    }
+    println!("{reported} of 60 flipped bits were hit and named");
+    assert!(reported > 40);
+}
+
+/// Rows of one batch: series, minutes before now, value.
+type Batch = Vec<(u8, i64, u64)>;
+
+fn batch_rows(batch: &Batch) -> Vec<Row> {
+    let name = |series: u8| format!("s{series}");
+    batch
+        .iter()
+        .map(|(series, minutes, bits)| {
+            row(&name(*series), "a", NOW - minutes * 60_000, f64::from_bits(*bits))
+        })
+        .collect()
+}
+
+#[test]
+fn acknowledged_samples_survive_a_power_cut_at_every_call_and_none_is_invented() {
+    let base = std::env::var("WATCHFIRE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
+    println!("seed {base}; set WATCHFIRE_SEED to replay another");
+    let batches: Vec<Batch> = (0..8_u8)
+        .map(|batch| {
+            (0..6_u8)
+                .map(|index| {
+                    (index % 4, i64::from(batch) * 700 + i64::from(index), (f64::from(batch) * 1.5).to_bits())
+                })
+                .collect()
+        })
+        .collect();
+    let mut cases = 0;
+    for fault in [Fault::PowerCut, Fault::SyncError, Fault::Full] {
+        for at in 1.. {
+            let disk = SimDisk::new(base.wrapping_add(at));
+            disk.fail_at(at, fault);
+            let (mut sent, mut acknowledged) = (BTreeSet::new(), BTreeSet::new());
+            let clock = Arc::new(ManualClock::at(NOW));
+            if let Ok(store) = Store::open(Path::new("/s"), options(), Arc::new(disk.clone()), clock) {
+                for (index, batch) in batches.iter().enumerate() {
+                    sent.extend(batch.iter().copied());
+                    if wait(store.write(batch_rows(batch))).is_ok() {
+                        acknowledged.extend(batch.iter().copied());
+                    }
+                    if index % 3 == 2 {
+                        let _ = store.compact_now();
+                    }
+                }
+            }
+            let finished = disk.calls() < at;
+            disk.cut_power();
+            disk.restart();
+            let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+            let mut recovered = BTreeSet::new();
+            for (labels, samples) in everything(&store, &[]) {
+                let series: u8 = labels[1..2].parse().unwrap();
+                recovered
+                    .extend(samples.into_iter().map(|(time, bits)| (series, (NOW - time) / 60_000, bits)));
+            }
+            assert!(
+                acknowledged.is_subset(&recovered),
+                "{fault:?} at call {at}: lost an acknowledged sample"
+            );
+            assert!(recovered.is_subset(&sent), "{fault:?} at call {at}: invented a sample");
+            cases += 1;
+            if finished {
+                break;
+            }
+        }
+    }
+    println!("{cases} faults");
+}
+
+#[test]
+fn a_full_disk_refuses_writes_with_a_reason_keeps_reading_and_recovers_alone() {
+    let disk = SimDisk::new(5);
+    let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+    wait(store.write(vec![row("m", "a", NOW, 1.0)])).unwrap();
+    disk.fail_at(disk.calls() + 1, Fault::Full);
+    let error = wait(store.write(vec![row("m", "b", NOW, 1.0)])).unwrap_err();
+    assert!(matches!(&error, WriteError::ReadOnly(reason) if reason.contains("no space left")), "{error}");
+    assert!(store.counters().read_only.is_some());
+    assert!(!everything(&store, &[]).is_empty());
+    disk.heal();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while wait(store.write(vec![row("m", "b", NOW + 1000, 2.0)])).is_err() {
+        assert!(std::time::Instant::now() < deadline, "never recovered");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(store);
+    disk.cut_power();
+    disk.restart();
+    let store = open_at(Arc::new(disk), Path::new("/s"));
+    assert_eq!(everything(&store, &[])["m{instance=\"b\"}"].last(), Some(&(NOW + 1000, 2.0_f64.to_bits())));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Write(Batch),
+    Compact,
+    Flush,
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let bits = prop_oneof![
+        (0..50_u32).prop_map(|number| f64::from(number).to_bits()),
+        Just(STALE_NAN.to_bits()),
+        any::<u64>(),
+    ];
+    let step = prop_oneof![
+        6 => prop::collection::vec((0..5_u8, 0..5000_i64, bits), 1..40).prop_map(Step::Write),
+        1 => Just(Step::Compact),
+        1 => Just(Step::Flush),
+        1 => Just(Step::Reopen),
+    ];
+    prop::collection::vec(step, 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_store_is_a_map_where_the_first_value_of_a_time_stays(steps in steps()) {
+        let disk = SimDisk::new(7);
+        let mut store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+        let mut model: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Write(batch) => {
+                    for row in batch_rows(&batch) {
+                        let SampleValue::Float(value) = row.value else { continue };
+                        let series = model.entry(row.series.to_string()).or_default();
+                        series.entry(row.timestamp_ms).or_insert(value.to_bits());
+                    }
+                    wait(store.write(batch_rows(&batch))).unwrap();
+                }
+                Step::Compact => store.compact_now().unwrap(),
+                Step::Flush => store.core.flush().unwrap(),
+                Step::Reopen => {
+                    drop(store);
+                    store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+                }
+            }
+            let found = everything(&store, &[]);
+            let expected: Bits =
+                model.iter().map(|(name, samples)| (name.clone(), samples.iter().map(|(at, bits)| (*at, *bits)).collect())).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

@@ -1,0 +1,118 @@
+//! Which parts there are. On disk a directory for each UTC day holds its parts, so that a day is dropped as a whole.
+
+use crate::part::{KIND, Part};
+use crate::{reading, writing};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use watchfire_disk::{BlockError, BlockReader, Disk, remove_leftovers};
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+#[derive(Debug)]
+pub(crate) struct PartList {
+    /// By day, then by order.
+    parts: RwLock<Arc<Vec<Arc<Part>>>>,
+    next_seq: AtomicU64,
+    /// Parts that cannot be opened, and why.
+    pub(crate) unreadable: Vec<String>,
+}
+
+fn root(path: &Path) -> PathBuf {
+    path.join("parts")
+}
+
+/// The day since the epoch as `day-19675`.
+pub(crate) fn day_dir(path: &Path, day: i64) -> PathBuf {
+    root(path).join(format!("day-{day}"))
+}
+
+pub(crate) fn file_name(seq: u64) -> String {
+    format!("{seq:012}.part")
+}
+
+/// The part files found: day, sequence number, path.
+fn files(disk: &dyn Disk, path: &Path) -> io::Result<Vec<(i64, u64, PathBuf)>> {
+    let list = |dir: &Path| match disk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other,
+    };
+    let mut found = Vec::new();
+    for entry in list(&root(path))? {
+        let Some(day) = entry.name.strip_prefix("day-").and_then(|day| day.parse().ok()) else { continue };
+        let dir = root(path).join(&entry.name);
+        for file in list(&dir)? {
+            if let Some(seq) = file.name.strip_suffix(".part").and_then(|seq| seq.parse().ok()) {
+                found.push((day, seq, dir.join(file.name)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl PartList {
+    /// An error when a newer release wrote a part. Changes nothing.
+    pub(crate) fn check(disk: &dyn Disk, path: &Path) -> Result<(), BlockError> {
+        let io = |source| BlockError::Io { path: path.to_owned(), source };
+        for (_, _, file) in files(disk, path).map_err(io)? {
+            if let Err(error @ BlockError::UnknownVersion { .. }) = BlockReader::open(disk, &file, KIND) {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens all parts, and removes those that a crash kept from being removed.
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+        let (mut parts, mut unreadable, mut last) = (Vec::new(), Vec::new(), 0);
+        let files = files(disk, path)?;
+        for (day, seq, file) in &files {
+            last = last.max(*seq);
+            match Part::open(disk, file, *seq, *day) {
+                Ok(part) => parts.push(Arc::new(part)),
+                Err(error) => {
+                    tracing::error!(%error, "a part is left out");
+                    unreadable.push(error.to_string());
+                }
+            }
+        }
+        let replaced: Vec<u64> =
+            parts.iter().flat_map(|part| part.summary.replaces.iter().copied()).collect();
+        parts.retain(|part| !replaced.contains(&part.seq));
+        for (_, seq, file) in &files {
+            if replaced.contains(seq) {
+                disk.remove_file(file)?;
+            }
+        }
+        let mut days: Vec<i64> = files.iter().map(|(day, ..)| *day).collect();
+        days.dedup();
+        for day in days {
+            remove_leftovers(disk, &day_dir(path, day))?;
+        }
+        sort(&mut parts);
+        let parts = RwLock::new(Arc::new(parts));
+        Ok(Self { parts, next_seq: AtomicU64::new(last + 1), unreadable })
+    }
+
+    pub(crate) fn list(&self) -> Arc<Vec<Arc<Part>>> {
+        Arc::clone(&reading(&self.parts))
+    }
+
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Shows `new` parts and no longer those with the numbers in `gone`, at once.
+    pub(crate) fn replace(&self, new: Vec<Part>, gone: &[u64]) {
+        let mut list = writing(&self.parts);
+        let kept = list.iter().filter(|part| !gone.contains(&part.seq)).cloned();
+        let mut parts: Vec<_> = kept.chain(new.into_iter().map(Arc::new)).collect();
+        sort(&mut parts);
+        *list = Arc::new(parts);
+    }
+}
+
+fn sort(parts: &mut [Arc<Part>]) {
+    parts.sort_by_key(|part| (part.day, part.summary.order, part.seq));
+}
