@@ -7,7 +7,7 @@ use std::time::Duration;
 
 fn setup(target: &str, webhook: &Webhook) -> Setup {
     let setup = Setup::new().config(&format!(
-        "collect: {{enabled: false}}\nglobal: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
          rule_files: [rules.yml]\nalertmanager_file: alertmanager.yml\nscrape_configs:\n- job_name: node\n  static_configs: [{{targets: ['{target}']}}]\n"
     ));
     setup.write(

@@ -4,7 +4,8 @@ use crate::harness::remote_write::send;
 use crate::harness::{Server, Setup, now_ms};
 use serde_json::{Value, json};
 
-const QUIET: &str = "collect: {enabled: false}\n";
+/// A configuration that scrapes nothing.
+const QUIET: &str = "";
 
 async fn with_data() -> (Setup, Server, i64) {
     let setup = Setup::new().config(QUIET);

@@ -5,7 +5,8 @@ use crate::harness::{Setup, encode};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-const QUIET: &str = "collect: {enabled: false}\n";
+/// A configuration that scrapes nothing.
+const QUIET: &str = "";
 
 fn assert_one_line(said: &str, expected: &[&str]) {
     let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("watchfire:")).collect();
@@ -33,7 +34,7 @@ fn a_broken_configuration_ends_the_start_with_its_place() {
 
 #[test]
 fn a_broken_rule_file_ends_the_start_with_its_place() {
-    let setup = Setup::new().config("collect: {enabled: false}\nrule_files: [rules.yml]\n");
+    let setup = Setup::new().config("rule_files: [rules.yml]\n");
     setup.write("rules.yml", "groups:\n- name: a\n  rules:\n  - alert: Hot\n    expr: rat(x[5m]) > 1\n");
     let (status, said) = setup.fail_to_start();
     assert_eq!(status.code(), Some(1), "{said}");
@@ -42,7 +43,7 @@ fn a_broken_rule_file_ends_the_start_with_its_place() {
 
 #[tokio::test]
 async fn a_broken_reload_leaves_what_ran_in_force() {
-    let setup = Setup::new().config("collect: {enabled: false}\nscrape_configs:\n- job_name: first\n");
+    let setup = Setup::new().config("scrape_configs:\n- job_name: first\n");
     let server = setup.start().await;
     setup.write("prometheus.yml", "scrape_configs:\n- job_name: second\n  scrape_interval: never\n");
     let (status, said) = server.post("/-/reload", "").await;
@@ -52,7 +53,7 @@ async fn a_broken_reload_leaves_what_ran_in_force() {
     assert!(metrics.contains("\nwatchfire_config_last_reload_successful 0\n"), "{metrics}");
     let config = server.get_json("/api/v1/status/config").await;
     assert!(config["data"]["yaml"].as_str().unwrap().contains("first"));
-    setup.write("prometheus.yml", "collect: {enabled: false}\nscrape_configs:\n- job_name: second\n");
+    setup.write("prometheus.yml", "scrape_configs:\n- job_name: second\n");
     let (status, said) = server.post("/-/reload", "").await;
     assert_eq!(status, 200, "{said}");
     let (_, metrics) = server.get("/metrics").await;
@@ -108,7 +109,7 @@ async fn hostile_targets_are_down_with_the_reason_and_harm_no_other() {
     })
     .collect();
     let setup = Setup::new().config(&format!(
-        "collect: {{enabled: false}}\nglobal: {{scrape_interval: 1s, scrape_timeout: 500ms}}\nscrape_configs:\n{jobs}"
+        "global: {{scrape_interval: 1s, scrape_timeout: 500ms}}\nscrape_configs:\n{jobs}"
     ));
     let server = setup.start().await;
     server.until("up{job=\"well\"}", |up| up == 1.0).await;

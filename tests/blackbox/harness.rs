@@ -97,7 +97,15 @@ impl Setup {
 
     /// Starts a server that must refuse to: its exit status and what it said.
     pub(crate) fn fail_to_start(&self) -> (ExitStatus, String) {
-        let output = self.command().output().unwrap();
+        let mut child = self.command().spawn().unwrap();
+        let started = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if started.elapsed() > PATIENCE {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let output = child.wait_with_output().unwrap();
         (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }

@@ -3,7 +3,8 @@
 use crate::harness::Setup;
 use crate::harness::remote_write::send;
 
-const QUIET: &str = "collect: {enabled: false}\n";
+/// A configuration that scrapes nothing.
+const QUIET: &str = "";
 
 #[tokio::test]
 async fn the_network_is_refused_while_no_user_exists() {
@@ -81,8 +82,9 @@ async fn a_snappy_bomb_and_oversized_bodies_are_refused_before_they_are_unpacked
     assert!(matches!(refused.status().as_u16(), 400 | 413), "{}", refused.status());
     let refused = write(b"not snappy at all".to_vec()).await.unwrap();
     assert_eq!(refused.status(), 400);
-    let (status, _) = server.post("/api/ui/v1/query", vec![b' '; 8 << 20]).await;
-    assert!(matches!(status, 400 | 413 | 415), "{status}");
+    // Refused by its announced size, perhaps before it was sent in whole: then the connection ends.
+    let huge = server.client().post(server.url("/api/ui/v1/query")).body(vec![b' '; 8 << 20]).send().await;
+    assert!(huge.is_err() || huge.is_ok_and(|answer| matches!(answer.status().as_u16(), 400 | 413 | 415)));
     let (status, _) =
         send(&server, &[(&[("__name__", "fine")], &[(crate::harness::now_ms(), 1.0)])]).await.unwrap();
     assert_eq!(status, 204, "and it still takes what is right");

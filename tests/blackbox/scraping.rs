@@ -61,7 +61,7 @@ async fn relabelling_and_honour_work_from_the_file() {
 async fn a_file_of_targets_is_followed() {
     let target = Target::start(text("found 1\n"));
     let setup = Setup::new().config(
-        "collect: {enabled: false}\nglobal: {scrape_interval: 1s}\nscrape_configs:\n- job_name: t\n  file_sd_configs: [{files: ['targets/*.json'], refresh_interval: 1s}]\n",
+        "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: t\n  file_sd_configs: [{files: ['targets/*.json'], refresh_interval: 1s}]\n",
     );
     std::fs::create_dir(setup.path("targets")).unwrap();
     setup.write("targets/a.json", "[]");
@@ -89,12 +89,12 @@ async fn a_real_node_exporter_is_scraped_without_a_gap() {
     let first = server.value("min_over_time(timestamp(up)[1m:1s])").await.unwrap();
     let last = server.value("timestamp(up)").await.unwrap();
     assert!((last - first).round() <= since, "gaps: {since} scrapes over {} s", last - first);
-    let loads = server.query("node_load1 or node_memory_MemTotal_bytes or node_filesystem_size_bytes").await;
+    let loads = server.query("{__name__=~\"node_load1|node_memory_MemTotal_bytes|node_filesystem_size_bytes\"}").await;
     assert!(loads.len() >= 3, "{loads:?}");
 }
 
 fn config(address: &str) -> String {
     format!(
-        "collect: {{enabled: false}}\nglobal: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: t\n  static_configs: [{{targets: ['{address}']}}]\n"
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: t\n  static_configs: [{{targets: ['{address}']}}]\n"
     )
 }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use watchfire_guard::HostPolicy;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::Clock;
-use watchfire_promql::engine::{Engine, Query, QueryError};
+use watchfire_promql::engine::{Engine, Query};
 use watchfire_promql::{QueryResult, Source};
 
 /// Everything a handler may need, put together by the program.
@@ -27,7 +27,7 @@ pub struct App {
     /// What is watched.
     pub rules: Arc<watchfire_rules::Manager>,
     /// Who is told.
-    pub alerting: Arc<watchfire_alerting::Alerting>,
+    pub alerting: watchfire_alerting::Alerting,
     /// Reload, stop, readiness, the running configuration.
     pub control: Arc<dyn Control>,
     /// The present.
@@ -129,7 +129,9 @@ impl App {
             Ok(outcome) => outcome.map_err(ApiError::from),
             Err(panic) => {
                 tracing::error!(%panic, "query evaluation failed unexpectedly");
-                Err(ApiError::internal("query evaluation failed unexpectedly; please report it with the query"))
+                Err(ApiError::internal(
+                    "query evaluation failed unexpectedly; please report it with the query",
+                ))
             }
         }
     }
@@ -153,9 +155,4 @@ impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// The engine's error for a query that a deadline from outside has ended.
-pub(crate) fn is_cancelled(error: &QueryError) -> bool {
-    matches!(error, QueryError::Cancelled)
 }

@@ -69,9 +69,7 @@ impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         let message = error.to_string();
         match error {
-            QueryError::Timeout => {
-                Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "timeout", message }
-            }
+            QueryError::Timeout => Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "timeout", message },
             QueryError::Cancelled => {
                 Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "canceled", message }
             }

@@ -137,7 +137,11 @@ fn push_samples(out: &mut Vec<u8>, samples: &Samples) {
     }
 }
 
-fn push_list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut push: impl FnMut(&mut Vec<u8>, T)) {
+fn push_list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut Vec<u8>, T),
+) {
     out.push(b'[');
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
@@ -156,7 +160,9 @@ pub(crate) fn query_response(value: &Value, limit: usize, annotations: &Annotati
     out.extend_from_slice(b"\",\"result\":");
     let mut truncated = false;
     match value {
-        Value::Scalar { timestamp_ms, value } => push_value(&mut out, *timestamp_ms, &SampleValue::Float(*value)),
+        Value::Scalar { timestamp_ms, value } => {
+            push_value(&mut out, *timestamp_ms, &SampleValue::Float(*value))
+        }
         Value::String { timestamp_ms, value } => {
             out.push(b'[');
             push_timestamp(&mut out, *timestamp_ms);
@@ -196,14 +202,16 @@ pub(crate) fn query_response(value: &Value, limit: usize, annotations: &Annotati
 /// Warnings and infos as texts, at most ten of each kind and then how many more, as Prometheus does.
 pub(crate) fn annotation_texts(annotations: &Annotations, query: &str) -> (Vec<String>, Vec<String>) {
     const SHOWN: usize = 10;
-    let texts = |list: &[watchfire_promql::Annotation], kind: &str| {
-        let mut texts: Vec<String> = list.iter().take(SHOWN).map(|annotation| annotation.render(query)).collect();
-        if list.len() > SHOWN {
-            texts.push(format!("{} more {kind} annotations omitted", list.len() - SHOWN));
+    let shorten = |mut texts: Vec<String>, kind: &str| {
+        let omitted = texts.len().saturating_sub(SHOWN);
+        texts.truncate(SHOWN);
+        if omitted > 0 {
+            texts.push(format!("{omitted} more {kind} annotations omitted"));
         }
         texts
     };
-    (texts(&annotations.warnings, "warning"), texts(&annotations.infos, "info"))
+    let (warnings, infos) = annotations.render(query);
+    (shorten(warnings, "warning"), shorten(infos, "info"))
 }
 
 /// `{"status":"success","data":…}` with data that serialises.
@@ -218,7 +226,9 @@ pub(crate) fn success_with_warnings(
 ) -> axum::response::Response {
     let mut out = b"{\"status\":\"success\",\"data\":".to_vec();
     if let Err(error) = serde_json::to_writer(&mut out, data) {
-        return axum::response::IntoResponse::into_response(crate::error::ApiError::internal(error.to_string()));
+        return axum::response::IntoResponse::into_response(crate::error::ApiError::internal(
+            error.to_string(),
+        ));
     }
     if !warnings.is_empty() {
         out.extend_from_slice(b",\"warnings\":");

@@ -13,10 +13,7 @@ pub(crate) async fn index(State(app): State<Arc<App>>) -> Response {
     let page = String::from_utf8_lossy(watchfire_assets::index_page().identity);
     let base = format!("<head><base href=\"{}/\">", escape_attribute(&app.route_prefix));
     let page = page.replacen("<head>", &base, 1);
-    (
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")],
-        page,
-    )
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page)
         .into_response()
 }
 
@@ -41,7 +38,8 @@ fn serve(path: &str, headers: &HeaderMap, caching: &'static str) -> Response {
         return ApiError::not_found("no such file").into_response();
     };
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let accepts = |coding: &str| accepted.split(',').any(|part| part.trim().split(';').next() == Some(coding));
+    let accepts =
+        |coding: &str| accepted.split(',').any(|part| part.trim().split(';').next() == Some(coding));
     let (body, coding) = match file {
         File { brotli: Some(body), .. } if accepts("br") => (*body, Some("br")),
         File { gzip: Some(body), .. } if accepts("gzip") => (*body, Some("gzip")),

@@ -20,7 +20,10 @@ impl Params {
 
     /// The first value given, if it is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(found, value)| found == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(found, value)| found == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values given.
@@ -60,7 +63,7 @@ impl Params {
     pub(crate) fn matchers(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
         self.all("match[]")
             .map(|selector| {
-                watchfire_promql::parser::parse_selector(selector)
+                watchfire_promql::parser::parse_metric_selector(selector)
                     .map_err(|error| ApiError::bad_parameter("match[]", error))
             })
             .collect()

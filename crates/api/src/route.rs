@@ -70,6 +70,6 @@ pub(crate) fn router(routes: Vec<Route>, app: &Arc<App>) -> Router {
             .layer(DefaultBodyLimit::max(route.body_limit_bytes))
             .layer(axum::middleware::from_fn_with_state(policy, access::enforce))
             .with_state(Arc::clone(app));
-        router.route(route.path, handler)
+        router.route(&format!("{}{}", app.route_prefix, route.path), handler)
     })
 }

@@ -53,9 +53,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/graph", Open, pages::graph),
     ];
     // Its pages, each of which starts from the same file.
-    for page in
-        ["/", "/d/{uid}", "/d/{uid}/{slug}", "/explore", "/alerts", "/rules", "/targets", "/status"]
-    {
+    for page in ["/", "/d/{uid}", "/d/{uid}/{slug}", "/explore", "/alerts", "/rules", "/targets", "/status"] {
         table.push(Route::get(page, Open, pages::index));
     }
     table
@@ -74,7 +72,11 @@ mod tests {
             assert!(seen.insert(format!("{} {}", route.method, route.path)), "{route:?} stands twice");
             let path = route.path;
             let telemetry = path.starts_with("/api/") || path == "/metrics";
-            assert_eq!(telemetry, route.permission != Permission::Open && !path.starts_with("/-/"), "{route:?}");
+            assert_eq!(
+                telemetry,
+                route.permission != Permission::Open && !path.starts_with("/-/"),
+                "{route:?}"
+            );
             if path.starts_with("/api/v1/admin/") || path == "/-/reload" || path == "/-/quit" {
                 assert_eq!(route.permission, Permission::Admin, "{route:?}");
             }

@@ -5,7 +5,8 @@ use crate::error::ApiError;
 use crate::route::router;
 use crate::routes::routes;
 use axum::Router;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +23,9 @@ pub enum ServeError {
     #[error(transparent)]
     Refused(#[from] ListenError),
     /// The address is taken, or not this machine's.
-    #[error("cannot listen on {address}: {source}; is another server running there? choose another with --web.listen-address")]
+    #[error(
+        "cannot listen on {address}: {source}; is another server running there? choose another with --web.listen-address"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -45,14 +48,19 @@ pub struct Bound {
 /// Listens on an address, if it is one that may be listened on.
 pub async fn bind(address: SocketAddr) -> Result<Bound, ServeError> {
     check_listen_address(address)?;
-    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
     Ok(Bound { listener, address })
 }
 
 impl Bound {
     /// Serves until `stop` resolves, then lets running requests finish.
-    pub async fn serve(self, app: Arc<App>, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    pub async fn serve(
+        self,
+        app: Arc<App>,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServeError> {
         let service = service(&app);
         axum::serve(self.listener, service).with_graceful_shutdown(stop).await?;
         Ok(())
@@ -60,8 +68,12 @@ impl Bound {
 }
 
 fn service(app: &Arc<App>) -> Router {
-    let table = router(routes(), app)
+    let mut table = router(routes(), app);
+    if !app.route_prefix.is_empty() {
+        let home = format!("{}/", app.route_prefix);
+        table = table.route(&app.route_prefix, get(move || async move { Redirect::temporary(&home) }));
+    }
+    table
         .fallback(|| async { ApiError::not_found("no such page").into_response() })
-        .layer(CompressionLayer::new());
-    if app.route_prefix.is_empty() { table } else { Router::new().nest(&app.route_prefix, table) }
+        .layer(CompressionLayer::new())
 }

@@ -1,5 +1,6 @@
 //! Our own API, for the web UI: everything one screen needs in one request.
 
+pub(crate) mod alerts;
 pub(crate) mod boot;
 pub(crate) mod dashboards;
 pub(crate) mod query;

@@ -40,7 +40,10 @@ pub enum Check {
     Full,
 }
 
-/// `collect`: what is gathered from this machine without any scrape configuration.
+/// `collect`: what is gathered from this machine and this program without any scrape configuration.
+///
+/// Without a configuration file it is on. A file that does not say `collect` leaves it off, so that a `prometheus.yml`
+/// gives the series it gives in Prometheus and no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collect {
     /// Whether to gather at all.
@@ -56,7 +59,7 @@ impl Default for Collect {
 }
 
 /// A whole configuration.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `global`.
     pub global: Global,
@@ -74,9 +77,31 @@ pub struct Config {
     pub alertmanager_file: Option<PathBuf>,
     /// `collect`: Watchfire's own key.
     pub collect: Collect,
+    /// `built_in_rules`: Watchfire's own key. Whether the rules that come with the program are evaluated; by default
+    /// unless `rule_files` names others.
+    pub built_in_rules: bool,
     /// What is accepted and has no effect, each on one line with its place.
     pub notes: Vec<String>,
     masked: String,
+}
+
+/// What is in force without a configuration file.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            global: Global::default(),
+            scrape_configs: Vec::new(),
+            rule_files: Vec::new(),
+            alerting: Alerting::default(),
+            storage: Storage::default(),
+            otlp: Otlp::default(),
+            alertmanager_file: None,
+            collect: Collect::default(),
+            built_in_rules: true,
+            notes: Vec::new(),
+            masked: String::new(),
+        }
+    }
 }
 
 /// What reading gathers on its way.
@@ -245,14 +270,16 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     }
     config.alertmanager_file =
         root.placed_text("alertmanager_file")?.map(|(path, place)| reading.refer(&path, place));
+    let base = Collect::default();
+    config.collect = Collect { enabled: false, ..base };
     if let Some(mut section) = root.section("collect", "collect configuration")? {
-        let base = Collect::default();
         config.collect = Collect {
             enabled: section.flag("enabled")?.unwrap_or(base.enabled),
             interval: section.duration("interval")?.filter(|own| !own.is_zero()).unwrap_or(base.interval),
         };
         section.finish()?;
     }
+    config.built_in_rules = root.flag("built_in_rules")?.unwrap_or(config.rule_files.is_empty());
     root.finish()?;
     config.global = global;
     Ok((config, scrape_files, jobs))

@@ -13,7 +13,8 @@ use config::Loaded;
 use control::Center;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use watchfire_alerting::{Alerting, AlertingOptions};
 use watchfire_api::{App, BuildInfo, Flags, HttpMetrics, QueryLimits};
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
@@ -25,6 +26,8 @@ use watchfire_promql::engine::{Engine, EngineOptions};
 
 /// Threads that only the queries of rules use, so that no dashboard can starve an alert.
 const RULE_QUERY_THREADS: usize = 2;
+/// How long a stop waits for notifications that are being sent; the rest stays in the outbox.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<()> {
@@ -45,16 +48,16 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     let urls = url::Urls::new(&args, address);
 
     let options = StoreOptions {
-        retention: args.retention_time,
-        relaxed_durability: args.relaxed_durability,
+        retention_ms: i64::try_from(args.retention_time.as_millis()).unwrap_or(i64::MAX),
+        relaxed: args.relaxed_durability,
         ..StoreOptions::default()
     };
     let store = Store::open(&args.storage_path, options, Arc::new(RealDisk), Arc::clone(&clock))
         .with_context(|| format!("cannot open the data folder {}", args.storage_path.display()))?;
     let store = Arc::new(store);
-    let ledger = Ledger::open(&args.storage_path.join("ledger.db"), Arc::clone(&clock))
+    let ledger = Ledger::open(&args.storage_path.join("ledger.db"), started_ms)
         .with_context(|| format!("cannot open the ledger in {}", args.storage_path.display()))?;
-    let ledger = Arc::new(ledger);
+    let ledger = ledger.ledger;
     let sink: Arc<dyn MetricSink> = Arc::clone(&store) as Arc<dyn MetricSink>;
     let source = Arc::new(source::StoreSource::new(Arc::clone(&store)));
     let engine = engine(&args, &loaded);
@@ -66,15 +69,18 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     let scrape =
         watchfire_scrape::Manager::start(scrape_options, &loaded.config, Arc::clone(&sink), Arc::clone(&clock)).await?;
     let scrape = Arc::new(scrape);
-    let alerting =
-        watchfire_alerting::Alerting::start(Arc::clone(&ledger), Arc::clone(&clock), loaded.alertmanager.clone(), urls.external())
-            .await?;
-    let alerting = Arc::new(alerting);
+    let options = AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock) };
+    let alerting = tokio::task::spawn_blocking(|| Alerting::open(options)).await??;
+    let (stop_alerting, stopped) = watch::channel(false);
+    let sending = tokio::spawn({
+        let alerting = alerting.clone();
+        async move { alerting.run(stopped, DRAIN).await }
+    });
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
         engine: engine.clone(),
         source: Arc::clone(&source) as Arc<dyn watchfire_promql::Source>,
         samples: Arc::clone(&sink),
-        alerts: Arc::clone(&alerting) as Arc<dyn watchfire_rules::AlertSink>,
+        alerts: Arc::new(alerting.clone()),
         clock: Arc::clone(&clock),
         query_threads: RULE_QUERY_THREADS,
     })?;
@@ -88,7 +94,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         store: Arc::clone(&store),
         scrape: Arc::clone(&scrape),
         rules: Arc::clone(&rules),
-        alerting: Arc::clone(&alerting),
+        alerting,
         control: Arc::clone(&center) as Arc<dyn watchfire_api::Control>,
         clock,
         hosts: HostPolicy::new(args.external_url.as_ref()),
@@ -112,9 +118,9 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     signals.abort();
     rules.stop().await;
     scrape.stop().await;
-    alerting.stop().await;
-    tokio::task::spawn_blocking(move || store.close()).await?.context("the store was not closed cleanly")?;
-    ledger.close();
+    stop_alerting.send_replace(true);
+    sending.await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
     served?;
     tracing::info!("stopped");
     Ok(())

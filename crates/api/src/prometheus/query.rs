@@ -23,7 +23,9 @@ pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Resu
 
 pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
     let required = |name: &str| {
-        params.time(name)?.ok_or_else(|| ApiError::bad_parameter(name, "cannot parse \"\" to a valid timestamp"))
+        params
+            .time(name)?
+            .ok_or_else(|| ApiError::bad_parameter(name, "cannot parse \"\" to a valid timestamp"))
     };
     let (start_ms, end_ms) = (required("start")?, required("end")?);
     let step_ms = params

@@ -19,8 +19,7 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(crate) async fn rules(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
     let filter = Filter::read(&params)?;
-    let groups: Vec<Value> =
-        app.rules.groups().iter().filter_map(|group| filter.group(group)).collect();
+    let groups: Vec<Value> = app.rules.groups().iter().filter_map(|group| filter.group(group)).collect();
     Ok(success(&json!({ "groups": groups })))
 }
 
@@ -64,7 +63,10 @@ impl Filter {
             None | Some("false") => true,
             Some("true") => false,
             Some(other) => {
-                return Err(ApiError::bad_parameter("exclude_alerts", format!("{other:?} is not true or false")));
+                return Err(ApiError::bad_parameter(
+                    "exclude_alerts",
+                    format!("{other:?} is not true or false"),
+                ));
             }
         };
         let list = |name: &str| params.all(name).map(str::to_owned).collect();
@@ -90,8 +92,8 @@ impl Filter {
             .filter(|rule| listed(&self.names, &rule.name) && self.wants(rule))
             .map(|rule| self.rule(rule))
             .collect();
-        let filtered = !self.names.is_empty() || !self.selectors.is_empty() || !(self.alerting && self.recording);
-        if rules.is_empty() && filtered {
+        let asks_for_all = self.names.is_empty() && self.selectors.is_empty() && self.alerting && self.recording;
+        if rules.is_empty() && !asks_for_all {
             return None;
         }
         Some(json!({
@@ -113,7 +115,8 @@ impl Filter {
                 (self.alerting, Labels::from_pairs(pairs))
             }
         };
-        let selected = |matchers: &Vec<Matcher>| matchers.iter().all(|matcher| matcher.matches_labels(&labels));
+        let selected =
+            |matchers: &Vec<Matcher>| matchers.iter().all(|matcher| matcher.matches_labels(&labels));
         kind && (self.selectors.is_empty() || self.selectors.iter().any(selected))
     }
 

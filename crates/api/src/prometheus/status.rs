@@ -38,7 +38,7 @@ pub(crate) async fn buildinfo(State(app): State<Arc<App>>) -> Response {
 
 pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     app.blocking(|app| {
-        let stats = app.store.stats();
+        let stats = app.store.counters();
         let (last_config_ms, config_is_good) = app.control.last_reload();
         let cwd = std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
         Ok(success(&json!({
@@ -51,7 +51,7 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response,
             "corruptionCount": stats.corruptions,
             "goroutineCount": 0,
             "storageRetention": app.flags.0.iter().find(|(name, _)| name == "storage.tsdb.retention.time").map(|(_, value)| value),
-            "readOnlyReason": stats.read_only_reason,
+            "readOnlyReason": stats.read_only,
         })))
     })
     .await
@@ -70,30 +70,31 @@ pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<
         Some(_) => return Err(ApiError::bad_parameter("limit", "limit must be a number from 1 to 10000")),
     };
     app.blocking(move |app| {
-        let stats = app.store.stats();
+        let stats = app.store.stats(limit);
         let top = |list: &[(String, u64)]| -> serde_json::Value {
             let rows: Vec<NameValue<'_>> =
                 list.iter().take(limit).map(|(name, value)| NameValue { name, value: *value }).collect();
             json!(rows)
         };
-        let cardinality = app.store.cardinality(limit);
         Ok(success(&json!({
             "headStats": {
                 "numSeries": stats.head_series,
-                "numLabelPairs": cardinality.label_pairs,
-                "chunkCount": stats.head_blocks,
+                "numLabelPairs": stats.label_pairs,
+                "chunkCount": stats.head_chunks,
                 "minTime": stats.min_time_ms,
                 "maxTime": stats.max_time_ms,
             },
-            "seriesCountByMetricName": top(&cardinality.series_by_metric_name),
-            "labelValueCountByLabelName": top(&cardinality.values_by_label_name),
-            "memoryInBytesByLabelName": top(&cardinality.bytes_by_label_name),
-            "seriesCountByLabelValuePair": top(&cardinality.series_by_label_pair),
+            "seriesCountByMetricName": top(&stats.series_by_metric),
+            "labelValueCountByLabelName": top(&stats.values_by_label),
+            "memoryInBytesByLabelName": top(&stats.bytes_by_label),
+            "seriesCountByLabelValuePair": top(&stats.series_by_pair),
         })))
     })
     .await
 }
 
 fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
 }

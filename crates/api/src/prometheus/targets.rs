@@ -20,7 +20,10 @@ pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Resu
         "active" => (true, false),
         "dropped" => (false, true),
         other => {
-            return Err(ApiError::bad_parameter("state", format!("{other:?} is none of active, dropped, any")));
+            return Err(ApiError::bad_parameter(
+                "state",
+                format!("{other:?} is none of active, dropped, any"),
+            ));
         }
     };
     let pool = params.get("scrapePool");

@@ -209,7 +209,9 @@ fn answered_with(asked: &Asked, mut result: QueryResult, columns: &mut Vec<f64>)
                 add(labels, &mut |column| {
                     for (timestamp_ms, value) in samples.timestamps_ms.iter().zip(&samples.floats) {
                         let index = (timestamp_ms - asked.start) / asked.step.max(1);
-                        if let Some(slot) = usize::try_from(index).ok().and_then(|index| column.get_mut(index)) {
+                        if let Some(slot) =
+                            usize::try_from(index).ok().and_then(|index| column.get_mut(index))
+                        {
                             *slot = *value;
                         }
                     }
@@ -218,7 +220,8 @@ fn answered_with(asked: &Asked, mut result: QueryResult, columns: &mut Vec<f64>)
         }
     }
     if has_histograms {
-        let message = "native histograms are left out of this picture; use histogram_quantile or histogram_avg";
+        let message =
+            "native histograms are left out of this picture; use histogram_quantile or histogram_avg";
         result.annotations.infos.push(Annotation { message: message.to_owned(), span: None });
     }
     let (warnings, infos) = annotation_texts(&result.annotations, &asked.expr);

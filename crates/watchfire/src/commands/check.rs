@@ -1,7 +1,7 @@
 //! `watchfire check`: files are judged before they are used.
 
 use crate::cli::Check;
-use crate::run::config::{rule_file, rule_files};
+use crate::run::config::{alertmanager_config, rule_file, rule_files};
 use anyhow::bail;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ fn config(file: &Path, syntax_only: bool) -> anyhow::Result<String> {
     }
     let rules: usize = rule_files(&config)?.iter().map(watchfire_rules::RuleFile::rule_count).sum();
     if let Some(alertmanager) = &config.alertmanager_file {
-        watchfire_alerting::Config::load(alertmanager)?;
+        alertmanager_config(alertmanager)?;
     }
     Ok(format!("{jobs} scrape configurations, {rules} rules"))
 }

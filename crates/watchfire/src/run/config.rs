@@ -12,7 +12,8 @@ use watchfire_scrape::{Check, Config};
 pub(crate) struct Loaded {
     pub(crate) config: Config,
     pub(crate) rules: Vec<RuleFile>,
-    pub(crate) alertmanager: Option<AlertmanagerConfig>,
+    /// Without a file, nobody is told.
+    pub(crate) alertmanager: AlertmanagerConfig,
 }
 
 impl Loaded {
@@ -22,10 +23,13 @@ impl Loaded {
             Some(file) => Config::load(file, Check::Full)?,
             None => Config::default(),
         };
-        let mut rules = built_in_rules()?;
+        let mut rules = if config.built_in_rules { built_in_rules()? } else { Vec::new() };
         rules.extend(rule_files(&config)?);
         let alertmanager_file = args.alertmanager_file.as_ref().or(config.alertmanager_file.as_ref());
-        let alertmanager = alertmanager_file.map(|file| AlertmanagerConfig::load(file)).transpose()?;
+        let alertmanager = match alertmanager_file {
+            Some(file) => alertmanager_config(file)?,
+            None => AlertmanagerConfig::default(),
+        };
         Ok(Self { config, rules, alertmanager })
     }
 }
@@ -38,6 +42,14 @@ pub(crate) fn rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
 
 pub(crate) fn rule_file(file: &Path) -> anyhow::Result<RuleFile> {
     RuleFile::load(file, ReadOptions::default()).map_err(|faults| match faults.into_iter().next() {
+        Some(fault) => anyhow!(fault),
+        None => anyhow!("{}: cannot be read", file.display()),
+    })
+}
+
+/// An Alertmanager configuration. The first fault ends it.
+pub(crate) fn alertmanager_config(file: &Path) -> anyhow::Result<AlertmanagerConfig> {
+    AlertmanagerConfig::load(file).map_err(|faults| match faults.0.into_iter().next() {
         Some(fault) => anyhow!(fault),
         None => anyhow!("{}: cannot be read", file.display()),
     })

@@ -76,8 +76,12 @@ impl Center {
         // The only step that can still fail comes first.
         app.scrape.apply(&loaded.config).await?;
         local::apply(app, &loaded.config.collect);
-        app.alerting.apply(loaded.alertmanager).await;
         let global = &loaded.config.global;
+        let alerting = watchfire_alerting::Settings {
+            external_url: self.external_url.clone(),
+            external_labels: global.external_labels.clone(),
+        };
+        app.alerting.apply(loaded.alertmanager, alerting).await?;
         let settings = Settings {
             evaluation_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,
@@ -86,7 +90,7 @@ impl Center {
         };
         app.rules.apply(loaded.rules, settings).await;
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) =
-            InForce { yaml: loaded.config.to_yaml(), scrape_interval: global.scrape_interval };
+            InForce { yaml: loaded.config.to_yaml().to_owned(), scrape_interval: global.scrape_interval };
         self.last_reload_ms.store(self.clock.now_ms(), Ordering::Relaxed);
         self.last_reload_good.store(true, Ordering::Relaxed);
         self.is_ready.store(true, Ordering::Release);

@@ -113,3 +113,29 @@ fn scraping(app: &App) -> Vec<Family> {
         counter("watchfire_scrape_failed_writes_total", "Scrapes of which nothing was kept.", stats.failed_writes),
     ]
 }
+
+fn storage(app: &App) -> Vec<Family> {
+    let stats = app.store.counters();
+    let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
+    let mut refused =
+        Family::new("watchfire_store_samples_refused_total", Counter, "Samples that were refused, by reason.");
+    for (reason, samples) in &stats.samples_refused {
+        refused.push([("reason", *reason)], *samples as f64);
+    }
+    vec![
+        counter(
+            "prometheus_tsdb_head_samples_appended_total",
+            "Samples that were kept.",
+            stats.samples_appended,
+        ),
+        one("prometheus_tsdb_head_series", Gauge, "Series in memory.", stats.head_series as f64),
+        refused,
+        counter("watchfire_store_corruptions_total", "Damaged places found in data files.", stats.corruptions),
+        one(
+            "watchfire_store_read_only",
+            Gauge,
+            "Whether writes are refused because the disk is full or failing.",
+            f64::from(u8::from(stats.read_only.is_some())),
+        ),
+    ]
+}

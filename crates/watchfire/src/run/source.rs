@@ -1,0 +1,70 @@
+//! The embedded store as the engine sees it.
+
+use std::sync::Arc;
+use watchfire_metrics::{ReadError, Selection, Store};
+use watchfire_model::{Labels, Matcher, Samples, TimeRange};
+use watchfire_promql::{SelectHints, SeriesStream, Source, SourceError};
+
+/// A store behind the engine's trait.
+#[derive(Debug)]
+pub(crate) struct StoreSource(Arc<Store>);
+
+impl StoreSource {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self(store)
+    }
+}
+
+impl Source for StoreSource {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Box<dyn SeriesStream + '_>, SourceError> {
+        if hints.labels_only {
+            let labels = self.0.series(matchers, range).map_err(failed)?;
+            return Ok(Box::new(LabelsStream(labels.into_iter())));
+        }
+        Ok(Box::new(SelectionStream(self.0.select(matchers, range).map_err(failed)?)))
+    }
+
+    fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceError> {
+        self.0.label_names(matchers, range).map_err(failed)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, SourceError> {
+        self.0.label_values(name, matchers, range).map_err(failed)
+    }
+}
+
+struct SelectionStream(Selection);
+
+impl SeriesStream for SelectionStream {
+    fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
+        self.0.next(samples).map_err(failed)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings().to_vec()
+    }
+}
+
+/// Label sets without their samples.
+struct LabelsStream(std::vec::IntoIter<Labels>);
+
+impl SeriesStream for LabelsStream {
+    fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
+        samples.clear();
+        Ok(self.0.next())
+    }
+}
+
+fn failed(error: ReadError) -> SourceError {
+    SourceError::Storage(error.to_string())
+}
