@@ -108,9 +108,8 @@ async fn hostile_targets_are_down_with_the_reason_and_harm_no_other() {
         )
     })
     .collect();
-    let setup = Setup::new().config(&format!(
-        "global: {{scrape_interval: 1s, scrape_timeout: 500ms}}\nscrape_configs:\n{jobs}"
-    ));
+    let setup = Setup::new()
+        .config(&format!("global: {{scrape_interval: 1s, scrape_timeout: 500ms}}\nscrape_configs:\n{jobs}"));
     let server = setup.start().await;
     server.until("up{job=\"well\"}", |up| up == 1.0).await;
     server.until("count(up == 0)", |down| down == 5.0).await;

@@ -89,7 +89,9 @@ async fn a_real_node_exporter_is_scraped_without_a_gap() {
     let first = server.value("min_over_time(timestamp(up)[1m:1s])").await.unwrap();
     let last = server.value("timestamp(up)").await.unwrap();
     assert!((last - first).round() <= since, "gaps: {since} scrapes over {} s", last - first);
-    let loads = server.query("{__name__=~\"node_load1|node_memory_MemTotal_bytes|node_filesystem_size_bytes\"}").await;
+    let loads = server
+        .query("{__name__=~\"node_load1|node_memory_MemTotal_bytes|node_filesystem_size_bytes\"}")
+        .await;
     assert!(loads.len() >= 3, "{loads:?}");
 }
 

@@ -209,7 +209,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn external_url(text: &str) -> Result<http::Uri, String> {
-    let url: http::Uri = text.parse().map_err(|error| format!("{error}; write it like https://watch.example/path"))?;
+    let url: http::Uri =
+        text.parse().map_err(|error| format!("{error}; write it like https://watch.example/path"))?;
     match (url.scheme_str(), url.host()) {
         (Some("http" | "https"), Some(_)) => Ok(url),
         _ => Err("it needs a scheme and a host, like https://watch.example/path".to_owned()),
@@ -220,7 +221,9 @@ fn external_url(text: &str) -> Result<http::Uri, String> {
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = text.rsplit_once(':').ok_or("it needs a port, like 127.0.0.1:9090")?;
     let host = if matches!(host, "" | "localhost") { "127.0.0.1" } else { host };
-    format!("{host}:{port}").parse().map_err(|_| "write it as an IP address and a port, like 127.0.0.1:9090".to_owned())
+    format!("{host}:{port}")
+        .parse()
+        .map_err(|_| "write it as an IP address and a port, like 127.0.0.1:9090".to_owned())
 }
 
 #[cfg(test)]
@@ -235,7 +238,10 @@ mod tests {
 
     #[test]
     fn flags_work_with_and_without_the_run_command() {
-        for args in [&["watchfire", "--web.listen-address=:9999"][..], &["watchfire", "run", "--web.listen-address", ":9999"]] {
+        for args in [
+            &["watchfire", "--web.listen-address=:9999"][..],
+            &["watchfire", "run", "--web.listen-address", ":9999"],
+        ] {
             let cli = Cli::parse_from(args);
             let run = match cli.command {
                 Some(Command::Run(run)) => run,

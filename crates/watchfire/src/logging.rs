@@ -18,7 +18,9 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let outcome = match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Logfmt => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Logfmt => {
+            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
+        }
     };
     if let Err(error) = outcome {
         eprintln!("watchfire: logging could not be started: {error}");

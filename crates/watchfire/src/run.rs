@@ -33,7 +33,8 @@ const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<()> {
     check_listen_address(args.listen_address)?;
     let loaded = Loaded::read(&args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("watchfire").enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_name("watchfire").enable_all().build()?;
     let outcome = runtime.block_on(serve(args, loaded));
     // Blocking work that nobody waits for any more must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
@@ -66,8 +67,13 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         external_host: urls.external_host().map(str::to_owned),
         ..watchfire_scrape::Options::default()
     };
-    let scrape =
-        watchfire_scrape::Manager::start(scrape_options, &loaded.config, Arc::clone(&sink), Arc::clone(&clock)).await?;
+    let scrape = watchfire_scrape::Manager::start(
+        scrape_options,
+        &loaded.config,
+        Arc::clone(&sink),
+        Arc::clone(&clock),
+    )
+    .await?;
     let scrape = Arc::new(scrape);
     let options = AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock) };
     let alerting = tokio::task::spawn_blocking(|| Alerting::open(options)).await??;
@@ -85,7 +91,8 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         query_threads: RULE_QUERY_THREADS,
     })?;
     let rules = Arc::new(rules);
-    let (center, stop) = Center::new(args.clone(), urls.external(), Arc::clone(&clock), tokio::runtime::Handle::current());
+    let (center, stop) =
+        Center::new(args.clone(), urls.external(), Arc::clone(&clock), tokio::runtime::Handle::current());
     let center = Arc::new(center);
     let app = Arc::new(App {
         engine,
@@ -101,7 +108,10 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         limits: QueryLimits { concurrency: args.query_max_concurrency, ..QueryLimits::default() },
         slots: Arc::new(Semaphore::new(args.query_max_concurrency.max(1))),
         flags: flags(&args),
-        build: BuildInfo { version: env!("CARGO_PKG_VERSION"), revision: option_env!("WATCHFIRE_REVISION").unwrap_or("") },
+        build: BuildInfo {
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("WATCHFIRE_REVISION").unwrap_or(""),
+        },
         started_ms,
         route_prefix: urls.prefix(),
         external_url: urls.external(),
@@ -156,7 +166,9 @@ async fn signals(center: Arc<Center>) -> anyhow::Result<()> {
 }
 
 fn flags(args: &RunArgs) -> Flags {
-    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let path = |path: &Option<std::path::PathBuf>| {
+        path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+    };
     let duration = watchfire_model::duration::format;
     let pairs = [
         ("config.file", path(&args.config_file)),

@@ -92,7 +92,8 @@ impl Filter {
             .filter(|rule| listed(&self.names, &rule.name) && self.wants(rule))
             .map(|rule| self.rule(rule))
             .collect();
-        let asks_for_all = self.names.is_empty() && self.selectors.is_empty() && self.alerting && self.recording;
+        let asks_for_all =
+            self.names.is_empty() && self.selectors.is_empty() && self.alerting && self.recording;
         if rules.is_empty() && !asks_for_all {
             return None;
         }

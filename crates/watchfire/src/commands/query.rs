@@ -11,7 +11,8 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<()> {
         println!("{body}");
         return Ok(());
     }
-    let answer: Value = serde_json::from_str(&body).context("the server's answer is not JSON; is it a Watchfire or Prometheus server?")?;
+    let answer: Value = serde_json::from_str(&body)
+        .context("the server's answer is not JSON; is it a Watchfire or Prometheus server?")?;
     if answer["status"] != "success" {
         bail!("{}", answer["error"].as_str().unwrap_or("the server gave no reason"));
     }
@@ -24,7 +25,11 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<()> {
     match data["resultType"].as_str() {
         Some("vector") => {
             for sample in data["result"].as_array().into_iter().flatten() {
-                println!("{} => {}", metric(&sample["metric"]), point(sample.get("value").unwrap_or(&sample["histogram"])));
+                println!(
+                    "{} => {}",
+                    metric(&sample["metric"]),
+                    point(sample.get("value").unwrap_or(&sample["histogram"]))
+                );
             }
         }
         Some("matrix") => {
@@ -66,7 +71,9 @@ async fn ask(args: &QueryArgs) -> anyhow::Result<String> {
 fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -74,7 +81,10 @@ fn percent_encode(text: &str) -> String {
 
 fn metric(labels: &Value) -> String {
     let pairs = labels.as_object().into_iter().flatten();
-    watchfire_model::Labels::from_pairs(pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or("")))).to_string()
+    watchfire_model::Labels::from_pairs(
+        pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or(""))),
+    )
+    .to_string()
 }
 
 /// `value @[timestamp]`, as promtool prints it.

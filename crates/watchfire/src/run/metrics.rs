@@ -8,7 +8,9 @@ use watchfire_wire::exposition::write::{Family, Writer};
 /// All of them, in the text exposition format.
 pub(crate) fn exposition(app: &App) -> String {
     let mut writer = Writer::new(Format::Text);
-    for family in program(app).iter().chain(&process()).chain(&http(app)).chain(&scraping(app)).chain(&storage(app)) {
+    for family in
+        program(app).iter().chain(&process()).chain(&http(app)).chain(&scraping(app)).chain(&storage(app))
+    {
         writer.family(family);
     }
     let mut text = writer.finish();
@@ -49,8 +51,13 @@ fn process() -> Vec<Family> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let stat = read("/proc/self/stat");
     // The program's name, in parentheses, may hold spaces.
-    let fields: Vec<f64> =
-        stat.rsplit(')').next().unwrap_or("").split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .map(|field| field.parse().unwrap_or(0.0))
+        .collect();
     let field = |index: usize| fields.get(index).copied().unwrap_or(0.0);
     let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
     let boot_s = read("/proc/stat")
@@ -66,17 +73,30 @@ fn process() -> Vec<Family> {
             "CPU time, user and system.",
             (field(11) + field(12)) / ticks_per_second,
         ),
-        one("process_resident_memory_bytes", Gauge, "Resident memory.", field(21) * rustix::param::page_size() as f64),
+        one(
+            "process_resident_memory_bytes",
+            Gauge,
+            "Resident memory.",
+            field(21) * rustix::param::page_size() as f64,
+        ),
         one("process_virtual_memory_bytes", Gauge, "Virtual memory.", field(20)),
         one("process_open_fds", Gauge, "Open file descriptors.", open_files as f64),
-        one("process_start_time_seconds", Gauge, "When the process started.", boot_s + field(19) / ticks_per_second),
+        one(
+            "process_start_time_seconds",
+            Gauge,
+            "When the process started.",
+            boot_s + field(19) / ticks_per_second,
+        ),
     ]
 }
 
 fn http(app: &App) -> Vec<Family> {
     let mut requests = Family::new("prometheus_http_requests_total", Counter, "HTTP requests answered.");
-    let mut seconds =
-        Family::new("watchfire_http_request_seconds_total", Counter, "Seconds until answers to HTTP requests began.");
+    let mut seconds = Family::new(
+        "watchfire_http_request_seconds_total",
+        Counter,
+        "Seconds until answers to HTTP requests began.",
+    );
     for ((route, status), count) in app.http_metrics.snapshot() {
         let code = status.to_string();
         requests.push([("handler", route), ("code", code.as_str())], count.requests as f64);
@@ -89,10 +109,18 @@ fn scraping(app: &App) -> Vec<Family> {
     let stats = app.scrape.stats();
     let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
     vec![
-        counter("watchfire_scrape_missed_ticks_total", "Turns of the timetable that no scrape took.", stats.missed_ticks),
+        counter(
+            "watchfire_scrape_missed_ticks_total",
+            "Turns of the timetable that no scrape took.",
+            stats.missed_ticks,
+        ),
         counter("watchfire_scrapes_failed_total", "Scrapes that failed.", stats.failed),
         counter("watchfire_scrapes_timed_out_total", "Scrapes that took too long.", stats.timed_out),
-        counter("watchfire_scrapes_unparsable_total", "Scrapes whose body could not be read.", stats.unparsable),
+        counter(
+            "watchfire_scrapes_unparsable_total",
+            "Scrapes whose body could not be read.",
+            stats.unparsable,
+        ),
         counter(
             "prometheus_target_scrapes_exceeded_body_size_limit_total",
             "Scrapes whose body was too large.",
@@ -108,17 +136,32 @@ fn scraping(app: &App) -> Vec<Family> {
             "Scrapes with too many or too long labels.",
             stats.exceeded_label_limits,
         ),
-        counter("watchfire_scrape_rows_accepted_total", "Scraped samples that were kept.", stats.accepted_rows),
-        counter("watchfire_scrape_rows_refused_total", "Scraped samples that were refused.", stats.refused_rows),
-        counter("watchfire_scrape_failed_writes_total", "Scrapes of which nothing was kept.", stats.failed_writes),
+        counter(
+            "watchfire_scrape_rows_accepted_total",
+            "Scraped samples that were kept.",
+            stats.accepted_rows,
+        ),
+        counter(
+            "watchfire_scrape_rows_refused_total",
+            "Scraped samples that were refused.",
+            stats.refused_rows,
+        ),
+        counter(
+            "watchfire_scrape_failed_writes_total",
+            "Scrapes of which nothing was kept.",
+            stats.failed_writes,
+        ),
     ]
 }
 
 fn storage(app: &App) -> Vec<Family> {
     let stats = app.store.counters();
     let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
-    let mut refused =
-        Family::new("watchfire_store_samples_refused_total", Counter, "Samples that were refused, by reason.");
+    let mut refused = Family::new(
+        "watchfire_store_samples_refused_total",
+        Counter,
+        "Samples that were refused, by reason.",
+    );
     for (reason, samples) in &stats.samples_refused {
         refused.push([("reason", *reason)], *samples as f64);
     }
@@ -130,7 +173,36 @@ fn storage(app: &App) -> Vec<Family> {
         ),
         one("prometheus_tsdb_head_series", Gauge, "Series in memory.", stats.head_series as f64),
         refused,
-        counter("watchfire_store_corruptions_total", "Damaged places found in data files.", stats.corruptions),
+        counter(
+            "watchfire_store_log_written_bytes_total",
+            "Bytes written to the log.",
+            stats.log.bytes_written,
+        ),
+        counter("watchfire_store_log_syncs_total", "Syncs of the log.", stats.log.syncs),
+        one(
+            "watchfire_store_log_sync_seconds_total",
+            Counter,
+            "Time spent in syncs of the log.",
+            stats.log.sync_time.as_secs_f64(),
+        ),
+        counter(
+            "watchfire_store_log_failures_total",
+            "Writes and syncs of the log that failed.",
+            stats.log.failures,
+        ),
+        counter(
+            "watchfire_store_compaction_failures_total",
+            "Flushes and merges that failed; they are tried again.",
+            stats.compaction_failures,
+        ),
+        one("watchfire_store_parts", Gauge, "Parts on disk.", stats.parts as f64),
+        one("watchfire_store_part_bytes", Gauge, "Bytes in parts on disk.", stats.part_bytes as f64),
+        one("watchfire_store_part_samples", Gauge, "Samples in parts on disk.", stats.part_samples as f64),
+        counter(
+            "watchfire_store_corruptions_total",
+            "Damaged places found in data files.",
+            stats.corruptions,
+        ),
         one(
             "watchfire_store_read_only",
             Gauge,

@@ -53,9 +53,15 @@ mod tests {
 
     #[test]
     fn the_prefix_is_the_external_path_unless_it_is_given() {
-        assert_eq!((urls(&[]).external(), urls(&[]).prefix()), ("http://127.0.0.1:9090".to_owned(), String::new()));
+        assert_eq!(
+            (urls(&[]).external(), urls(&[]).prefix()),
+            ("http://127.0.0.1:9090".to_owned(), String::new())
+        );
         let proxied = urls(&["--web.external-url=https://watch.example/a/"]);
-        assert_eq!((proxied.external(), proxied.prefix()), ("https://watch.example/a".to_owned(), "/a".to_owned()));
+        assert_eq!(
+            (proxied.external(), proxied.prefix()),
+            ("https://watch.example/a".to_owned(), "/a".to_owned())
+        );
         assert_eq!(proxied.external_host(), Some("watch.example"));
         let stripped = urls(&["--web.external-url=https://watch.example/a/", "--web.route-prefix=/"]);
         assert_eq!(stripped.prefix(), "");
