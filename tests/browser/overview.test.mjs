@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { openHouse, openPage } from "./support.mjs";
+import { openHouse, openPage, until } from "./support.mjs";
 
 describe("the overview", async () => {
   const house = await openHouse();
@@ -61,7 +61,7 @@ describe("the overview", async () => {
     await row.click();
     await page.waitForURL(/rows=/);
     await page.getByRole("figure", { name: "Context switches and interrupts" }).scrollIntoViewIfNeeded();
-    await page.waitForRequest((request) => request.url().endsWith("/api/ui/v1/query") && request.postData().includes("node_context_switches_total"));
+    await until(() => expressions.some((expr) => expr.includes("node_context_switches_total")), "the opened row's queries");
     await close();
   });
 

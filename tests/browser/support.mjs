@@ -189,6 +189,7 @@ export async function until(condition, what, limit = START_LIMIT_MS) {
 export async function openPage(house, { path = "/", theme = "dark", width = 1280, height = 900 } = {}) {
   const context = await house.browser.newContext({ colorScheme: theme, viewport: { width, height } });
   const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
   const faults = [];
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(`${message.text()} ${message.location().url}`);

@@ -52,6 +52,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, promet
       all.map((one) => ({ uid: one.uid, title: one.title, tags: one.tags ?? [] })),
     );
   }
+  if (path === "/deliveries") return sendJson(response, 200, { outbox: [], deliveries: [] });
   if (path.startsWith("/dashboards/")) {
     const uid = decodeURIComponent(path.slice("/dashboards/".length));
     const found = (await dashboards()).find((one) => one.uid === uid);

@@ -30,12 +30,10 @@ export function Shell({ children }: { children: ReactNode }) {
   }, []);
 
   // A new page begins at its top, and a screen reader is told by the heading that takes the focus.
-  const first = useRef(true);
+  const shown = useRef(location);
   useEffect(() => {
-    if (first.current) {
-      first.current = false;
-      return;
-    }
+    if (shown.current === location) return;
+    shown.current = location;
     main.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [location]);

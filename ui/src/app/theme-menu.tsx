@@ -16,7 +16,7 @@ export function ThemeMenu() {
       <Ariakit.MenuButton className="nav-button" aria-label={`Colours: ${current?.text}`}>
         <Icon name={current?.icon ?? "system"} size={18} />
       </Ariakit.MenuButton>
-      <Ariakit.Menu className="popover menu" gutter={6} unmountOnHide portal aria-label="Colours">
+      <Ariakit.Menu className="popover menu" gutter={6} fixed unmountOnHide aria-label="Colours">
         {CHOICES.map((one) => (
           <Ariakit.MenuItemRadio key={one.value} name="theme" value={one.value} className="menu-item" hideOnClick>
             <Ariakit.MenuItemCheck>

@@ -32,6 +32,8 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ model, range, onZoom });
+  /** Where the keys stand: kept apart from uPlot's cursor, which knows no instant outside the picture. */
+  const reading = useRef<number | undefined>(undefined);
   const [pointer, setPointer] = useState<Pointer>();
   const [spoken, setSpoken] = useState("");
   const [anchor, setAnchor] = useState<number>();
@@ -62,7 +64,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
 
     function followCursor(chart: uPlot) {
       const { idx, left, top } = chart.cursor;
-      const mine = chart.over.matches(":hover") || element?.contains(document.activeElement);
+      const mine = chart.over.matches(":hover") || element?.parentElement === document.activeElement;
       if (idx == null || left == null || left < 0 || !mine) setPointer(undefined);
       else setPointer({ index: idx, left, top: top ?? 0 });
     }
@@ -99,7 +101,9 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
       const { model: drawn } = latest.current;
       const at = drawn.times[index];
       if (!chart || at === undefined) return;
-      chart.setCursor({ left: chart.valToPos(at, "x"), top: chart.over.clientHeight / 3 }, true);
+      const left = Math.min(chart.over.clientWidth, Math.max(0, chart.valToPos(at, "x")));
+      chart.setCursor({ left, top: chart.over.clientHeight / 3 }, true);
+      reading.current = index;
       setSpoken(describeInstant(drawn, index, zone));
     },
     [zone],
@@ -109,12 +113,13 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
     const chart = plot.current;
     if (!chart) return;
     const last = model.times.length - 1;
-    const current = chart.cursor.idx ?? last;
+    const current = Math.min(last, reading.current ?? last);
     const step = event.ctrlKey || event.metaKey ? 10 : 1;
     const target = { ArrowLeft: current - step, ArrowRight: current + step, Home: 0, End: last }[event.key];
     if (target !== undefined) {
       event.preventDefault();
-      const index = Math.min(last, Math.max(0, pointer ? target : current));
+      // The first key shows where one is, the next one moves.
+      const index = Math.min(last, Math.max(0, reading.current === undefined && !event.shiftKey ? current : target));
       if (event.shiftKey) {
         const from = anchor ?? current;
         setAnchor(from);
@@ -135,6 +140,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
       clearSelection(chart);
       setAnchor(undefined);
       hideCursor(chart);
+      reading.current = undefined;
       setPointer(undefined);
       setSpoken("");
     }
@@ -153,6 +159,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
       onKeyDown={onKeyDown}
       onBlur={() => {
         if (plot.current) hideCursor(plot.current);
+        reading.current = undefined;
         setPointer(undefined);
       }}
     >

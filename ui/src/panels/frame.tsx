@@ -56,7 +56,7 @@ function Hint({ label, icon, text, tone }: { label: string; icon: "info" | "warn
       <Ariakit.PopoverDisclosure className="hint-button" data-tone={tone} aria-label={label}>
         <Icon name={icon} size={14} />
       </Ariakit.PopoverDisclosure>
-      <Ariakit.Popover className="popover hint" gutter={4} aria-label={label} unmountOnHide portal>
+      <Ariakit.Popover className="popover hint" gutter={4} aria-label={label} unmountOnHide>
         {text.map((line) => (
           <p key={line}>{line}</p>
         ))}
@@ -71,7 +71,7 @@ function PanelMenu({ name, actions }: { name: string; actions: readonly PanelAct
       <Ariakit.MenuButton className="hint-button panel-menu" aria-label={`Menu of ${name}`}>
         <Icon name="more" size={16} />
       </Ariakit.MenuButton>
-      <Ariakit.Menu className="popover menu" gutter={4} unmountOnHide portal>
+      <Ariakit.Menu className="popover menu" gutter={4} unmountOnHide>
         {actions.map((action) => (
           <Ariakit.MenuItem key={action.text} className="menu-item" onClick={action.run}>
             {action.text}
