@@ -122,7 +122,7 @@ pub(crate) fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
     } else {
         out.push(FLOAT_XOR);
         // The same byte of all values together: signs and exponents hardly change.
-        let mut planes = vec![Vec::with_capacity(values.len()); 8];
+        let mut planes: [Vec<u8>; 8] = std::array::from_fn(|_| Vec::with_capacity(values.len()));
         let mut previous = 0;
         for value in values {
             let xor = value.to_bits() ^ previous;

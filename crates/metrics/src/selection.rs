@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 
 /// The series that satisfy a query, in label order, each once; read lazily. It answers from the moment it was made,
-/// whatever is flushed, merged or dropped meanwhile; samples that arrive later may be in it.
+/// whatever is flushed, merged or dropped meanwhile; samples that arrive later may be in it. While it lives, the store
+/// and its directory lock live too.
 pub struct Selection {
     core: Option<Arc<Core>>,
     range: TimeRange,

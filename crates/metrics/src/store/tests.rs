@@ -140,6 +140,7 @@ fn parts_answer_as_memory_did_and_survive_a_restart() {
         seen += 1;
     }
     assert_eq!(seen, 20);
+    drop(held);
     assert!(store.counters().parts >= 3);
     wait(store.write(vec![row("metric", "i05", NOW - day + 1, 5.0), row("other", "i05", NOW, 1.0)])).unwrap();
     store.compact_now().unwrap();
@@ -149,7 +150,7 @@ fn parts_answer_as_memory_did_and_survive_a_restart() {
     assert_eq!(after.len(), 21);
     assert_eq!(after["metric{instance=\"i05\"}"].len(), 2801);
     let regex = Matcher::new("instance", watchfire_model::MatchOp::Regex, "i0[5-7]").unwrap();
-    assert_eq!(store.series(&[regex.clone()], TimeRange::ALL).unwrap().len(), 4);
+    assert_eq!(store.series(std::slice::from_ref(&regex), TimeRange::ALL).unwrap().len(), 4);
     assert_eq!(store.label_values("__name__", &[regex], TimeRange::ALL).unwrap(), ["metric", "other"]);
     let not = Matcher::new("instance", watchfire_model::MatchOp::NotRegex, "i.*").unwrap();
     assert!(store.series(&[not], TimeRange::ALL).unwrap().is_empty());
