@@ -7,13 +7,21 @@ import { prometheusStandIn } from "./dev/stand-in.ts";
 const watchfire = process.env["WATCHFIRE_URL"] ?? "http://127.0.0.1:9090";
 const prometheus = process.env["PROMETHEUS_URL"];
 
+const proxy = { "/api": { target: prometheus ?? watchfire, changeOrigin: true } };
+
+/** The server's own policy, so that `npm run preview` finds what would be blocked. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
+  "base-uri 'self'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
 export default defineConfig({
   base: "./",
   plugins: [react(), precompress(), ...(prometheus ? [prometheusStandIn(prometheus)] : [])],
   server: {
     host: "127.0.0.1",
-    proxy: { "/api": { target: prometheus ?? watchfire, changeOrigin: true } },
+    proxy,
   },
+  preview: { host: "127.0.0.1", proxy, headers: { "Content-Security-Policy": policy } },
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },

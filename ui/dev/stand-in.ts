@@ -21,14 +21,18 @@ interface BatchQuery {
  */
 export function prometheusStandIn(prometheus: string): Plugin {
   const started = Date.now();
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response, prometheus, started).catch((error: unknown) => {
+      sendJson(response, 502, { status: "error", errorType: "unavailable", error: String(error) });
+    });
+  };
   return {
     name: "watchfire-stand-in",
     configureServer(server) {
-      server.middlewares.use("/api/ui/v1", (request, response) => {
-        answer(request, response, prometheus, started).catch((error: unknown) => {
-          sendJson(response, 502, { status: "error", errorType: "unavailable", error: String(error) });
-        });
-      });
+      server.middlewares.use("/api/ui/v1", handle);
+    },
+    configurePreviewServer(server) {
+      server.middlewares.use("/api/ui/v1", handle);
     },
   };
 }
