@@ -285,17 +285,20 @@ fn sink_error(error: &LedgerError) -> SinkError {
 impl AlertSink for Alerting {
     fn commit(&self, evaluation: Evaluation) -> SinkFuture<'_, ()> {
         Box::pin(async move {
-            let result = self
+            let news = self
                 .blocking(move |inner| {
                     let mut state = inner.state();
                     if !state.is_news(&evaluation) {
-                        return Ok(());
+                        return Ok(false);
                     }
-                    state.commit(&evaluation, inner.clock.now_ms())
+                    state.commit(&evaluation, inner.clock.now_ms()).map(|()| true)
                 })
-                .await;
-            self.inner.wake.notify_one();
-            result.map_err(|error| sink_error(&error))
+                .await
+                .map_err(|error| sink_error(&error))?;
+            if news {
+                self.inner.wake.notify_one();
+            }
+            Ok(())
         })
     }
 

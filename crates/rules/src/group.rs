@@ -118,21 +118,17 @@ impl Group {
         }
     }
 
-    /// Evaluates all rules as of `at_ms`, one after the other; `publish` sees the status after each.
-    pub(crate) async fn evaluate(
-        &mut self,
-        at_ms: i64,
-        surround: &Surround,
-        mut publish: impl FnMut(GroupStatus),
-    ) {
+    /// Evaluates all rules as of `at_ms`, one after the other, as long as `go_on` says so.
+    pub(crate) async fn evaluate(&mut self, at_ms: i64, surround: &Surround, go_on: impl Fn() -> bool) {
         let begun = Instant::now();
         let offset = self.spec.query_offset.unwrap_or(surround.default_query_offset);
         let query_ms = at_ms.saturating_sub(millis(offset));
-        let limit = self.spec.limit;
-        for index in 0..self.rules.len() {
-            let Some(state) = self.rules.get_mut(index) else { break };
+        for state in &mut self.rules {
+            if !go_on() {
+                break;
+            }
             let rule_begun = Instant::now();
-            let result = state.evaluate(at_ms, query_ms, limit, surround).await;
+            let result = state.evaluate(at_ms, query_ms, self.spec.limit, surround).await;
             state.evaluation_time = rule_begun.elapsed();
             state.last_evaluation_ms = Some(at_ms);
             match result {
@@ -141,28 +137,15 @@ impl Group {
                     state.last_error = None;
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        file = self.file,
-                        group = self.spec.name,
-                        rule = state.rule.name(),
-                        error,
-                        "evaluating rule failed"
-                    );
+                    let (file, group, rule) = (&self.file, &self.spec.name, state.rule.name());
+                    tracing::warn!(file, group, rule, error, "evaluating rule failed");
                     state.health = Health::Bad;
                     state.last_error = Some(error);
                 }
             }
-            if index + 1 == self.rules.len() {
-                self.last_evaluation_ms = Some(at_ms);
-                self.evaluation_time = begun.elapsed();
-            }
-            publish(self.status());
         }
         self.last_evaluation_ms = Some(at_ms);
         self.evaluation_time = begun.elapsed();
-        if self.rules.is_empty() {
-            publish(self.status());
-        }
     }
 
     /// How the group and its rules fare.

@@ -108,10 +108,10 @@ struct Board {
 }
 
 impl Board {
-    fn publish(&self, key: &GroupKey, status: GroupStatus) {
+    fn publish(&self, key: &GroupKey, status: Arc<GroupStatus>) {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, slot)) = groups.iter_mut().find(|(found, _)| found == key) {
-            *slot = Arc::new(status);
+            *slot = status;
         }
     }
 }
@@ -176,7 +176,7 @@ impl Manager {
         running.settings = Some(settings);
     }
 
-    /// Stops all groups, each after the evaluation under way. The alerts stay as they are, for the next start.
+    /// Stops all groups, each after the rule under way. The alerts stay as they are, for the next start.
     pub async fn stop(&self) {
         let mut running = self.running.lock().await;
         for (_, group) in std::mem::take(&mut running.groups) {
@@ -294,8 +294,10 @@ async fn run(
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         }
-        group.evaluate(next_ms, &surround, |status| board.publish(&key, status)).await;
-        let status = group.status();
+        // Told to stop, a group does not begin its next rule.
+        group.evaluate(next_ms, &surround, || !*stopped.borrow()).await;
+        let status = Arc::new(group.status());
+        board.publish(&key, Arc::clone(&status));
         let failed = status.rules.iter().filter(|rule| rule.health == Health::Bad).count();
         board.iterations.fetch_add(1, Ordering::Relaxed);
         board.evaluations.fetch_add(status.rules.len() as u64, Ordering::Relaxed);

@@ -146,3 +146,69 @@ fn what_is_wrong_is_told_with_its_place() {
     let error = parse("route: {receiver: a, nonsense: 1}\nreceivers: [{name: a}]\n").unwrap_err();
     assert!(error.starts_with("am.yml:1:22: ") && error.contains("nonsense"), "{error}");
 }
+
+#[test]
+fn alertmanagers_own_files_are_read_or_refused_for_what_is_not_built() {
+    let shared = std::env::var_os("WATCHFIRE_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let folder = shared.join("data/alertmanager");
+    if !folder.exists() {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    }
+    let (mut read, mut unbuilt, mut refused) = (0, 0, 0);
+    for part in ["config", "cli", "examples"] {
+        for entry in std::fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("config-") {
+                // The configuration of a command line tool.
+                continue;
+            }
+            let result = Config::load(&path);
+            let only_unbuilt = |error: &ConfigError| {
+                error
+                    .0
+                    .iter()
+                    .all(|error| error.message.ends_with("is not supported yet") && error.place.line > 0)
+            };
+            match &result {
+                Ok(_) => {
+                    assert!(!name.contains(".bad.") && !name.contains("-both-"), "{name} is wrong");
+                    read += 1;
+                }
+                Err(error) if only_unbuilt(error) => unbuilt += 1,
+                Err(_) => refused += 1,
+            }
+            if name.contains("good") || name.starts_with("conf.routing") || name.starts_with("doc_examples") {
+                let fine = result.as_ref().err().is_none_or(only_unbuilt);
+                assert!(fine || name.contains("amtool.good"), "{name}: {result:?}");
+            }
+        }
+    }
+    println!(
+        "files of Alertmanager: {read} read, {unbuilt} refused for what is not built, {refused} for what is wrong"
+    );
+    for (file, value, expected) in [
+        ("conf.routing.yml", "1", vec!["test1"]),
+        ("conf.routing.yml", "2", vec!["test1", "test2"]),
+        ("conf.routing-reverted.yml", "2", vec!["test2", "test1"]),
+        ("conf.routing.yml", "volovina", vec!["default"]),
+    ] {
+        let text = std::fs::read_to_string(folder.join("cli").join(file)).unwrap();
+        // Neither templates nor mail is built; routing is.
+        let text = text.replace("global:\n  smtp_smarthost: 'localhost:25'", "global: {}");
+        let text = text.replace("templates:\n  - '/etc/alertmanager/template/*.tmpl'", "");
+        let config = Config::parse(file, &text, Path::new("")).unwrap();
+        let labels = Labels::from_pairs([("test", value)]);
+        let found: Vec<&str> = config
+            .route
+            .as_ref()
+            .unwrap()
+            .matching(&labels)
+            .iter()
+            .map(|route| route.receiver.as_str())
+            .collect();
+        assert_eq!(found, expected, "{file} {value}");
+    }
+}

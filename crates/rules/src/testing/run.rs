@@ -128,7 +128,7 @@ impl Runner<'_> {
         let mut at_ms = 0;
         while at_ms <= last_ms {
             for group in &mut groups {
-                group.evaluate(start_ms + at_ms, &surround, |_| {}).await;
+                group.evaluate(start_ms + at_ms, &surround, || true).await;
                 failures.extend(rule_errors(&group.status(), at_ms));
             }
             if !failures.is_empty() {
