@@ -101,7 +101,8 @@ impl Core {
     /// Merges the parts of a day when there are enough of one level, or `all` of them.
     pub(crate) fn merge(&self, all: bool) -> Result<(), CompactError> {
         let mut days: BTreeMap<i64, Vec<Arc<Part>>> = BTreeMap::new();
-        for part in self.parts.list().iter() {
+        let damaged = locked(&self.parts.damaged).clone();
+        for part in self.parts.list().iter().filter(|part| !damaged.contains(&part.seq)) {
             days.entry(part.day).or_default().push(Arc::clone(part));
         }
         for (day, parts) in days {
@@ -136,6 +137,7 @@ impl Core {
         if !selection.warnings().is_empty() {
             // What cannot be read now might be with better tools; merging would lose it for good.
             self.counters.damaged(selection.warnings());
+            locked(&self.parts.damaged).extend(replaces);
             tracing::warn!(day, "parts are not merged because some are damaged");
             return Ok(());
         }
@@ -234,7 +236,9 @@ impl Drop for Worker {
 }
 
 fn work(core: &Core, stop: &(Mutex<bool>, Condvar)) {
-    let mut last_flush = Instant::now();
+    // What the log gave back at the start need not wait for a whole period: the next start would read it again.
+    let early = core.options.flush_every * 3 / 4;
+    let mut last_flush = Instant::now().checked_sub(early).unwrap_or_else(Instant::now);
     let flushed_at = AtomicU64::new(0);
     loop {
         let stopped = locked(&stop.0);

@@ -30,6 +30,9 @@ const MAX_PAGE_BYTES: usize = 1 << 28;
 /// Columns up to this long stand in the page of their series.
 const INLINE_BYTES: usize = 48;
 
+/// An answer names at most so many damaged blocks.
+const MAX_NAMED_PLACES: usize = 100;
+
 const HAS_HISTOGRAMS: u8 = 1;
 const HAS_STARTS: u8 = 2;
 
@@ -265,7 +268,9 @@ impl Part {
     ) {
         let range = gather.range;
         for block in series.blocks.iter().filter(|block| block.range.overlaps(range)) {
-            if let Err(error) = self.read_block(block, scratch, gather) {
+            if let Err(error) = self.read_block(block, scratch, gather)
+                && damage.len() < MAX_NAMED_PLACES
+            {
                 damage.push(format!("{}: {error}", series.labels));
             }
         }

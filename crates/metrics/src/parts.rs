@@ -2,10 +2,11 @@
 
 use crate::part::{KIND, Part};
 use crate::{reading, writing};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use watchfire_disk::{BlockError, BlockReader, Disk, remove_leftovers};
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -17,6 +18,8 @@ pub(crate) struct PartList {
     next_seq: AtomicU64,
     /// Parts that cannot be opened, and why.
     pub(crate) unreadable: Vec<String>,
+    /// Numbers of parts that a merge found damaged, or that were to be merged with such: they stay as they are.
+    pub(crate) damaged: Mutex<BTreeSet<u64>>,
 }
 
 fn root(path: &Path) -> PathBuf {
@@ -92,7 +95,7 @@ impl PartList {
         }
         sort(&mut parts);
         let parts = RwLock::new(Arc::new(parts));
-        Ok(Self { parts, next_seq: AtomicU64::new(last + 1), unreadable })
+        Ok(Self { parts, next_seq: AtomicU64::new(last + 1), unreadable, damaged: Mutex::default() })
     }
 
     pub(crate) fn list(&self) -> Arc<Vec<Arc<Part>>> {

@@ -190,3 +190,6 @@ pub(crate) fn decode(record: &[u8], sink: &mut dyn RecordSink) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,6 +164,20 @@ impl HeadSeries {
             })
     }
 
+    /// From the oldest to the newest sample in memory; `None` without samples.
+    pub(crate) fn range(&self) -> Option<TimeRange> {
+        let state = locked(&self.state);
+        let active = Some((state.active.first_ms, state.active.last_ms)).filter(|_| state.active.count > 0);
+        let sealed = state.sealed.iter().map(|chunk| (chunk.first_ms, chunk.last_ms));
+        let extra = state.extra.iter().flat_map(|extra| {
+            let histograms = extra.histograms.iter().map(|(at, _)| (*at, *at));
+            extra.late.iter().map(|(at, _)| (*at, *at)).chain(histograms)
+        });
+        let all = sealed.chain(active).chain(extra);
+        all.reduce(|left, right| (left.0.min(right.0), left.1.max(right.1)))
+            .map(|(start_ms, end_ms)| TimeRange::new(start_ms, end_ms))
+    }
+
     /// Whether no sample is in memory.
     pub(crate) fn is_empty(&self) -> bool {
         let state = locked(&self.state);

@@ -67,6 +67,10 @@ pub struct StoreStats {
     pub max_ms: Option<i64>,
     /// Series in memory.
     pub head_series: u64,
+    /// The oldest sample in memory, in milliseconds since the Unix epoch; `None` without samples.
+    pub head_min_ms: Option<i64>,
+    /// The newest sample in memory.
+    pub head_max_ms: Option<i64>,
     /// Chunks in memory.
     pub head_chunks: u64,
     /// Distinct label pairs in memory.
@@ -88,6 +92,10 @@ impl Store {
         let mut stats = self.counters();
         let registry = core.head.registry();
         stats.head_chunks = registry.iter().map(|series| series.chunks() as u64).sum();
+        for range in registry.iter().filter_map(|series| series.range()) {
+            stats.head_min_ms = Some(stats.head_min_ms.map_or(range.start_ms, |at| at.min(range.start_ms)));
+            stats.head_max_ms = stats.head_max_ms.max(Some(range.end_ms));
+        }
         for (name, values) in registry.index.iter() {
             stats.label_pairs += values.len() as u64;
             stats.values_by_label.push((name.to_owned(), values.len() as u64));

@@ -1,0 +1,80 @@
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Default)]
+struct Collected {
+    series: Vec<(u32, Vec<u8>)>,
+    samples: Vec<(u32, i64, i64, u64)>,
+    families: Vec<(String, Metadata)>,
+}
+
+impl RecordSink for Collected {
+    fn define(&mut self, id: u32, labels: &[u8]) {
+        self.series.push((id, labels.to_vec()));
+    }
+
+    fn sample(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: RecordValue) {
+        let bits = match value {
+            RecordValue::Float(value) => value.to_bits(),
+            RecordValue::Histogram(histogram) => histogram.count.to_bits(),
+        };
+        self.samples.push((id, timestamp_ms, start_ms, bits));
+    }
+
+    fn metadata(&mut self, family: String, metadata: Metadata) {
+        self.families.push((family, metadata));
+    }
+}
+
+fn bits() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        any::<u64>(),
+        Just(STALE_NAN.to_bits()),
+        Just((-0.0_f64).to_bits()),
+        any::<i32>().prop_map(|number| f64::from(number).to_bits()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_batch_comes_back_to_the_last_bit(
+        samples in prop::collection::vec((any::<u32>(), any::<i64>(), prop_oneof![Just(0), any::<i64>()], bits()), 0..60),
+        series in prop::collection::vec((any::<u32>(), prop::collection::vec(any::<u8>(), 0..20)), 0..10),
+    ) {
+        let mut record = Vec::new();
+        definitions(series.iter().map(|(id, labels)| (*id, labels.as_slice())), series.len(), &mut record);
+        let mut encoder = SampleEncoder::default();
+        for (id, at, start, bits) in &samples {
+            encoder.push(*id, *at, *start, IncomingValue::Float(f64::from_bits(*bits)));
+        }
+        record.extend_from_slice(&encoder.bytes);
+        let mut found = Collected::default();
+        decode(&record, &mut found).unwrap();
+        prop_assert_eq!(found.samples, samples);
+        prop_assert_eq!(found.series, series);
+    }
+
+    #[test]
+    fn any_bytes_are_an_answer_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode(&bytes, &mut Collected::default());
+        let _ = decode(&[&[SAMPLES, 0], bytes.as_slice()].concat(), &mut Collected::default());
+    }
+}
+
+#[test]
+fn a_scrape_of_whole_numbers_takes_few_bytes() {
+    let mut encoder = SampleEncoder::default();
+    for id in 1..1001 {
+        encoder.push(id, 1_700_000_000_000, 0, IncomingValue::Float(f64::from(id % 50)));
+    }
+    assert!(encoder.bytes.len() < 2100, "{}", encoder.bytes.len());
+}
+
+#[test]
+fn metadata_comes_back() {
+    let told =
+        Metadata { kind: MetricType::Counter, unit: "bytes".to_owned(), help: "Bytes, \n sent.".to_owned() };
+    let mut found = Collected::default();
+    decode(&metadata("sent_bytes", &told), &mut found).unwrap();
+    assert_eq!(found.families, [("sent_bytes".to_owned(), told)]);
+}
