@@ -27,9 +27,31 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Causes on one line, so that a log keeps them together.
-            eprintln!("watchfire: {error:#}");
+            eprintln!("watchfire: {}", one_line(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error with its causes on one line, so that a log keeps them together; a cause that was told already is left out.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line.replace('\n', "; ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("os error 98").context("cannot listen: os error 98").context("cannot start");
+        assert_eq!(super::one_line(&error), "cannot start: cannot listen: os error 98");
     }
 }

@@ -28,7 +28,7 @@ fn each(files: &[PathBuf], judge: impl Fn(&Path) -> anyhow::Result<String>) -> a
         match judge(file) {
             Ok(found) => println!("{}: good: {found}", file.display()),
             Err(fault) => {
-                eprintln!("{fault:#}");
+                eprintln!("{}", crate::one_line(&fault));
                 wrong += 1;
             }
         }

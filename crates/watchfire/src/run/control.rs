@@ -106,9 +106,10 @@ impl Center {
 impl Control for Center {
     fn reload(&self) -> Result<(), AppError> {
         self.try_reload().map_err(|error| {
+            let error = crate::one_line(&error);
             self.last_reload_good.store(false, Ordering::Relaxed);
-            tracing::error!(error = %format!("{error:#}"), "reload failed, what ran before stays in force");
-            AppError(format!("{error:#}"))
+            tracing::error!(error, "reload failed, what ran before stays in force");
+            AppError(error)
         })?;
         tracing::info!("configuration reloaded");
         Ok(())
