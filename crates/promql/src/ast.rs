@@ -24,7 +24,7 @@ pub enum ExprKind {
     /// `1.5`, `Inf`, `5m` (a duration is a number of seconds).
     Number(f64),
     /// `"text"`
-    String(String),
+    String(StringLiteral),
     /// `metric{label="x"} @ 5 offset 1m`: the newest sample of each series.
     VectorSelector(VectorSelector),
     /// `metric[5m] offset 1m`: the samples of each series over a time. Modifiers are on `selector`.
@@ -41,6 +41,54 @@ pub enum ExprKind {
     Unary(Unary),
     /// `(x)`
     Paren(Box<Expr>),
+}
+
+/// The value of a string literal. Escapes such as `\xc5` can spell bytes that are not UTF-8: most places take such a
+/// text with replacement characters, but it is no label name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StringLiteral {
+    text: String,
+    /// The bytes as spelled, where they are not UTF-8.
+    bytes: Option<Box<[u8]>>,
+}
+
+impl StringLiteral {
+    /// The literal that spells these bytes.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self { text, bytes: None },
+            Err(error) => {
+                let bytes = error.into_bytes();
+                Self { text: String::from_utf8_lossy(&bytes).into_owned(), bytes: Some(bytes.into()) }
+            }
+        }
+    }
+
+    /// The text, with replacement characters where it is not UTF-8.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The bytes as spelled.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or(self.text.as_bytes())
+    }
+
+    /// Whether the bytes are UTF-8.
+    pub const fn is_utf8(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    /// Whether this can name a label: any UTF-8 but nothing.
+    pub const fn is_label_name(&self) -> bool {
+        self.is_utf8() && !self.text.is_empty()
+    }
+}
+
+impl From<&str> for StringLiteral {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), bytes: None }
+    }
 }
 
 /// `metric{label="x"}` with its modifiers.

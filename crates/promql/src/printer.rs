@@ -12,7 +12,7 @@ use crate::ast::{
     Aggregate, AtModifier, Binary, BinaryOp, Cardinality, DurationExpr, DurationKind, Expr, ExprKind,
     Modifiers, RangeExtension, VectorSelector,
 };
-use crate::parser::quote::go_quote;
+use crate::parser::quote::{go_quote, go_quote_literal};
 use crate::parser::selector::{is_bare_grouping_label, is_bare_metric_name};
 use std::fmt::{self, Display, Formatter, Write};
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ExprKind::Number(value) => f.write_str(&number(*value)),
-            ExprKind::String(text) => f.write_str(&go_quote(text)),
+            ExprKind::String(text) => f.write_str(&go_quote_literal(text)),
             ExprKind::VectorSelector(selector) => {
                 write_selector(f, selector)?;
                 write_extension(f, selector.extension)?;

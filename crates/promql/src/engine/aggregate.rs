@@ -9,7 +9,7 @@ use super::QueryError;
 use super::column::{BoxOperator, Held, HeldSeries, Operator, SeriesKey, StepVector, is_metadata};
 use super::context::{Context, Steps};
 use super::scalar::Scalar;
-use crate::ast::{AggregateOp, Grouping, Span};
+use crate::ast::{AggregateOp, Grouping, Span, StringLiteral};
 use std::collections::HashMap;
 use watchfire_model::Labels;
 
@@ -33,7 +33,7 @@ pub(crate) struct Aggregation<'a> {
 pub(crate) enum Parameter<'a> {
     None,
     Number(Scalar<'a>),
-    Text(&'a str),
+    Text(&'a StringLiteral),
 }
 
 impl<'a> Operator<'a> for Aggregation<'a> {

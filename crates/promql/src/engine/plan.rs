@@ -17,7 +17,8 @@ use super::selector::{Aspect, InstantSelector, SourceSeries};
 use super::sets::{SetOperation, SetState};
 use super::times::{QueryTimes, Reference};
 use crate::ast::{
-    Aggregate, AggregateOp, Binary, Expr, ExprKind, RangeExtension, Span, ValueType, VectorSelector,
+    Aggregate, AggregateOp, Binary, Expr, ExprKind, RangeExtension, Span, StringLiteral, ValueType,
+    VectorSelector,
 };
 use crate::source::SelectHints;
 use std::borrow::Cow;
@@ -136,7 +137,7 @@ impl Planner {
 
     fn aggregate<'a>(&self, aggregate: &'a Aggregate, steps: Steps) -> Planned<'a> {
         let parameter = match (&aggregate.param, aggregate.op) {
-            (Some(parameter), AggregateOp::CountValues) => Parameter::Text(text(parameter)?),
+            (Some(parameter), AggregateOp::CountValues) => Parameter::Text(literal(parameter)?),
             (Some(parameter), _) => Parameter::Number(self.scalar(parameter, steps)?),
             (None, _) => Parameter::None,
         };
@@ -216,8 +217,13 @@ fn may_repeat(expr: &Expr) -> bool {
 
 /// The text of a string argument.
 pub(crate) fn text(expr: &Expr) -> Result<&str, QueryError> {
+    literal(expr).map(StringLiteral::as_str)
+}
+
+/// A string argument whose bytes matter.
+pub(crate) fn literal(expr: &Expr) -> Result<&StringLiteral, QueryError> {
     match &expr.unwrap_parens().kind {
-        ExprKind::String(text) => Ok(text),
+        ExprKind::String(literal) => Ok(literal),
         _ => Err(refused(format!("expected a string, got {}", expr.value_type().as_str()))),
     }
 }

@@ -69,6 +69,38 @@ fn a_rate_is_summed_by_group_and_loses_its_name() {
 }
 
 #[test]
+fn bytes_that_are_not_utf_8_name_no_label() {
+    let store = counters(1);
+    let refused = |query: &str| match at(&store, query, 3_000) {
+        Err(error) => error.to_string(),
+        Ok(result) => panic!("{query}: {result:?}"),
+    };
+    let query = r#"count_values("a\xc5z", requests_total)"#;
+    assert_eq!(refused(query), r#"invalid label name "a\xc5z""#);
+    assert_eq!(parse(query, ParseOptions::default()).unwrap().to_string(), query);
+    assert_eq!(
+        refused(r#"label_replace(requests_total, "\xff", "$1", "job", "(.*)")"#),
+        "invalid destination label name in label_replace(): \u{fffd}"
+    );
+    assert_eq!(
+        refused(r#"label_replace(requests_total, "x", "$1", "job", "\xff")"#),
+        "invalid regular expression in label_replace(): \u{fffd}"
+    );
+    assert_eq!(
+        refused(r#"label_join(requests_total, "\xff", "-", "job")"#),
+        "invalid destination label name in label_join(): \u{fffd}"
+    );
+    assert_eq!(
+        refused(r#"label_join(requests_total, "x", "-", "job", "\xff")"#),
+        "invalid source label name in label_join(): \u{fffd}"
+    );
+    let error = parse(r#"sum by ("\xff") (requests_total)"#, ParseOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), r#"1:9: parse error: invalid label name for grouping: "\xff""#);
+    // Where stores are asked, such bytes match nothing they can keep; as values they are shown replaced.
+    assert!(shown(at(&store, r#"requests_total{job="\xff"}"#, 3_000).unwrap()).is_empty());
+}
+
+#[test]
 fn an_aggregation_of_rates_never_holds_the_samples_of_two_series() {
     let store = counters(200);
     let expr = parse("sum(rate(requests_total[5m]))", ParseOptions::default()).unwrap();

@@ -1,6 +1,7 @@
 //! Go's quoting of strings, both ways: error texts and printed queries quote as Go does, and PromQL's string
 //! literals are Go's.
 
+use crate::ast::StringLiteral;
 use std::fmt::Write;
 
 /// A text in double quotes, with everything unprintable escaped. The result is always a PromQL string literal.
@@ -14,6 +15,23 @@ pub(crate) fn go_quote_prefix(text: &str, limit: usize) -> String {
     quoted.push('"');
     for c in text.chars().take(limit) {
         push_escaped(&mut quoted, c, '"');
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// As [`go_quote`], of a string literal: bytes that are not UTF-8 stay what they are.
+pub(crate) fn go_quote_literal(literal: &StringLiteral) -> String {
+    let mut quoted = String::with_capacity(literal.as_bytes().len() + 2);
+    quoted.push('"');
+    for chunk in literal.as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_escaped(&mut quoted, c, '"');
+        }
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(quoted, "\\x{byte:02x}");
+        }
     }
     quoted.push('"');
     quoted
@@ -77,12 +95,11 @@ fn is_printable(c: char) -> bool {
     }
 }
 
-/// The value of a string literal that the lexer has accepted, quotes included. Escaped bytes that do not make UTF-8
-/// become the replacement character.
-pub(crate) fn unquote(literal: &str) -> String {
+/// The value of a string literal that the lexer has accepted, quotes included.
+pub(crate) fn unquote(literal: &str) -> StringLiteral {
     let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or("");
     if literal.starts_with('`') || !inner.contains('\\') {
-        return inner.to_owned();
+        return inner.into();
     }
     let mut bytes = Vec::with_capacity(inner.len());
     let mut rest = inner;
@@ -92,7 +109,7 @@ pub(crate) fn unquote(literal: &str) -> String {
         rest = push_unescaped(&mut bytes, escape.get(1..).unwrap_or(""));
     }
     bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    StringLiteral::from_bytes(bytes)
 }
 
 /// Reads one escape after its backslash; gives what follows it.

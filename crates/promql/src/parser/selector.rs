@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::expression::{Parsed, Parser};
-use super::quote::unquote;
+use super::quote::{go_quote_literal, unquote};
 use super::token::{Token, TokenKind};
 use crate::ast::{BinaryOp, Modifiers, Span, VectorSelector};
 use watchfire_model::labels::is_legacy_label_name;
@@ -67,7 +67,7 @@ impl Parser<'_> {
         let label = self.peek()?;
         let name = match label.kind {
             TokenKind::Identifier => self.text(label).to_owned(),
-            TokenKind::String => unquote(self.text(label)),
+            TokenKind::String => self.unquoted(label),
             _ => return Err(self.unexpected_in(CONSTRUCT, "identifier or \"}\"")),
         };
         self.take()?;
@@ -91,7 +91,7 @@ impl Parser<'_> {
         let Some(value) = self.take_if(TokenKind::String)? else {
             return Err(self.unexpected_in(CONSTRUCT, "string"));
         };
-        let pattern = unquote(self.text(value));
+        let pattern = self.unquoted(value);
         let matcher = Matcher::new(name, op, pattern).map_err(|error| {
             let message = format!("error parsing regexp: {}: `{}`", error.reason, error.pattern);
             Fault::new(label.start..value.end, message)
@@ -110,7 +110,7 @@ impl Parser<'_> {
         while self.take_if(TokenKind::RightParen)?.is_none() {
             let token = self.peek()?;
             let label = match token.kind {
-                TokenKind::String => unquote(self.text(token)),
+                TokenKind::String => self.grouping_label(token)?,
                 _ if token.names_a_label() => self.text(token).to_owned(),
                 _ => String::new(),
             };
@@ -128,6 +128,21 @@ impl Parser<'_> {
             }
         }
         Ok(labels)
+    }
+
+    /// A quoted label name, which may be any UTF-8.
+    fn grouping_label(&mut self, token: Token) -> Parsed<String> {
+        let literal = unquote(self.text(token));
+        if literal.is_label_name() || literal.as_str().is_empty() {
+            return Ok(literal.as_str().to_owned());
+        }
+        let shown = go_quote_literal(&literal);
+        Err(Fault::new(token.span(), format!("invalid label name for grouping: {shown}")))
+    }
+
+    /// The text of a string that is compared with what stores keep, which is UTF-8 always.
+    fn unquoted(&self, token: Token) -> String {
+        unquote(self.text(token)).as_str().to_owned()
     }
 
     /// The name and labels of a series, and nothing else.
@@ -169,7 +184,7 @@ impl Parser<'_> {
             let label = self.peek()?;
             let name = match label.kind {
                 TokenKind::Identifier => self.text(label).to_owned(),
-                TokenKind::String => unquote(self.text(label)),
+                TokenKind::String => self.unquoted(label),
                 _ => return Err(self.unexpected_in(CONSTRUCT, "identifier or \"}\"")),
             };
             self.take()?;
@@ -177,7 +192,7 @@ impl Parser<'_> {
                 let Some(value) = self.take_if(TokenKind::String)? else {
                     return Err(self.unexpected_in(CONSTRUCT, "string"));
                 };
-                pairs.push((name, unquote(self.text(value))));
+                pairs.push((name, self.unquoted(value)));
             } else if label.kind == TokenKind::String {
                 pairs.push((METRIC_NAME.to_owned(), name));
             } else {

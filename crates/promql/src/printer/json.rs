@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub fn to_json(expr: &Expr) -> Value {
     match &expr.kind {
         ExprKind::Number(value) => json!({"type": "numberLiteral", "val": number(*value)}),
-        ExprKind::String(text) => json!({"type": "stringLiteral", "val": text}),
+        ExprKind::String(text) => json!({"type": "stringLiteral", "val": text.as_str()}),
         ExprKind::VectorSelector(selector) => Value::Object(selector_json("vectorSelector", selector)),
         ExprKind::MatrixSelector(matrix) => {
             let mut object = selector_json("matrixSelector", &matrix.selector);

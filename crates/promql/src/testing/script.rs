@@ -319,7 +319,7 @@ fn parse_expect(eval: &mut Eval, number: usize, rest: &str) -> Result<(), Script
             else {
                 return Err(error(number, "expected a quoted text"));
             };
-            eval.value = Expected::String(text);
+            eval.value = Expected::String(text.as_str().to_owned());
         }
         "range" => {
             let (word, rest) = next_word(rest);

@@ -5,6 +5,7 @@ use crate::engine::QueryError;
 use crate::engine::column::{HeldSeries, Point, SeriesKey, StepVector};
 use crate::engine::context::Context;
 use crate::engine::{format, histograms};
+use crate::parser::quote::go_quote_literal;
 use std::collections::HashMap;
 use watchfire_model::Labels;
 
@@ -13,9 +14,10 @@ pub(super) fn count_values<'a>(
     cx: &mut Context<'a>,
 ) -> Result<Vec<HeldSeries>, QueryError> {
     let Parameter::Text(label) = aggregation.parameter else { return Ok(Vec::new()) };
-    if label.is_empty() {
-        return Err(QueryError::Execution("invalid label name \"\"".to_owned()));
+    if !label.is_label_name() {
+        return Err(QueryError::Execution(format!("invalid label name {}", go_quote_literal(label))));
     }
+    let label = label.as_str();
     let steps = aggregation.steps.count;
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut result: Vec<HeldSeries> = Vec::new();

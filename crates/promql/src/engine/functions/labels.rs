@@ -1,7 +1,7 @@
 //! `label_replace` and `label_join`.
 
+use crate::ast::StringLiteral;
 use crate::engine::QueryError;
-use crate::engine::annotations::quoted;
 use crate::engine::column::{BoxOperator, Operator, SeriesKey, StepVector};
 use crate::engine::context::Context;
 use crate::engine::merge::Merged;
@@ -34,25 +34,41 @@ fn operator<'a>(inner: BoxOperator<'a>, relabel: Relabel<'a>, target: &str) -> B
     Box::new(Merged::new(Box::new(relabelled)))
 }
 
-fn argument<'a>(texts: &[&'a str], place: usize) -> Result<&'a str, QueryError> {
+/// The label that is written: any UTF-8 but nothing.
+fn target<'a>(texts: &[&'a StringLiteral], function: &str) -> Result<&'a str, QueryError> {
+    match texts.first() {
+        Some(target) if target.is_label_name() => Ok(target.as_str()),
+        _ => {
+            let words = format!(
+                "invalid destination label name in {function}(): {}",
+                texts.first().map_or("", |target| target.as_str())
+            );
+            Err(QueryError::Execution(words))
+        }
+    }
+}
+
+fn argument<'a>(texts: &[&'a StringLiteral], place: usize) -> Result<&'a str, QueryError> {
     texts
         .get(place)
-        .copied()
+        .map(|text| text.as_str())
         .ok_or_else(|| QueryError::Execution("a label function lacks an argument".to_owned()))
 }
 
 /// `label_replace(v, target, replacement, source, pattern)`; a label that does not match stays as it is.
-pub(crate) fn replace<'a>(inner: BoxOperator<'a>, texts: &[&'a str]) -> Result<BoxOperator<'a>, QueryError> {
-    let (target, replacement) = (argument(texts, 0)?, argument(texts, 1)?);
+pub(crate) fn replace<'a>(
+    inner: BoxOperator<'a>,
+    texts: &[&'a StringLiteral],
+) -> Result<BoxOperator<'a>, QueryError> {
+    let replacement = argument(texts, 1)?;
     let (source, pattern) = (argument(texts, 2)?, argument(texts, 3)?);
-    let regex = anchored(pattern).map_err(|_| {
-        QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"))
-    })?;
-    if target.is_empty() {
-        return Err(QueryError::Execution(format!(
-            "invalid destination label name in label_replace(): {target}"
-        )));
+    let broken =
+        || QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"));
+    if texts.get(3).is_some_and(|pattern| !pattern.is_utf8()) {
+        return Err(broken());
     }
+    let regex = anchored(pattern).map_err(|_| broken())?;
+    let target = target(texts, "label_replace")?;
     let relabel = move |labels: &Labels| {
         let captures = regex.captures(labels.get(source).unwrap_or(""))?;
         let mut value = String::new();
@@ -64,19 +80,18 @@ pub(crate) fn replace<'a>(inner: BoxOperator<'a>, texts: &[&'a str]) -> Result<B
 }
 
 /// `label_join(v, target, separator, source…)`
-pub(crate) fn join<'a>(inner: BoxOperator<'a>, texts: &[&'a str]) -> Result<BoxOperator<'a>, QueryError> {
-    let (target, separator) = (argument(texts, 0)?, argument(texts, 1)?);
-    let sources: Vec<&str> = texts.iter().skip(2).copied().collect();
-    if target.is_empty() {
-        return Err(QueryError::Execution(format!(
-            "invalid destination label name in label_join(): {target}"
-        )));
-    }
-    if let Some(source) = sources.iter().find(|source| source.is_empty()) {
-        let words =
-            format!("invalid source label name in label_join(): {}", quoted(source).trim_matches('"'));
+pub(crate) fn join<'a>(
+    inner: BoxOperator<'a>,
+    texts: &[&'a StringLiteral],
+) -> Result<BoxOperator<'a>, QueryError> {
+    let target = target(texts, "label_join")?;
+    let separator = argument(texts, 1)?;
+    let sources = texts.get(2..).unwrap_or(&[]);
+    if let Some(source) = sources.iter().find(|source| !source.is_label_name()) {
+        let words = format!("invalid source label name in label_join(): {}", source.as_str());
         return Err(QueryError::Execution(words));
     }
+    let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
     let relabel = move |labels: &Labels| {
         let values: Vec<&str> = sources.iter().map(|source| labels.get(source).unwrap_or("")).collect();
         let mut builder = labels.to_builder();

@@ -1,6 +1,6 @@
 //! Calls of functions that give vectors.
 
-use super::{Planned, Planner, refused, text};
+use super::{Planned, Planner, literal, refused, text};
 use crate::ast::{Call, Expr, ExprKind, RangeExtension, Span};
 use crate::engine::QueryError;
 use crate::engine::context::Steps;
@@ -54,11 +54,11 @@ impl Planner {
                 Ok(Box::new(sort::Sorted::new(inner, order, by_value, steps.count == 1, span)))
             }
             "label_replace" => {
-                let texts = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;
+                let texts = call.args.iter().skip(1).map(literal).collect::<Result<Vec<_>, _>>()?;
                 labels::replace(self.vector(argument(call, 0)?, steps)?, &texts)
             }
             "label_join" => {
-                let texts = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;
+                let texts = call.args.iter().skip(1).map(literal).collect::<Result<Vec<_>, _>>()?;
                 labels::join(self.vector(argument(call, 0)?, steps)?, &texts)
             }
             "info" => info::plan(self, call, span, steps),
