@@ -92,3 +92,51 @@ fn alerts_are_ordered_by_job_instance_and_labels() {
         ]
     );
 }
+
+/// What Debian's Alertmanager 0.25 posted for these alerts and this configuration, captured on loopback.
+const CAPTURED: &str = include_str!("alertmanager-0.25.json");
+
+#[test]
+fn a_real_alertmanager_posts_the_same_bytes() {
+    let config = r#"
+route: {receiver: "team-x.mail", group_by: [alertname, z], group_wait: 0s, group_interval: 1s, routes: [{match_re: {service: "a|b"}, matchers: ['zone!="t\\est"'], receiver: "team-x.mail", group_by: [alertname, z]}]}
+receivers: [{name: "team-x.mail", webhook_configs: [{url: 'http://127.0.0.1:19555/', max_alerts: 3}]}]
+"#;
+    let config = crate::Config::parse("am.yml", config, std::path::Path::new("")).unwrap();
+    let z = "q\"\n\u{e9}\u{1}\u{2028}\u{7f}";
+    let annotations =
+        BTreeMap::from([("summary".to_owned(), "<b>5 & 6</b>\u{2028}\u{1}\"\u{7f}".to_owned())]);
+    let alert = |pairs: &[(&str, &str)], starts_ms: i64, ends_ms: Option<i64>| {
+        let common = [("alertname", "Down"), ("service", "a"), ("z", z)];
+        let labels = Labels::from_pairs(common.into_iter().chain(pairs.iter().copied()));
+        Alert {
+            fingerprint: crate::fingerprint(&labels),
+            labels,
+            annotations: annotations.clone(),
+            starts_ms,
+            ends_ms,
+            updated_ms: 0,
+            generator_url: "http://w/graph?g0.expr=up&g0.tab=1".to_owned(),
+        }
+    };
+    let start = 1_700_000_000_000;
+    let alerts = [
+        alert(&[("instance", "b")], start + 500, None),
+        alert(&[("instance", "a"), ("job", "j")], start, Some(start + 60_000)),
+        alert(&[("instance", "a")], start + 123, None),
+        alert(&[], start + 123, None),
+    ];
+    let route = config.route.as_ref().unwrap().matching(&alerts[0].labels)[0];
+    let group_labels = route.group_labels(&alerts[0].labels);
+    let mut alerts: Vec<&Alert> = alerts.iter().collect();
+    alerts.sort_by(|left, right| order(left, right));
+    let notification = Notification {
+        receiver: &route.receiver,
+        group_key: &route.group_key(&group_labels),
+        group_labels: &group_labels,
+        external_url: "http://watch:9090",
+        alerts: &alerts,
+        max_alerts: config.receivers[0].webhooks[0].max_alerts,
+    };
+    assert_eq!(body(&notification).unwrap(), CAPTURED);
+}
