@@ -110,29 +110,48 @@ pub(crate) fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
     if values.iter().all(|value| value.to_bits() == first) {
         out.push(FLOAT_CONSTANT);
         out.extend_from_slice(&first.to_le_bytes());
-    } else if let Some(decimal) = decimal(values) {
-        out.push(FLOAT_DECIMAL);
-        out.push(decimal.exponent);
-        put_varint(out, decimal.exceptions.len() as u64);
-        for (index, bits) in &decimal.exceptions {
-            put_varint(out, *index);
-            out.extend_from_slice(&bits.to_le_bytes());
-        }
-        put_ints(out, &decimal.mantissas);
-    } else {
-        out.push(FLOAT_XOR);
-        // The same byte of all values together: signs and exponents hardly change.
-        let mut planes: [Vec<u8>; 8] = std::array::from_fn(|_| Vec::with_capacity(values.len()));
-        let mut previous = 0;
-        for value in values {
-            let xor = value.to_bits() ^ previous;
-            for (plane, byte) in planes.iter_mut().zip(xor.to_be_bytes()) {
-                plane.push(byte);
-            }
-            previous = value.to_bits();
-        }
-        put_stream(out, 0, &planes.concat());
+        return;
     }
+    let begin = out.len();
+    if let Some(decimal) = decimal(values) {
+        put_decimal(out, &decimal);
+        // Long mantissas that jump about are shorter as bits; then both are tried.
+        if out.len() - begin <= values.len() * 3 {
+            return;
+        }
+    }
+    let mut xor = Vec::with_capacity(values.len() * 8);
+    put_xor(&mut xor, values);
+    if out.len() == begin || xor.len() < out.len() - begin {
+        out.truncate(begin);
+        out.extend_from_slice(&xor);
+    }
+}
+
+fn put_decimal(out: &mut Vec<u8>, decimal: &Decimal) {
+    out.push(FLOAT_DECIMAL);
+    out.push(decimal.exponent);
+    put_varint(out, decimal.exceptions.len() as u64);
+    for (index, bits) in &decimal.exceptions {
+        put_varint(out, *index);
+        out.extend_from_slice(&bits.to_le_bytes());
+    }
+    put_ints(out, &decimal.mantissas);
+}
+
+fn put_xor(out: &mut Vec<u8>, values: &[f64]) {
+    out.push(FLOAT_XOR);
+    // The same byte of all values together: signs and exponents hardly change.
+    let mut planes: [Vec<u8>; 8] = std::array::from_fn(|_| Vec::with_capacity(values.len()));
+    let mut previous = 0;
+    for value in values {
+        let xor = value.to_bits() ^ previous;
+        for (plane, byte) in planes.iter_mut().zip(xor.to_be_bytes()) {
+            plane.push(byte);
+        }
+        previous = value.to_bits();
+    }
+    put_stream(out, 0, &planes.concat());
 }
 
 /// Reads a column of `count` floats; `None` when it is not one.

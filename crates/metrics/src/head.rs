@@ -18,7 +18,7 @@ pub(crate) struct Head {
     shards: Vec<RwLock<HashTable<Arc<HeadSeries>>>>,
     registry: RwLock<Registry>,
     count: AtomicUsize,
-    max_series: usize,
+    max_series: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -36,14 +36,20 @@ pub(crate) enum NotMade {
 }
 
 impl Head {
-    pub(crate) fn new(max_series: usize) -> Self {
+    /// An empty head without a limit: what the log gives back was admitted before.
+    pub(crate) fn new() -> Self {
         Self {
             hasher: DefaultHashBuilder::default(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             registry: RwLock::default(),
             count: AtomicUsize::new(0),
-            max_series,
+            max_series: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// From now on, refuses new series above this many.
+    pub(crate) fn limit(&self, max_series: usize) {
+        self.max_series.store(max_series, Ordering::Relaxed);
     }
 
     /// Series in memory.
@@ -61,7 +67,7 @@ impl Head {
         &self,
         packed: &[u8],
         labels: impl FnOnce() -> Option<Labels>,
-        with: impl Fn(&HeadSeries) -> T,
+        with: impl Fn(&Arc<HeadSeries>) -> T,
     ) -> Result<T, NotMade> {
         let hash = self.hasher.hash_one(packed);
         let same = |series: &Arc<HeadSeries>| series.labels.as_bytes() == packed;
@@ -75,7 +81,7 @@ impl Head {
         if let Some(series) = table.find(hash, same) {
             return Ok(with(series));
         }
-        if self.count.load(Ordering::Relaxed) >= self.max_series {
+        if self.count.load(Ordering::Relaxed) >= self.max_series.load(Ordering::Relaxed) {
             return Err(NotMade::TooMany);
         }
         let mut registry = writing(&self.registry);

@@ -13,6 +13,7 @@ use crate::part::Part;
 use crate::parts::PartList;
 use crate::record::{self, RecordSink, RecordValue};
 use crate::selection::Selection;
+use crate::series::HeadSeries;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use stats::Counters;
@@ -156,7 +157,7 @@ impl Store {
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
         let parts = PartList::open(&*disk, path).map_err(io)?;
         let metadata = flush::read_metadata(&*disk, path);
-        let head = Head::new(options.max_series);
+        let head = Head::new();
         let mut replay = Replay {
             head: &head,
             series: HashMap::new(),
@@ -188,6 +189,7 @@ impl Store {
             "metric log read back"
         );
         let metadata = Mutex::new(std::mem::take(&mut replay.metadata));
+        head.limit(options.max_series);
         let counters = Counters::default();
         counters.corruptions.fetch_add(damage, std::sync::atomic::Ordering::Relaxed);
         let core = Core {
@@ -310,7 +312,7 @@ pub struct CompactError {
 struct Replay<'a> {
     head: &'a Head,
     /// What a number stands for in this segment.
-    series: HashMap<u32, Labels>,
+    series: HashMap<u32, Arc<HeadSeries>>,
     metadata: HashMap<String, Metadata>,
     segment: u64,
     samples: u64,
@@ -334,14 +336,15 @@ impl Replay<'_> {
 
 impl RecordSink for Replay<'_> {
     fn define(&mut self, id: u32, labels: &[u8]) {
-        match Labels::from_bytes(labels) {
-            Some(labels) => self.series.insert(id, labels),
-            None => self.series.remove(&id),
+        let found = self.head.with_series(labels, || Labels::from_bytes(labels), Arc::clone);
+        match found {
+            Ok(series) => self.series.insert(id, series),
+            Err(_) => self.series.remove(&id),
         };
     }
 
     fn sample(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: RecordValue) {
-        let Some(labels) = self.series.get(&id) else {
+        let Some(series) = self.series.get(&id) else {
             self.orphans += 1;
             return;
         };
@@ -352,12 +355,8 @@ impl RecordSink for Replay<'_> {
             RecordValue::Float(value) => IncomingValue::Float(*value),
             RecordValue::Histogram(histogram) => IncomingValue::Histogram(histogram),
         };
-        let append = |series: &crate::series::HeadSeries| series.append(timestamp_ms, start_ms, value);
-        if self.head.with_series(labels.as_bytes(), || Some(labels.clone()), append).is_ok() {
-            self.samples += 1;
-        } else {
-            self.orphans += 1;
-        }
+        series.append(timestamp_ms, start_ms, value);
+        self.samples += 1;
     }
 
     fn metadata(&mut self, family: String, metadata: Metadata) {
