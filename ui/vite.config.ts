@@ -1,5 +1,6 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { baseTag } from "./dev/base-tag.ts";
 import { precompress } from "./dev/precompress.ts";
 import { prometheusStandIn } from "./dev/stand-in.ts";
 
@@ -16,7 +17,7 @@ const policy =
 
 export default defineConfig({
   base: "./",
-  plugins: [react(), precompress(), ...(prometheus ? [prometheusStandIn(prometheus)] : [])],
+  plugins: [react(), precompress(), baseTag(), ...(prometheus ? [prometheusStandIn(prometheus)] : [])],
   server: {
     host: "127.0.0.1",
     proxy,

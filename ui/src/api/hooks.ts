@@ -3,6 +3,7 @@ import { queryBatcher, type QuerySpec } from "./batch.ts";
 import { fetchData, fetchJson } from "./client.ts";
 import type { QueryResult } from "./columns.ts";
 import { ApiError } from "./errors.ts";
+import { parseDuration } from "../time/duration.ts";
 import type { Boot, DashboardEntry, Deliveries, RuleGroup, Targets, TsdbStatus } from "./types.ts";
 
 /** How often lists that change by themselves (alerts, targets, rules) are asked again, in milliseconds. */
@@ -84,6 +85,26 @@ export function useTargets(): UseQueryResult<Targets> {
     queryFn: ({ signal }) => fetchData<Targets>("api/v1/targets", { signal }),
     refetchInterval: LIVE_MS,
   });
+}
+
+/**
+ * How far apart samples are, in milliseconds: what the configuration says, or less when every target is asked more
+ * often than that. `undefined` until it is known, because a rate over a wrong window would be a wrong picture.
+ */
+export function useScrapeInterval(): number | undefined {
+  const boot = useBoot();
+  const targets = useQuery({
+    queryKey: ["scrape-intervals"],
+    queryFn: async ({ signal }) => {
+      const { activeTargets } = await fetchData<Targets>("api/v1/targets?state=active", { signal });
+      const intervals = activeTargets.flatMap((target) => parseDuration(target.scrapeInterval ?? "") ?? []);
+      return intervals.length > 0 ? Math.max(...intervals) : FOREVER;
+    },
+    staleTime: 60_000,
+    retry: false,
+  });
+  if (!boot.data || targets.isPending) return undefined;
+  return Math.max(1_000, Math.min(boot.data.scrape_interval_s * 1000, targets.data ?? FOREVER));
 }
 
 export function useRules(): UseQueryResult<RuleGroup[]> {

@@ -100,7 +100,8 @@ export interface Deliveries {
 export type DeliveryRow = Record<string, unknown>;
 
 export interface TsdbStatus {
-  headStats?: Record<string, number>;
+  /** A value is `null` while there are no samples. */
+  headStats?: Record<string, number | null>;
   seriesCountByMetricName?: NamedCount[];
   labelValueCountByLabelName?: NamedCount[];
   memoryInBytesByLabelName?: NamedCount[];

@@ -102,7 +102,7 @@ function AlertCard({ placed: { rule, group } }: { placed: PlacedRule }) {
   const now = useSecond();
   const state = stateOf(rule);
   const severity = severityOf(rule);
-  const summary = rule.alerts[0]?.annotations["summary"] ?? rule.annotations?.["summary"];
+  const [alert] = rule.alerts;
   return (
     <li>
       <details className="alert-card" data-state={state} open={state === "firing"}>
@@ -113,7 +113,11 @@ function AlertCard({ placed: { rule, group } }: { placed: PlacedRule }) {
           {severity ? <Badge tone={severity === "critical" ? "bad" : severity === "warning" ? "warn" : "info"}>{severity}</Badge> : null}
           {rule.health === "err" ? <Badge tone="bad">rule fails</Badge> : null}
           {rule.alerts.length > 0 ? <span className="muted">{rule.alerts.length === 1 ? sinceText(rule.alerts[0], now) : `${rule.alerts.length} alerts`}</span> : null}
-          {summary && rule.alerts.length <= 1 ? <span className="alert-summary">{summary}</span> : null}
+          {alert ? (
+            rule.alerts.length === 1 && <span className="alert-summary">{alert.annotations["summary"]}</span>
+          ) : (
+            <span className="alert-expr mono">{rule.query}</span>
+          )}
         </summary>
         <div className="alert-body">
           {rule.alerts.map((alert) => (

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { useBoot, useDashboardFile } from "../api/hooks.ts";
+import { useBoot, useDashboardFile, useScrapeInterval } from "../api/hooks.ts";
 import { ApiError } from "../api/errors.ts";
 import { useDocumentTitle } from "../app/title.ts";
 import { useUrlState } from "../app/url.ts";
@@ -12,17 +12,18 @@ import { useTime } from "../time/clock.ts";
 import { isLive } from "../time/range.ts";
 import { Icon } from "../widgets/icons.tsx";
 import { Failed, Loading, Notice } from "../widgets/states.tsx";
+import { useFittingStart } from "./fitting-start.ts";
 import { TimeControls } from "../widgets/time-controls.tsx";
 import { DashboardSections } from "./dashboard-sections.tsx";
 import { VariableBar } from "./variable-bar.tsx";
 
 const HOME_REFRESH = "5s";
-const DEFAULT_SCRAPE_S = 15;
 
 /** `/`: the dashboard the server names as home, moving by itself. */
 export function HomePage() {
   const boot = useBoot();
-  if (boot.data) return <DashboardPage uid={boot.data.home_dashboard} refresh={HOME_REFRESH} home />;
+  const from = useFittingStart(boot.data?.started_ms);
+  if (boot.data) return <DashboardPage uid={boot.data.home_dashboard} refresh={HOME_REFRESH} from={from} home />;
   if (boot.error) return <Failed error={boot.error} what="The overview" retry={() => void boot.refetch()} />;
   return <Loading what="the overview" />;
 }
@@ -31,14 +32,19 @@ interface DashboardPageProps {
   uid: string;
   /** Used when neither the URL nor the dashboard says how often. */
   refresh?: string;
+  /** Used when the URL does not say; `undefined` means as the dashboard says, `"pending"` that it is not known yet. */
+  from?: string | undefined;
   home?: boolean;
 }
 
-export function DashboardPage({ uid, refresh = "", home = false }: DashboardPageProps) {
+export function DashboardPage({ uid, refresh = "", from, home = false }: DashboardPageProps) {
   const file = useDashboardFile(uid);
   const dashboard = useMemo(() => (file.data === undefined ? undefined : parseDashboard(file.data)), [file.data]);
   useDocumentTitle(dashboard?.title ?? "Dashboard");
-  if (dashboard) return <DashboardView dashboard={dashboard} refresh={refresh} home={home} />;
+  const scrapeInterval = useScrapeInterval();
+  if (dashboard && scrapeInterval !== undefined && from !== "pending") {
+    return <DashboardView dashboard={dashboard} scrapeInterval={scrapeInterval} refresh={refresh} from={from ?? dashboard.time.from} home={home} />;
+  }
   if (file.error instanceof ApiError && file.error.status === 404) {
     return (
       <Notice icon="dashboards" title={`There is no dashboard “${uid}”`}>
@@ -50,12 +56,19 @@ export function DashboardPage({ uid, refresh = "", home = false }: DashboardPage
   return <Loading what="the dashboard" rows={10} />;
 }
 
-function DashboardView({ dashboard, refresh, home }: { dashboard: Dashboard; refresh: string; home: boolean }) {
+interface DashboardViewProps {
+  dashboard: Dashboard;
+  scrapeInterval: number;
+  refresh: string;
+  from: string;
+  home: boolean;
+}
+
+function DashboardView({ dashboard, scrapeInterval, refresh, from, home }: DashboardViewProps) {
   const { params, change } = useUrlState();
-  const boot = useBoot();
-  const scrapeInterval = (boot.data?.scrape_interval_s ?? DEFAULT_SCRAPE_S) * 1000;
   const time = useTime({
-    ...dashboard.time,
+    from,
+    to: dashboard.time.to,
     refresh: dashboard.refresh || refresh,
     zone: dashboard.timezone === "utc" ? "utc" : undefined,
   });

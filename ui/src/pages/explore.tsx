@@ -1,6 +1,6 @@
 import * as Ariakit from "@ariakit/react";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
-import { useBoot, useExpressions } from "../api/hooks.ts";
+import { useExpressions, useScrapeInterval } from "../api/hooks.ts";
 import type { QueryResult } from "../api/columns.ts";
 import { messageOf } from "../api/errors.ts";
 import { useDocumentTitle } from "../app/title.ts";
@@ -23,6 +23,7 @@ const Editor = lazy(() => import("../explore/editor.tsx"));
 
 const POINTS = 800;
 const FINEST_STEP_MS = 5_000;
+const DEFAULT_SCRAPE_MS = 15_000;
 
 /** Ask anything. What was run stands in the URL; what is being typed does not, until it is run. */
 export default function ExplorePage() {
@@ -40,8 +41,7 @@ export default function ExplorePage() {
   const [drafts, setDrafts] = useState<string[]>(exprs.length > 0 ? exprs : [""]);
   useEffect(() => setDrafts(exprs.length > 0 ? exprs : [""]), [exprs]);
 
-  const boot = useBoot();
-  const scrapeInterval = (boot.data?.scrape_interval_s ?? 15) * 1000;
+  const scrapeInterval = useScrapeInterval() ?? DEFAULT_SCRAPE_MS;
   const specs = useMemo(() => {
     const step = chooseStep(time.resolved, POINTS, Math.min(FINEST_STEP_MS, scrapeInterval));
     const range = tab === "table" ? time.resolved : alignRange(time.resolved, step);

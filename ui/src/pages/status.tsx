@@ -135,12 +135,13 @@ function Facts({ entries, mono = false }: { entries: readonly (readonly [string,
   );
 }
 
-function HeadFacts({ stats }: { stats: Record<string, number> }) {
-  const entries = Object.entries(stats).map(([name, value]): [string, string] => [
-    spaced(name),
-    /time$/i.test(name) && Math.abs(value) < 1e15 && value > 0 ? formatDateTime(value, "browser") : value.toLocaleString("en-US"),
-  ]);
-  return <Facts entries={entries} />;
+function HeadFacts({ stats }: { stats: NonNullable<TsdbStatus["headStats"]> }) {
+  return <Facts entries={Object.entries(stats).map(([name, value]) => [spaced(name), statText(name, value)])} />;
+}
+
+function statText(name: string, value: number | null): string {
+  if (typeof value !== "number") return "–";
+  return /time$/i.test(name) && value > 0 && value < 1e15 ? formatDateTime(value, "browser") : value.toLocaleString("en-US");
 }
 
 function Cardinality({ tsdb }: { tsdb: TsdbStatus }) {
