@@ -7,6 +7,7 @@
 mod duration;
 mod functions;
 mod humanize;
+mod printing;
 mod rewrite;
 
 use gotmpl::{FuncMap, Template, TemplateError, Value};

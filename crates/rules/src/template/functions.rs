@@ -1,7 +1,7 @@
 //! Prometheus's template functions.
 
 use super::rewrite::{FIELD, PRINTED};
-use super::{Surroundings, duration, humanize, labels_value, map_value};
+use super::{Surroundings, duration, humanize, labels_value, map_value, printing};
 use gotmpl::{FuncMap, Template, TemplateError, Value, ValueFunc};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub(super) fn all(around: &Surroundings) -> FuncMap {
     };
     add(FIELD, Arc::new(field));
     add(PRINTED, Arc::new(printed));
+    add("print", Arc::new(printing::print));
+    add("println", Arc::new(printing::println));
+    add("printf", Arc::new(printing::printf));
     add("first", Arc::new(first));
     add(
         "label",
@@ -41,8 +44,8 @@ pub(super) fn all(around: &Surroundings) -> FuncMap {
     add("match", Arc::new(is_match));
     add("safeHtml", Arc::new(|args| Ok(arg("safeHtml", args, 0)?.clone())));
     add("title", text_function("title", title));
-    add("toUpper", text_function("toUpper", |s| s.to_uppercase()));
-    add("toLower", text_function("toLower", |s| s.to_lowercase()));
+    add("toUpper", text_function("toUpper", |s| s.chars().map(upper).collect()));
+    add("toLower", text_function("toLower", |s| s.chars().map(lower).collect()));
     add(
         "graphLink",
         text_function("graphLink", |s| format!("/graph?g0.expr={}&g0.tab=0", gotmpl::url_encode(s))),
@@ -256,17 +259,25 @@ fn is_match(args: &[Value]) -> Answer {
     Ok(Value::Bool(compile_regex(&pattern)?.is_match(&subject)))
 }
 
-/// The first letter of every word in upper case.
+/// Go maps letter by letter: where there is no single letter, the letter stays.
+fn upper(c: char) -> char {
+    let mut mapped = c.to_uppercase();
+    mapped.next().filter(|_| mapped.next().is_none()).unwrap_or(c)
+}
+
+fn lower(c: char) -> char {
+    let mut mapped = c.to_lowercase();
+    mapped.next().filter(|_| mapped.next().is_none()).unwrap_or(c)
+}
+
+/// Go's `strings.Title`: the first letter of every word in upper case. In ASCII all but letters, digits and `_`
+/// separates words, beyond it only white space does.
 fn title(text: &str) -> String {
     let mut inside_word = false;
     let mut result = String::with_capacity(text.len());
     for c in text.chars() {
-        if inside_word {
-            result.push(c);
-        } else {
-            result.extend(c.to_uppercase());
-        }
-        inside_word = c.is_alphanumeric() || c == '_' || c == '\'';
+        result.push(if inside_word { c } else { upper(c) });
+        inside_word = if c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { !c.is_whitespace() };
     }
     result
 }

@@ -78,6 +78,13 @@ fn a_real_rule_set_passes_its_tests() {
     assert!(report.passed(), "{report}");
 }
 
+#[test]
+fn templates_are_filled_in_as_promtool_fills_them_in() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/templates-test.yml");
+    let report = run_test_file(&path, &TestOptions::default());
+    assert!(report.passed(), "{report}");
+}
+
 fn run(tests: &str) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let rules = "groups:\n- name: g\n  rules:\n  - {alert: Down, expr: up == 0, for: 1m, labels: {severity: page}}\n  \
