@@ -402,3 +402,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn writers_readers_and_upkeep_at_once_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_at(Arc::new(RealDisk), dir.path());
+    let (writers, steps) = (3_i64, 300_i64);
+    std::thread::scope(|scope| {
+        let store = &store;
+        for writer in 0..writers {
+            scope.spawn(move || {
+                for step in 0..steps {
+                    let at = NOW - 40_000_000 + step * 1000;
+                    let rows = (0..10).map(|series| row("m", &format!("{writer}-{series}"), at, step as f64));
+                    wait(store.write(rows.collect())).unwrap();
+                    if step % 10 == 9 {
+                        // Whatever is being moved, a series never has holes.
+                        let own = [Matcher::equal("instance", format!("{writer}-0"))];
+                        let found = everything(store, &own);
+                        assert_eq!(found.values().map(Vec::len).sum::<usize>() as i64, step + 1);
+                    }
+                }
+            });
+        }
+        scope.spawn(move || (0..30).for_each(|_| store.compact_now().unwrap()));
+    });
+    let all = everything(&store, &[]);
+    assert_eq!(all.values().map(Vec::len).sum::<usize>() as i64, writers * steps * 10);
+    drop(store);
+    assert_eq!(everything(&open_at(Arc::new(RealDisk), dir.path()), &[]), all);
+}
