@@ -37,7 +37,7 @@ pub(crate) enum Command {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Configuration file; any valid prometheus.yml is one. Without it, this machine is watched.
+    /// Configuration file, in the format of prometheus.yml. Without it, this machine is watched.
     #[arg(long = "config.file", value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
 
