@@ -9,9 +9,9 @@ use std::time::Duration;
 /// `storage`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Storage {
-    /// How long samples are kept; the flag's value, or the default, when absent.
+    /// How long samples should be kept. Without effect yet: `--storage.tsdb.retention.time` decides.
     pub retention_time: Option<Duration>,
-    /// How many bytes are kept.
+    /// How many bytes should be kept. Without effect yet.
     pub retention_size_bytes: Option<u64>,
     /// How late a sample may come. Late samples are always taken; kept for `status/config`.
     pub out_of_order_time_window: Duration,
