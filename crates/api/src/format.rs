@@ -12,21 +12,52 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a timestamp: seconds, with milliseconds only where there are any.
 pub(crate) fn push_timestamp(out: &mut Vec<u8>, timestamp_ms: i64) {
-    let mut buffer = String::with_capacity(16);
+    if timestamp_ms < 0 {
+        out.push(b'-');
+    }
     let magnitude = timestamp_ms.unsigned_abs();
-    let (seconds, ms) = (magnitude / 1000, magnitude % 1000);
-    let sign = if timestamp_ms < 0 { "-" } else { "" };
-    let _ = match ms {
-        0 => std::fmt::Write::write_fmt(&mut buffer, format_args!("{sign}{seconds}")),
-        _ => std::fmt::Write::write_fmt(&mut buffer, format_args!("{sign}{seconds}.{ms:03}")),
-    };
-    out.extend_from_slice(buffer.as_bytes());
+    push_integer(out, magnitude / 1000);
+    let ms = magnitude % 1000;
+    if ms != 0 {
+        out.push(b'.');
+        out.extend([ms / 100, ms / 10 % 10, ms % 10].map(digit));
+    }
+}
+
+const fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
+}
+
+fn push_integer(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    for slot in digits.iter_mut().rev() {
+        *slot = digit(number);
+        at -= 1;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 /// Appends a float as a JSON string, shortest form that reads back to the same bits.
 pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
+    /// Below this every whole number is exact, and its digits are its shortest form.
+    const WHOLE: f64 = 1e15;
     out.push(b'"');
-    out.extend_from_slice(float_text(value).as_bytes());
+    if value.fract() == 0.0 && value.abs() < WHOLE && !(value == 0.0 && value.is_sign_negative()) {
+        if value < 0.0 {
+            out.push(b'-');
+        }
+        push_integer(out, value.abs() as u64);
+    } else if value.is_finite() && (1e-6..1e21).contains(&value.abs()) {
+        // Writing to a vector cannot fail.
+        let _ = std::io::Write::write_fmt(out, format_args!("{value}"));
+    } else {
+        out.extend_from_slice(float_text(value).as_bytes());
+    }
     out.push(b'"');
 }
 
@@ -266,8 +297,12 @@ mod tests {
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
             (f64::NAN, "NaN"),
+            (-1234.0, "-1234"),
+            (1e15, "1000000000000000"),
+            (0.1, "0.1"),
         ] {
             assert_eq!(float_text(value), expected);
+            assert_eq!(text(|out| push_float(out, value)), format!("{expected:?}"));
         }
         assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_781)), "1435781451.781");
         assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_001)), "1435781451.001");

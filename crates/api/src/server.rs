@@ -12,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use watchfire_guard::{ListenError, check_listen_address};
 
@@ -75,5 +76,5 @@ fn service(app: &Arc<App>) -> Router {
     }
     table
         .fallback(|| async { ApiError::not_found("no such page").into_response() })
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
