@@ -63,6 +63,23 @@ async fn a_broken_reload_leaves_what_ran_in_force() {
 }
 
 #[tokio::test]
+async fn a_hangup_reloads_too() {
+    let setup = Setup::new().config("scrape_configs:\n- job_name: first\n");
+    let server = setup.start().await;
+    setup.write("prometheus.yml", "scrape_configs:\n- job_name: second\n");
+    server.signal("-HUP");
+    let started = std::time::Instant::now();
+    loop {
+        let config = server.get_json("/api/v1/status/config").await;
+        if config["data"]["yaml"].as_str().unwrap().contains("second") {
+            break;
+        }
+        assert!(started.elapsed() < crate::harness::PATIENCE, "{config}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_query_gets_prometheus_error_with_the_position() {
     let setup = Setup::new().config(QUIET);
     let server = setup.start().await;

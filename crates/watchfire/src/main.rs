@@ -51,7 +51,8 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
 mod tests {
     #[test]
     fn a_cause_is_told_once() {
-        let error = anyhow::anyhow!("os error 98").context("cannot listen: os error 98").context("cannot start");
+        let error =
+            anyhow::anyhow!("os error 98").context("cannot listen: os error 98").context("cannot start");
         assert_eq!(super::one_line(&error), "cannot start: cannot listen: os error 98");
     }
 }
