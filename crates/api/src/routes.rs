@@ -53,7 +53,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/graph", Open, pages::graph),
     ];
     // Its pages, each of which starts from the same file.
-    for page in ["/", "/d/{uid}", "/d/{uid}/{slug}", "/explore", "/alerts", "/rules", "/targets", "/status"] {
+    for page in ["/", "/d/{uid}", "/d/{uid}/{slug}", "/dashboards", "/explore", "/alerts", "/rules", "/targets", "/status"] {
         table.push(Route::get(page, Open, pages::index));
     }
     table
