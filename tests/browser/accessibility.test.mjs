@@ -13,7 +13,7 @@ const ROUTES = [
   ["/rules", "table, .notice"],
   ["/targets", "table, .notice"],
   ["/status", ".config"],
-  ["/no-such-page", ".notice"],
+  ["/d/no-such-dashboard", ".notice"],
 ];
 
 describe("WCAG 2.2 AA", async () => {
@@ -27,7 +27,8 @@ describe("WCAG 2.2 AA", async () => {
         const { page, faults, close } = await openPage(house, { path, theme });
         await page.locator(ready).first().waitFor();
         assert.deepEqual(await violations(page), []);
-        assert.deepEqual(faults, []);
+        // Chromium itself tells on the console that the dashboard asked for is not there.
+        assert.deepEqual(faults.filter((fault) => !fault.includes("no-such-dashboard")), []);
         await close();
       });
     }

@@ -3,7 +3,7 @@ import { after, describe, test } from "node:test";
 import { HOSTILE, openHouse, openPage, remoteWrite, until } from "./support.mjs";
 
 describe("alerts and hostile text", async () => {
-  const house = await openHouse();
+  const house = await openHouse({ configured: true });
   const options = { skip: house.missing ?? false };
   const ownServer = { skip: house.missing ?? (house.fresh ? false : "needs its own Watchfire, not WATCHFIRE_URL") };
   after(() => house.close());

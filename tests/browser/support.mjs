@@ -27,16 +27,17 @@ export const HOSTILE = "<img src=x onerror=\"window.hostileRan=1\">";
 
 /**
  * Starts what a file of tests needs, or says in `missing` why it cannot.
- * `WATCHFIRE_URL` names a Watchfire that is already running; otherwise one is started with fresh data.
+ * `WATCHFIRE_URL` names a Watchfire that is already running; otherwise one is started with fresh data: as it
+ * comes, watching this machine, or `configured` with targets and rules that misbehave.
  */
-export async function openHouse() {
+export async function openHouse({ configured = false } = {}) {
   const missing = whatIsMissing();
   if (missing) {
     console.log(`skipped: ${missing}`);
     return { missing, close: async () => {} };
   }
   const { chromium } = require("playwright-core");
-  const server = process.env.WATCHFIRE_URL ? { url: process.env.WATCHFIRE_URL.replace(/\/$/, ""), stop: async () => {} } : await startWatchfire();
+  const server = process.env.WATCHFIRE_URL ? { url: process.env.WATCHFIRE_URL.replace(/\/$/, ""), stop: async () => {} } : await startWatchfire(configured);
   const page = await (await fetch(`${server.url}/`, { headers: { accept: "text/html" } })).text();
   if (!page.includes('id="root"')) {
     await server.stop();
@@ -98,11 +99,9 @@ async function freePort() {
   return port;
 }
 
-/** A Watchfire with one target that is down, one that speaks hostile text, and rules that fire at once. */
-async function startWatchfire() {
-  const folder = mkdtempSync(join(tmpdir(), "watchfire-browser-"));
-  const exposition = await startExposition();
-  const [port, dead] = [await freePort(), await freePort()];
+/** One target that is down, one that speaks hostile text, and a rule that fires at once. */
+async function writeConfiguration(folder, exposition) {
+  const dead = await freePort();
   writeFileSync(
     join(folder, "prometheus.yml"),
     `global:
@@ -131,12 +130,17 @@ scrape_configs:
           description: '${HOSTILE.replaceAll("'", "''")}'
 `,
   );
+  return `--config.file=${join(folder, "prometheus.yml")}`;
+}
+
+async function startWatchfire(configured) {
+  const folder = mkdtempSync(join(tmpdir(), "watchfire-browser-"));
+  const exposition = await startExposition();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const watchfire = spawn(
-    binaryPath(),
-    [`--config.file=${join(folder, "prometheus.yml")}`, `--storage.tsdb.path=${join(folder, "data")}`, `--web.listen-address=127.0.0.1:${port}`],
-    { cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
-  );
+  const flags = [`--storage.tsdb.path=${join(folder, "data")}`, `--web.listen-address=127.0.0.1:${port}`];
+  if (configured) flags.push(await writeConfiguration(folder, exposition));
+  const watchfire = spawn(binaryPath(), flags, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [watchfire.stdout, watchfire.stderr]) stream.on("data", (chunk) => (output = (output + chunk).slice(-4000)));
   const stop = async () => {

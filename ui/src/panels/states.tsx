@@ -1,9 +1,14 @@
 import type { ReactNode } from "react";
 import { ApiError, messageOf } from "../api/errors.ts";
+import { useBoot } from "../api/hooks.ts";
+import { describeDuration } from "../time/duration.ts";
 import type { ResolvedRange } from "../time/range.ts";
 import { Icon } from "../widgets/icons.tsx";
 import { useEmptyReason } from "./empty-reason.ts";
 import { QueryWithError } from "./query-text.tsx";
+
+/** So long after a start a missing answer is more likely too early than wrong. */
+const SETTLING_MS = 20_000;
 
 export function PanelLoading({ title }: { title: string }) {
   return (
@@ -37,6 +42,16 @@ interface EmptyProps {
 /** Nothing to draw: says why, and what was asked. */
 export function PanelEmpty({ title, exprs, reason, range }: EmptyProps): ReactNode {
   const found = useEmptyReason(reason === undefined ? exprs : [], range);
+  const boot = useBoot();
+  const age = Date.now() - (boot.data?.started_ms ?? 0);
+  if (reason === undefined && age < SETTLING_MS) {
+    return (
+      <div className="panel-state">
+        <p className="panel-state-title">Gathering</p>
+        <p>Watching began {describeDuration(Math.max(0, age))} ago; this needs more than one sample.</p>
+      </div>
+    );
+  }
   return (
     <div className="panel-state">
       <p className="panel-state-title">{title}</p>
