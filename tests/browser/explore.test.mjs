@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { openHouse, openPage } from "./support.mjs";
+import { knows, openHouse, openPage } from "./support.mjs";
 
 describe("Explore", async () => {
   const house = await openHouse();
@@ -24,6 +24,7 @@ describe("Explore", async () => {
   });
 
   test("offers the server's metric names while typing", options, async () => {
+    await knows(house, "node_memory_MemTotal_bytes");
     const { page, close } = await openPage(house, { path: "/explore" });
     await page.locator(".editor-host").waitFor();
     await page.getByRole("textbox", { name: "Query", exact: true }).click();

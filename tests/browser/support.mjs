@@ -189,6 +189,12 @@ export async function until(condition, what, limit = START_LIMIT_MS) {
   }
 }
 
+/** Waits until the server has samples of a metric. */
+export function knows(house, metric) {
+  const asked = `${house.url}/api/v1/query?query=${encodeURIComponent(metric)}`;
+  return until(async () => (await (await fetch(asked)).json()).data.result.length > 0, `samples of ${metric}`);
+}
+
 /** A page whose console errors and uncaught faults are gathered in `faults`. */
 export async function openPage(house, { path = "/", theme = "dark", width = 1280, height = 900 } = {}) {
   const context = await house.browser.newContext({ colorScheme: theme, viewport: { width, height } });

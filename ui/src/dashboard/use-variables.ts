@@ -8,6 +8,7 @@ import { resolveVariables, type ResolvedVariable, type VariableSource } from "./
 
 /** Options are asked for a range rounded outwards to this, so that a live page does not ask anew every few seconds. */
 const COARSE_MS = 300_000;
+const EMPTY_AGAIN_MS = 2_000;
 
 /** The dashboard's variables with their options and what the URL chooses of them (`var-name=value`). */
 export function useVariables(dashboard: Dashboard | undefined, params: URLSearchParams, range: ResolvedRange, scrapeInterval: number) {
@@ -25,7 +26,7 @@ export function useVariables(dashboard: Dashboard | undefined, params: URLSearch
       client.fetchQuery({
         queryKey: ["variable", path, query.toString()],
         queryFn: ({ signal }) => fetchData<string[]>(`${path}?${query}`, { signal }),
-        staleTime: 30_000,
+        staleTime: 1_000,
       });
     const bounds = ({ start, end }: ResolvedRange) => new URLSearchParams({ start: String(start / 1000), end: String(end / 1000) });
     return {
@@ -52,5 +53,7 @@ export function useVariables(dashboard: Dashboard | undefined, params: URLSearch
     enabled: dashboard !== undefined,
     placeholderData: keepPreviousData,
     staleTime: 30_000,
+    // A server that has just started has nothing to choose from yet.
+    refetchInterval: (query) => (query.state.data?.some((one) => one.variable.type === "query" && one.options.length === 0) ? EMPTY_AGAIN_MS : false),
   });
 }

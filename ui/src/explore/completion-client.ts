@@ -51,10 +51,17 @@ export class CompletionClient implements PrometheusClient {
   private ask<T>(path: string, otherwise: T): Promise<T> {
     const known = this.kept.get(path);
     if (known && Date.now() - known.at < FRESH_MS) return known.answer as Promise<T>;
-    const answer = fetchData<T>(path).catch(() => {
-      this.kept.delete(path);
-      return otherwise;
-    });
+    const answer = fetchData<T>(path).then(
+      (data) => {
+        // A server that has just started knows little yet, and more in a moment.
+        if (Array.isArray(data) && data.length === 0) this.kept.delete(path);
+        return data;
+      },
+      () => {
+        this.kept.delete(path);
+        return otherwise;
+      },
+    );
     this.kept.set(path, { at: Date.now(), answer });
     return answer;
   }

@@ -18,6 +18,8 @@ import { DashboardSections } from "./dashboard-sections.tsx";
 import { VariableBar } from "./variable-bar.tsx";
 
 const HOME_REFRESH = "5s";
+/** So long after a start the first samples come in one by one. */
+const SETTLING_MS = 12_000;
 
 /** `/`: the dashboard the server names as home, moving by itself. */
 export function HomePage() {
@@ -66,7 +68,9 @@ interface DashboardViewProps {
 
 function DashboardView({ dashboard, scrapeInterval, refresh, from, home }: DashboardViewProps) {
   const { params, change } = useUrlState();
+  const boot = useBoot();
   const time = useTime({
+    hurry: home && Date.now() - (boot.data?.started_ms ?? 0) < SETTLING_MS,
     from,
     to: dashboard.time.to,
     refresh: dashboard.refresh || refresh,

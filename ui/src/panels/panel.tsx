@@ -108,7 +108,7 @@ export function PanelView({ panel }: { panel: Panel }) {
       return <PanelError error={firstFailed.error} expr={exprs[results.indexOf(firstFailed)]} />;
     }
     const empty = results.every((result) => result.kind === "failed" || result.series.length === 0);
-    if (empty && panel.defaults.noValue === undefined) return <PanelEmpty title="No data" exprs={exprs} range={around.range} />;
+    if (empty && panel.defaults.noValue === undefined) return <PanelEmpty title="No data" exprs={exprs} range={around.range} patient />;
     return (
       <Drawn panel={panel} title={title || "Panel"} planned={planned} results={results} width={size.width} height={size.height} asTable={asTable} />
     );

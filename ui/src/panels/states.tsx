@@ -37,18 +37,20 @@ interface EmptyProps {
   exprs: readonly string[];
   reason?: string;
   range?: ResolvedRange;
+  /** Set where nobody asked for the query just now, so that a young server may be the reason. */
+  patient?: boolean;
 }
 
 /** Nothing to draw: says why, and what was asked. */
-export function PanelEmpty({ title, exprs, reason, range }: EmptyProps): ReactNode {
+export function PanelEmpty({ title, exprs, reason, range, patient = false }: EmptyProps): ReactNode {
   const found = useEmptyReason(reason === undefined ? exprs : [], range);
   const boot = useBoot();
   const age = Date.now() - (boot.data?.started_ms ?? 0);
-  if (reason === undefined && age < SETTLING_MS) {
+  if (patient && age < SETTLING_MS) {
     return (
       <div className="panel-state">
         <p className="panel-state-title">Gathering</p>
-        <p>Watching began {describeDuration(Math.max(0, age))} ago; this needs more than one sample.</p>
+        <p>Watching began {describeDuration(Math.max(0, age))} ago; the first samples are on their way.</p>
       </div>
     );
   }

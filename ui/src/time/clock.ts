@@ -10,6 +10,8 @@ export interface TimeDefaults {
   to: string;
   refresh: string;
   zone?: Zone | undefined;
+  /** Refresh every second instead, where refreshing is on: something is about to appear. */
+  hurry?: boolean;
 }
 
 export interface TimeState {
@@ -35,7 +37,7 @@ export function useTime(defaults: TimeDefaults): TimeState {
   const zone: Zone = (named ?? defaults.zone) === "utc" ? "utc" : "browser";
   const range = useMemo(() => ({ from, to }), [from, to]);
   const live = isLive(range);
-  const [now, refreshNow] = useNow(live ? refresh : "");
+  const [now, refreshNow] = useNow(!live || refresh === "" ? "" : defaults.hurry ? "1s" : refresh);
   const resolved = useMemo(() => resolveRange(range, now), [range, now]);
   const setRange = useCallback((next: TimeRange) => change({ from: next.from, to: next.to }, { push: true }), [change]);
   const setRefresh = useCallback((next: string) => change({ refresh: next }), [change]);
