@@ -9,3 +9,4 @@ mod crash;
 mod interop;
 mod safety;
 mod scraping;
+mod storage;
