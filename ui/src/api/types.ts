@@ -1,5 +1,3 @@
-import type { Labels } from "./columns.ts";
-
 /** `GET /api/ui/v1/boot`: what the page must know before it draws anything. */
 export interface Boot {
   version: string;
@@ -118,5 +116,3 @@ export interface MetricMetadata {
   help: string;
   unit: string;
 }
-
-export type SeriesList = Labels[];

@@ -216,11 +216,6 @@ const UNITS: Readonly<Record<string, Formatter>> = {
   bool_on_off: oneOf("On", "Off"),
 };
 
-/** True when the id is one of ours or has a prefix that builds a unit, rather than free text. */
-export function isKnownUnit(id: string): boolean {
-  return Object.hasOwn(UNITS, id) || /^(prefix|suffix|si|count|currency|bool|time):/.test(id);
-}
-
 /** Makes a value readable in a Grafana unit. `decimals` undefined means as many as it needs. */
 export function formatUnit(value: number, unit: string | undefined, decimals?: number): Formatted {
   if (Number.isNaN(value)) return plain("NaN");

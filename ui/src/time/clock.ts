@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useUrlState } from "../app/url.ts";
 import { parseDuration } from "./duration.ts";
@@ -23,7 +24,7 @@ export interface TimeState {
   setRange: (range: TimeRange) => void;
   setRefresh: (refresh: string) => void;
   setZone: (zone: Zone) => void;
-  /** Moves a live range to this moment. */
+  /** Asks again: a live range moves to this moment. */
   refreshNow: () => void;
 }
 
@@ -37,9 +38,15 @@ export function useTime(defaults: TimeDefaults): TimeState {
   const zone: Zone = (named ?? defaults.zone) === "utc" ? "utc" : "browser";
   const range = useMemo(() => ({ from, to }), [from, to]);
   const live = isLive(range);
-  const [now, refreshNow] = useNow(!live || refresh === "" ? "" : defaults.hurry ? "1s" : refresh);
+  const client = useQueryClient();
+  const [now, moveNow] = useNow(!live || refresh === "" ? "" : defaults.hurry ? "1s" : refresh);
   const resolved = useMemo(() => resolveRange(range, now), [range, now]);
   const setRange = useCallback((next: TimeRange) => change({ from: next.from, to: next.to }, { push: true }), [change]);
+  // A range that stands still asks the same again; one that moves asks for what is new.
+  const refreshNow = useCallback(() => {
+    if (live) moveNow();
+    else void client.invalidateQueries({ queryKey: ["expressions"] });
+  }, [live, moveNow, client]);
   const setRefresh = useCallback((next: string) => change({ refresh: next }), [change]);
   const setZone = useCallback((next: Zone) => change({ timezone: next }), [change]);
   return { range, resolved, refresh, zone, setRange, setRefresh, setZone, refreshNow };
