@@ -78,11 +78,16 @@ describe("the overview", async () => {
     await close();
   });
 
-  test("fits a screen 320 pixels wide without sideways scrolling", options, async () => {
-    const { page, close } = await openPage(house, { width: 320, height: 640 });
-    await page.getByRole("figure", { name: "Processors" }).waitFor();
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.equal(overflow, 0);
-    await close();
-  });
+  for (const path of ["/", "/dashboards", "/explore?q=up&tab=table", "/explore?q=up", "/alerts", "/rules", "/targets", "/status"]) {
+    test(`${path} fits screens of 320, 800 and 1440 pixels without sideways scrolling`, options, async () => {
+      const { page, close } = await openPage(house, { path, width: 320, height: 640 });
+      await page.locator("figure, .card, .alert-card, .explore-chart, .notice").first().waitFor();
+      for (const width of [320, 800, 1440]) {
+        await page.setViewportSize({ width, height: 800 });
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.equal(overflow, 0, `${overflow} pixels too wide at ${width}`);
+      }
+      await close();
+    });
+  }
 });
