@@ -4,6 +4,8 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
 const SMALLEST_BYTES = 1024;
+/** What a first visit may load of scripts and styles, in Brotli; see the budgets in the design. */
+const FIRST_LOAD_BYTES = 180 * 1024;
 const COMPRESSIBLE = /\.(js|css|html|svg|json|txt|map|webmanifest)$/;
 
 /** Writes `.br` and `.gz` beside every compressible built file, so that the server never compresses. */
@@ -30,8 +32,22 @@ export function precompress(): Plugin {
         await writeFile(`${path}.br`, brotli);
         await writeFile(`${path}.gz`, gzipSync(bytes, { level: 9 }));
       }
+      const load = await firstLoad(folder);
+      const told = `first load ${(load / 1024).toFixed(1)} KiB of ${FIRST_LOAD_BYTES / 1024} KiB (Brotli)`;
+      if (load > FIRST_LOAD_BYTES) this.error(`${told}: move something into a lazy chunk`);
+      console.log(told);
     },
   };
+}
+
+/** The compressed size of everything index.html names. */
+async function firstLoad(folder: string): Promise<number> {
+  const html = await readFile(join(folder, "index.html"), "utf8");
+  let total = 0;
+  for (const [, path] of html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g)) {
+    if (path) total += (await stat(join(folder, `${path}.br`))).size;
+  }
+  return total;
 }
 
 async function filesUnder(folder: string): Promise<string[]> {
