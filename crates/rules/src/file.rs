@@ -134,7 +134,10 @@ impl RuleFile {
         let name = path.display().to_string();
         let whole =
             |message: String| vec![FileError { file: name.clone(), place: Place::default(), message }];
-        let size = std::fs::metadata(path).map_err(|error| whole(error.to_string()))?.len();
+        let unreadable = |error: std::io::Error| {
+            whole(format!("cannot read the rule file: {error}; check the path, which counts from the configuration's folder"))
+        };
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
         if size > MAX_FILE_BYTES {
             return Err(whole(format!(
                 "{size} bytes; expected a rule file of at most {MAX_FILE_BYTES} bytes"

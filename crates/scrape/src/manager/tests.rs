@@ -58,7 +58,7 @@ async fn a_target_that_misbehaves_is_down_with_the_reason_and_harms_nobody_else(
     })
     .await;
     let config = parse(&format!(
-        "scrape_configs:\n- job_name: test\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  body_size_limit: 1MB\n  sample_limit: 3\n  static_configs: [{{targets: ['{html}', '{wrong}', '{many}', '{good}', '{endless}']}}]\n"
+        "scrape_configs:\n- job_name: test\n  scrape_interval: 5s\n  scrape_timeout: 5s\n  body_size_limit: 64KB\n  sample_limit: 3\n  static_configs: [{{targets: ['{html}', '{wrong}', '{many}', '{good}', '{endless}']}}]\n"
     ));
     let (manager, sink) = start(&config).await;
     until(|| manager.targets().iter().all(|target| target.health != Health::Unknown)).await;
@@ -107,13 +107,13 @@ async fn a_reload_keeps_what_stays_and_ends_what_goes() {
     let comes = serve(|_| text("comes 1\n")).await;
     let config = |second: &str, extra: &str| {
         parse(&format!(
-            "scrape_configs:\n- job_name: one\n  scrape_interval: 50ms\n  scrape_timeout: 50ms\n  static_configs: [{{targets: ['{stays}', '{second}']}}]\n{extra}"
+            "scrape_configs:\n- job_name: one\n  scrape_interval: 400ms\n  scrape_timeout: 400ms\n  static_configs: [{{targets: ['{stays}', '{second}']}}]\n{extra}"
         ))
     };
     let (manager, sink) = start(&config(&goes, "")).await;
     until(|| sink.of("stays").len() >= 2 && sink.of("goes").len() >= 2).await;
     let extra = format!(
-        "- job_name: two\n  scrape_interval: 50ms\n  scrape_timeout: 50ms\n  static_configs: [{{targets: ['{comes}']}}]\n"
+        "- job_name: two\n  scrape_interval: 400ms\n  scrape_timeout: 400ms\n  static_configs: [{{targets: ['{comes}']}}]\n"
     );
     manager.apply(&config(&comes, &extra)).await.unwrap();
     until(|| sink.samples().keys().filter(|series| series.starts_with("comes{")).count() == 2).await;
@@ -161,7 +161,7 @@ async fn a_changed_target_file_changes_the_targets() {
     let file = folder.path().join("targets.json");
     std::fs::write(&file, format!("[{{\"targets\": [\"{first}\"]}}]")).unwrap();
     let config = parse(&format!(
-        "scrape_configs:\n- job_name: files\n  scrape_interval: 50ms\n  scrape_timeout: 50ms\n  file_sd_configs: [{{files: ['{}'], refresh_interval: 20ms}}]\n",
+        "scrape_configs:\n- job_name: files\n  scrape_interval: 400ms\n  scrape_timeout: 400ms\n  file_sd_configs: [{{files: ['{}'], refresh_interval: 20ms}}]\n",
         file.display()
     ));
     let (manager, sink) = start(&config).await;
@@ -178,7 +178,7 @@ async fn a_changed_target_file_changes_the_targets() {
 #[tokio::test]
 async fn above_the_target_limit_no_target_is_asked() {
     let config = parse(
-        "scrape_configs:\n- job_name: test\n  scrape_interval: 50ms\n  scrape_timeout: 50ms\n  target_limit: 1\n  static_configs: [{targets: ['h:1', 'h:2']}]\n",
+        "scrape_configs:\n- job_name: test\n  scrape_interval: 400ms\n  scrape_timeout: 400ms\n  target_limit: 1\n  static_configs: [{targets: ['h:1', 'h:2']}]\n",
     );
     let (manager, _sink) = start(&config).await;
     until(|| manager.targets().iter().all(|target| target.health == Health::Down)).await;
