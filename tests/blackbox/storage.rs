@@ -349,7 +349,7 @@ async fn late_and_backfilled_samples_are_kept_and_the_first_value_of_a_time_stay
         }
     }
     assert_eq!(samples(&server, "late", "10d", now_ms()).await, truth);
-    let start = (now - 200_000) / 1000;
+    let start = (now - 195_000) / 1000;
     let path = format!("/api/v1/query_range?query=late&start={start}&end={}&step=15", now / 1000);
     let answer = server.get_json(&path).await;
     let values = answer["data"]["result"][0]["values"].as_array().unwrap();
