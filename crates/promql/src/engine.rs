@@ -28,6 +28,7 @@ mod scalar;
 mod selector;
 mod sets;
 mod smoothed;
+mod sorted;
 mod times;
 mod window;
 

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use watchfire_model::Labels;
 
 pub(crate) use fold::RunningHistogram;
-pub(crate) use quantile::quantile_of;
+pub(crate) use quantile::{quantile_of, quantile_of_sorted};
 
 /// The operator of `sum by (…) (v)` and all its kin.
 pub(crate) struct Aggregation<'a> {

@@ -1,5 +1,8 @@
 //! Compensated sums (Kahan, Neumaier), in the order and with the special cases of Prometheus.
 
+/// Below this no step of an addition can overflow.
+const SAFE: f64 = 1e300;
+
 /// A running sum with its compensation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Kahan {
@@ -10,7 +13,12 @@ pub(crate) struct Kahan {
 impl Kahan {
     pub(crate) fn add(&mut self, value: f64) {
         let total = self.sum + value;
-        if total.is_infinite() {
+        if total.abs() < SAFE && self.sum.abs() < SAFE {
+            // Knuth's exact error of the addition: the very bits of the branches below, without a branch that
+            // depends on which of the two is larger.
+            let added = total - self.sum;
+            self.compensation += (self.sum - (total - added)) + (value - added);
+        } else if total.is_infinite() {
             self.compensation = 0.0;
         } else if self.sum.abs() >= value.abs() {
             self.compensation += (self.sum - total) + value;
@@ -53,6 +61,24 @@ impl Mean {
         self.state.add(value / self.count);
     }
 
+    /// The mean of all these values: what adding them one by one gives.
+    pub(crate) fn of(values: &[f64]) -> f64 {
+        let mut sum = Kahan::default();
+        for value in values {
+            sum.add(*value);
+        }
+        if sum.sum.is_finite() {
+            // The sum never overflowed, since nothing finite comes after infinity.
+            let count = values.len() as f64;
+            return sum.sum / count + sum.compensation / count;
+        }
+        let mut mean = Self::default();
+        for value in values {
+            mean.add(*value);
+        }
+        mean.value()
+    }
+
     pub(crate) fn value(self) -> f64 {
         if self.incremental {
             self.state.total()
@@ -61,3 +87,6 @@ impl Mean {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! `sum_over_time` and its kin.
 
-use super::aggregate::{RunningHistogram, quantile_of};
+use super::aggregate::{RunningHistogram, quantile_of, quantile_of_sorted};
 use super::column::Point;
 use super::context::Context;
 use super::histograms::{HistogramMean, HistogramSum};
 use super::kahan::{Kahan, Mean};
+use super::sorted::SortedWindow;
 use super::window::{Columns, RangeFunction, Window};
 use crate::ast::Span;
 use std::collections::VecDeque;
@@ -17,7 +18,9 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         Some(Box::new(OfFloats(of)))
     }
     match name {
-        "avg_over_time" => Some(Box::new(Total { of: mean, histogram: histogram_total::<HistogramMean> })),
+        "avg_over_time" => {
+            Some(Box::new(Total { of: Mean::of, histogram: histogram_total::<HistogramMean> }))
+        }
         "sum_over_time" => Some(Box::new(Total { of: sum, histogram: histogram_total::<HistogramSum> })),
         "count_over_time" => {
             Some(Box::new(OfAll(|window| Some(SampleValue::Float(window.samples.len() as f64)))))
@@ -39,11 +42,8 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         "ts_of_max_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value >= best)),
         "stddev_over_time" => floats(|floats| variance(floats.values).sqrt()),
         "stdvar_over_time" => floats(|floats| variance(floats.values)),
-        "mad_over_time" => Some(Box::new(Sorting { of: median_deviation, scratch: Vec::new() })),
-        "quantile_over_time" => Some(Box::new(Sorting {
-            of: |values, [quantile, _]| quantile_of(quantile, values),
-            scratch: Vec::new(),
-        })),
+        "mad_over_time" => Some(Box::new(Deviation::default())),
+        "quantile_over_time" => Some(Box::new(Quantile::default())),
         _ => None,
     }
 }
@@ -126,14 +126,6 @@ fn sum(values: &[f64]) -> f64 {
     total.total()
 }
 
-fn mean(values: &[f64]) -> f64 {
-    let mut mean = Mean::default();
-    for value in values {
-        mean.add(*value);
-    }
-    mean.value()
-}
-
 /// The floats of a window.
 struct Floats<'w> {
     times: &'w [i64],
@@ -162,7 +154,7 @@ pub(crate) fn note_ignored(window: &Window<'_>, cx: &mut Context<'_>) -> Option<
     Some(())
 }
 
-/// `min_over_time` and `max_over_time`: looks at each sample once, however many windows it is in.
+/// `min_over_time` and `max_over_time`: looks at each sample once, however many long windows it is in.
 #[derive(Debug, Default)]
 struct Extreme {
     max: bool,
@@ -181,6 +173,9 @@ impl RangeFunction for Extreme {
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         note_ignored(window, cx)?;
         let first = window.first_float;
+        if window.samples.values.len() <= SHORT_WINDOW {
+            return Some(SampleValue::Float(extreme_of(window.samples.values, self.max)));
+        }
         while self.candidates.front().is_some_and(|(place, _)| *place < first) {
             self.candidates.pop_front();
         }
@@ -199,6 +194,19 @@ impl RangeFunction for Extreme {
         // Only where there is nothing but NaN, NaN is the result.
         Some(SampleValue::Float(self.candidates.front().map_or(f64::NAN, |(_, value)| *value)))
     }
+}
+
+/// A window this short is looked through faster than its candidates are kept.
+const SHORT_WINDOW: usize = 48;
+
+/// The first of the largest (or smallest) values; NaN only where there is nothing else.
+fn extreme_of(values: &[f64], max: bool) -> f64 {
+    let best = if max {
+        values.iter().fold(f64::NEG_INFINITY, |best, value| if *value > best { *value } else { best })
+    } else {
+        values.iter().fold(f64::INFINITY, |best, value| if *value < best { *value } else { best })
+    };
+    if best.is_infinite() && values.iter().all(|value| value.is_nan()) { f64::NAN } else { best }
 }
 
 fn time_of_extreme(floats: &Floats<'_>, better: impl Fn(f64, f64) -> bool) -> f64 {
@@ -224,22 +232,41 @@ fn variance(values: &[f64]) -> f64 {
     squares.total() / count
 }
 
-/// A function that needs the values sorted, in a buffer that is kept.
-struct Sorting {
-    of: fn(&mut [f64], [f64; 2]) -> f64,
+/// `quantile_over_time`: the values of the window stay sorted while it slides.
+#[derive(Debug, Default)]
+struct Quantile {
+    sorted: SortedWindow,
+}
+
+impl RangeFunction for Quantile {
+    fn begin(&mut self, _series: &Columns<'_>) {
+        self.sorted.clear();
+    }
+
+    fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+        note_ignored(window, cx)?;
+        let sorted = self.sorted.slide(window.first_float, window.samples.values);
+        let [quantile, _] = window.arguments;
+        Some(SampleValue::Float(quantile_of_sorted(quantile, sorted)))
+    }
+}
+
+/// `mad_over_time`, with a buffer that is kept.
+#[derive(Debug, Default)]
+struct Deviation {
     scratch: Vec<f64>,
 }
 
-impl RangeFunction for Sorting {
+impl RangeFunction for Deviation {
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         note_ignored(window, cx)?;
         self.scratch.clear();
         self.scratch.extend_from_slice(window.samples.values);
-        Some(SampleValue::Float((self.of)(&mut self.scratch, window.arguments)))
+        Some(SampleValue::Float(median_deviation(&mut self.scratch)))
     }
 }
 
-fn median_deviation(values: &mut [f64], _arguments: [f64; 2]) -> f64 {
+fn median_deviation(values: &mut [f64]) -> f64 {
     if values.iter().any(|value| value.is_nan()) {
         return f64::NAN;
     }
@@ -257,6 +284,10 @@ pub(crate) struct CheckedQuantile<'a> {
 }
 
 impl RangeFunction for CheckedQuantile<'_> {
+    fn begin(&mut self, series: &Columns<'_>) {
+        self.inner.begin(series);
+    }
+
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         let value = self.inner.evaluate(window, cx)?;
         cx.notes.invalid_quantile(self.span, window.arguments.first().copied().unwrap_or(f64::NAN));

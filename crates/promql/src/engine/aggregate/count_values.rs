@@ -20,25 +20,29 @@ pub(super) fn count_values<'a>(
     let label = label.as_str();
     let steps = aggregation.steps.count;
     let mut places: HashMap<Labels, usize> = HashMap::new();
+    // Where the series of a group's float is, so that each value is written out once.
+    let mut groups: HashMap<Labels, HashMap<u64, usize>> = HashMap::new();
     let mut result: Vec<HeldSeries> = Vec::new();
     let mut vector = StepVector::default();
     while let Some(key) = aggregation.inner.next(cx, &mut vector)? {
         let group = group_labels(aggregation.grouping, &key.labels);
+        let floats = groups.entry(group.clone()).or_default();
         // Neighbouring steps often have one value: its place is remembered.
         let mut known: Option<(u64, usize)> = None;
         for step in 0..steps {
             let Some(point) = vector.get(step) else { continue };
             let bits = if let Point::Float(value) = point { Some(value.to_bits()) } else { None };
-            let place = match known {
-                Some((known_bits, place)) if Some(known_bits) == bits => place,
-                _ => {
+            let neighbour = known.filter(|(known, _)| Some(*known) == bits).map(|(_, place)| place);
+            let place = match neighbour.or_else(|| floats.get(&bits?).copied()) {
+                Some(place) => place,
+                None => {
                     let shown = match point {
                         Point::Float(value) => format::fixed(value),
                         Point::Histogram(histogram) => histograms::shown(histogram),
                     };
                     let mut builder = group.to_builder();
                     let labels = builder.set(label, shown).build();
-                    match places.get(&labels) {
+                    let place = match places.get(&labels) {
                         Some(place) => *place,
                         None => {
                             cx.hold(steps)?;
@@ -47,7 +51,11 @@ pub(super) fn count_values<'a>(
                             result.push(HeldSeries { key, vector: StepVector::absent(steps) });
                             result.len() - 1
                         }
+                    };
+                    if let Some(bits) = bits {
+                        floats.insert(bits, place);
                     }
+                    place
                 }
             };
             known = bits.map(|bits| (bits, place));

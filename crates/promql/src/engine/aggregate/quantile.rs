@@ -4,6 +4,7 @@ use super::{Aggregation, Groups};
 use crate::engine::QueryError;
 use crate::engine::column::{HeldSeries, Point, StepVector};
 use crate::engine::context::Context;
+use crate::engine::sorted::nan_first;
 
 pub(super) fn quantile<'a>(
     aggregation: &mut Aggregation<'a>,
@@ -62,12 +63,7 @@ pub(super) fn quantile<'a>(
 
 /// The φ-quantile of values, which are sorted on the way; NaN counts as smallest.
 pub(crate) fn quantile_of(quantile: f64, values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(|left, right| {
-        right
-            .is_nan()
-            .cmp(&left.is_nan())
-            .then_with(|| left.partial_cmp(right).unwrap_or(std::cmp::Ordering::Equal))
-    });
+    values.sort_unstable_by(nan_first);
     quantile_of_sorted(quantile, values)
 }
 
