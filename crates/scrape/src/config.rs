@@ -88,8 +88,10 @@ pub struct Config {
 /// What is in force without a configuration file.
 impl Default for Config {
     fn default() -> Self {
+        // Whoever configures nothing looks at one machine, and wants to know soon.
+        let global = Global { evaluation_interval: Duration::from_secs(15), ..Global::default() };
         Self {
-            global: Global::default(),
+            global,
             scrape_configs: Vec::new(),
             rule_files: Vec::new(),
             alerting: Alerting::default(),

@@ -120,6 +120,9 @@ impl Runner {
             last_timestamp_ms: i64::MIN,
         };
         let mut schedule = Schedule::start(self.world.clock.now_ms(), self.interval, self.offset);
+        if matches!(self.job.source, JobSource::Local(_)) {
+            self.scrape(&mut memory, self.world.clock.now_ms()).await;
+        }
         loop {
             let wait = schedule.wait(self.world.clock.now_ms());
             let wake = Instant::now() + wait;

@@ -84,10 +84,11 @@ impl Pool {
         let sources = Arc::new(Mutex::new(Sources { files: Vec::new() }));
         let job = Job { config: Arc::new(config), source: JobSource::Local(gather), forbidden: None };
         let mut pool = Self::with_job(job, sources);
-        // Asking ourselves burdens nobody, so the first turn is now and people see something at once.
+        // Asking ourselves burdens nobody: the loop begins with a turn of its own, and the timetable soon after it, so
+        // that people see something at once and a rate of it before they have read it.
         let now_ms = u64::try_from(world.clock.now_ms()).unwrap_or(0);
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
-        pool.spawn(target, Duration::from_millis(now_ms % interval_ms), world);
+        pool.spawn(target, Duration::from_millis((now_ms + interval_ms.min(2_000)) % interval_ms), world);
         pool
     }
 
