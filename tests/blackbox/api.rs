@@ -80,6 +80,117 @@ async fn status_pages_answer() {
 }
 
 #[tokio::test]
+async fn faults_are_worded_as_prometheus_words_them() {
+    let (_setup, server, _) = with_data().await;
+    for (path, wanted) in [
+        (
+            "query?query=up&time=x",
+            "invalid parameter \"time\": invalid time value for 'time': cannot parse \"x\" to a valid timestamp",
+        ),
+        ("query?query=up&timeout=x", "invalid parameter \"timeout\": cannot parse \"x\" to a valid duration"),
+        (
+            "query?query=up&lookback_delta=x",
+            "error parsing lookback delta duration: cannot parse \"x\" to a valid duration",
+        ),
+        ("query?query=up&limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
+        (
+            "query_range?query=up&start=3&end=2&step=1",
+            "invalid parameter \"end\": end timestamp must not be before start time",
+        ),
+        (
+            "query_range?query=up&start=1&end=2&step=0",
+            "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer",
+        ),
+        (
+            "query_range?query=up&start=1&end=1200000&step=1",
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ),
+        ("series", "no match[] parameter provided"),
+        (
+            "series?match[]={a=\"\"}",
+            "invalid parameter \"match[]\": 1:1: parse error: vector selector must contain at least one non-empty matcher",
+        ),
+        ("metadata?limit=x", "limit must be a number"),
+        ("query_exemplars?query=up&start=5&end=2", "end timestamp must not be before start timestamp"),
+        ("query_exemplars?start=1&end=2", "unknown position: parse error: no expression found in input"),
+    ] {
+        let (status, body) = server.get(&format!("/api/v1/{path}")).await;
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &answer["errorType"]), (400, &json!("bad_data")), "{path}: {body}");
+        assert_eq!(answer["error"].as_str(), Some(wanted), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn methods_and_paths_that_do_not_fit_are_told_so() {
+    let (_setup, server, _) = with_data().await;
+    let client = server.client();
+    let refused = client.delete(server.url("/api/v1/query")).send().await.unwrap();
+    assert_eq!(refused.status(), 405);
+    assert!(refused.headers()["allow"].to_str().unwrap().contains("POST"), "{:?}", refused.headers());
+    assert!(refused.headers().contains_key("content-security-policy"));
+    let answer: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+    assert_eq!(answer["status"], "error");
+    for path in ["/api/v1/nonsense", "/api/nonsense", "/nonsense"] {
+        let missing = client.get(server.url(path)).send().await.unwrap();
+        assert_eq!(
+            (missing.status().as_u16(), &missing.headers()["x-frame-options"]),
+            (404, &"DENY".parse().unwrap())
+        );
+        let answer: Value = serde_json::from_str(&missing.text().await.unwrap()).unwrap();
+        assert_eq!(answer["errorType"], "not_found", "{path}");
+    }
+    let slash = server.get("/api/v1/query/?query=1").await;
+    assert_eq!(slash.0, 200, "{}", slash.1);
+    for path in ["/-/healthy", "/-/ready", "/api/v1/query?query=1"] {
+        let head = client.head(server.url(path)).send().await.unwrap();
+        assert_eq!(head.status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn stats_and_options_of_a_query_are_heard() {
+    let (_setup, server, now) = with_data().await;
+    let seconds = now / 1000;
+    let answer =
+        server.get_json(&format!("/api/v1/query?query=requests_total&time={seconds}&stats=all")).await;
+    assert!(answer["data"]["stats"]["timings"]["execTotalTime"].is_number(), "{answer}");
+    assert!(answer["data"]["stats"]["samples"]["totalQueryableSamples"].is_number(), "{answer}");
+    let later = seconds + 60;
+    let found = |lookback: &'static str| {
+        let path = format!("/api/v1/query?query=requests_total&time={later}&lookback_delta={lookback}");
+        let server = &server;
+        async move { server.get_json(&path).await["data"]["result"].as_array().unwrap().len() }
+    };
+    assert_eq!((found("30s").await, found("2m").await, found("0").await), (0, 2, 2));
+    let (status, body) = server.get("/api/v1/query?query=requests_total&timeout=0").await;
+    assert_eq!(status, 503, "{body}");
+}
+
+#[tokio::test]
+async fn own_metrics_come_as_openmetrics_where_it_is_asked_for() {
+    let (setup, server, _) = with_data().await;
+    let ask =
+        |accept: &'static str| server.client().get(server.url("/metrics")).header("accept", accept).send();
+    let text = ask("text/plain").await.unwrap();
+    assert!(text.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
+    let open = ask("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await.unwrap();
+    assert!(open.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let body = open.text().await.unwrap();
+    assert!(
+        body.ends_with("# EOF\n") && body.contains("# TYPE prometheus_http_requests counter\n"),
+        "{body}"
+    );
+    let file = setup.write("metrics.txt", &body);
+    let checked = std::process::Command::new(crate::harness::binary())
+        .args(["check", "metrics", "--strict"])
+        .stdin(std::fs::File::open(file).unwrap())
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[tokio::test]
 async fn a_screen_gets_all_its_queries_in_one_answer_of_columns() {
     let (_setup, server, now) = with_data().await;
     let body = json!({"queries": [

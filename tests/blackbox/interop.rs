@@ -1,6 +1,7 @@
 //! Real tools of the field, against the real binary.
 
-use crate::harness::{PATIENCE, Peer, Setup, encode, find_program, free_port};
+use crate::harness::remote_write::send;
+use crate::harness::{PATIENCE, Peer, Setup, encode, find_program, free_port, now_ms};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,73 @@ async fn a_real_prometheus_scrapes_it_and_writes_to_it() {
             }
         }
         assert!(started.elapsed() < PATIENCE, "the answers differ");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_real_prometheus_federates_from_it_and_keeps_its_labels() {
+    let setup = Setup::new().config("global: {external_labels: {dc: here}}\n");
+    let server = setup.start().await;
+    let series = [("__name__", "requests_total"), ("instance", "a:1"), ("job", "api")];
+    let bare = [("__name__", "requests_total"), ("job", "bare")];
+    let gone = [("__name__", "requests_total"), ("job", "gone")];
+    let now = now_ms();
+    let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+    let written =
+        send(&server, &[(&series, &[(now, 7.0)]), (&bare, &[(now, 8.0)]), (&gone, &[(now, stale)])]).await;
+    assert_eq!(written.unwrap().0, 204);
+    let (status, body) =
+        server.get(&format!("/federate?match[]={}", encode("{job=~\"api|bare|gone\"}"))).await;
+    assert_eq!(
+        (status, body.as_str()),
+        (
+            200,
+            format!(
+                "# TYPE requests_total untyped\nrequests_total{{instance=\"a:1\",job=\"api\",dc=\"here\"}} 7 {now}\n\
+                 requests_total{{job=\"bare\",dc=\"here\",instance=\"\"}} 8 {now}\n"
+            )
+            .as_str()
+        )
+    );
+    assert_eq!(server.get("/federate?match[]=up%7B").await.0, 400);
+    let port = free_port();
+    let config = setup.write(
+        "peer.yml",
+        &format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: federate\n  honor_labels: true\n  metrics_path: /federate\n  params: {{'match[]': ['requests_total']}}\n  static_configs: [{{targets: ['{}']}}]\n",
+            server.address
+        ),
+    );
+    let Some(_prometheus) = Peer::start(
+        "prometheus",
+        [
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", setup.path("peer-data").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+        ],
+    ) else {
+        return;
+    };
+    let started = Instant::now();
+    loop {
+        let theirs = format!("http://127.0.0.1:{port}/api/v1/query?query=requests_total");
+        if let Ok(response) = reqwest::get(theirs).await {
+            let theirs: serde_json::Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+            let result = &theirs["data"]["result"];
+            if result.as_array().is_some_and(|result| result.len() == 2) {
+                let metric = &result[0]["metric"];
+                assert_eq!((&metric["job"], &metric["instance"]), (&"api".into(), &"a:1".into()), "{theirs}");
+                assert_eq!(
+                    (&metric["dc"], &result[0]["value"][1]),
+                    (&"here".into(), &"7".into()),
+                    "{theirs}"
+                );
+                assert!(result[1]["metric"]["instance"].is_null(), "{theirs}");
+                break;
+            }
+        }
+        assert!(started.elapsed() < PATIENCE, "nothing was federated");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -2,10 +2,12 @@
 
 mod harness;
 
+mod abuse;
 mod alerting;
 mod api;
 mod bad_input;
 mod crash;
+mod grafana;
 mod interop;
 mod safety;
 mod scraping;

@@ -1,16 +1,18 @@
 //! What the handlers work with.
 
 use crate::error::ApiError;
-use crate::metrics::HttpMetrics;
+use crate::metrics::{HttpMetrics, QueryMetrics};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use watchfire_guard::HostPolicy;
+use watchfire_model::Labels;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::Clock;
 use watchfire_promql::engine::{Engine, Query};
 use watchfire_promql::{QueryResult, Source};
+use watchfire_wire::exposition::Format;
 
 /// Everything a handler may need, put together by the program.
 pub struct App {
@@ -50,6 +52,8 @@ pub struct App {
     pub external_url: String,
     /// Requests counted by route and answer.
     pub http_metrics: HttpMetrics,
+    /// Queries counted.
+    pub query_metrics: Arc<QueryMetrics>,
 }
 
 impl std::fmt::Debug for App {
@@ -101,8 +105,10 @@ pub trait Control: Send + Sync {
     fn is_ready(&self) -> bool;
     /// The configuration in force as YAML, secrets masked.
     fn config_yaml(&self) -> String;
-    /// The program's own metrics in the text exposition format.
-    fn own_metrics(&self) -> Vec<u8>;
+    /// The program's own metrics.
+    fn own_metrics(&self, format: Format) -> Vec<u8>;
+    /// The labels that say where this server stands, which federation adds to every series.
+    fn external_labels(&self) -> Labels;
     /// The evaluation interval in force, for the steps of subqueries and graphs.
     fn scrape_interval(&self) -> Duration;
     /// When the configuration was last read well, in milliseconds since the Unix epoch, and whether the last try went well.
@@ -110,18 +116,31 @@ pub trait Control: Send + Sync {
 }
 
 impl App {
-    /// Runs a query on a blocking thread when a slot is free. Dropping the future stops the query.
-    pub(crate) async fn evaluate(self: &Arc<Self>, query: Query) -> Result<QueryResult, ApiError> {
-        let slot = Arc::clone(&self.slots)
-            .acquire_owned()
+    /// Runs a query when a slot is free, and makes the answer of it, both on a blocking thread. Dropping the future
+    /// stops the query.
+    pub(crate) async fn evaluate<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: Query,
+        finish: impl FnOnce(QueryResult, Timings) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let running = self.query_metrics.begin();
+        let asked = Instant::now();
+        let timeout = self.engine.options().timeout.min(query.timeout.unwrap_or(Duration::MAX));
+        let slot = tokio::time::timeout(timeout, Arc::clone(&self.slots).acquire_owned())
             .await
+            .map_err(|_| ApiError::timeout("query timed out in query queue"))?
             .map_err(|_| ApiError::unavailable("the server is shutting down"))?;
         let cancel = CancelOnDrop(Arc::clone(&query.cancel));
         let app = Arc::clone(self);
         let outcome = tokio::task::spawn_blocking(move || {
+            let queued = asked.elapsed();
+            let started = Instant::now();
             let outcome = app.engine.evaluate(&query, app.source.as_ref());
+            let timings = Timings { queued, evaluated: started.elapsed() };
             drop(slot);
-            outcome
+            let samples = outcome.as_ref().map_or(0, |result| result.samples_read);
+            running.end(timings, samples);
+            outcome.map(|result| finish(result, timings))
         })
         .await;
         drop(cancel);
@@ -146,6 +165,15 @@ impl App {
             .await
             .unwrap_or_else(|panic| Err(ApiError::internal(format!("request failed unexpectedly: {panic}"))))
     }
+}
+
+/// How long a query waited and ran.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timings {
+    /// From the question to a free slot.
+    pub(crate) queued: Duration,
+    /// From there to the result.
+    pub(crate) evaluated: Duration,
 }
 
 /// A request whose client went away must not keep a core busy.

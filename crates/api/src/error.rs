@@ -46,6 +46,26 @@ impl ApiError {
         }
     }
 
+    pub(crate) fn request_timeout(limit: std::time::Duration) -> Self {
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            kind: "timeout",
+            message: format!("the request body did not arrive within {} s", limit.as_secs()),
+        }
+    }
+
+    pub(crate) fn timeout(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "timeout", message: message.into() }
+    }
+
+    pub(crate) fn method_not_allowed(method: &http::Method) -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            kind: "bad_data",
+            message: format!("method {method} is not allowed here; the Allow header names those that are"),
+        }
+    }
+
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, kind: "forbidden", message: message.into() }
     }
@@ -71,6 +91,9 @@ impl From<QueryError> for ApiError {
         match error {
             QueryError::Timeout => Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "timeout", message },
             QueryError::Cancelled => {
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "canceled", message }
+            }
+            QueryError::Source(SourceError::Cancelled) => {
                 Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "canceled", message }
             }
             QueryError::Source(_) => Self::internal(message),

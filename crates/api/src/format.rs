@@ -147,24 +147,28 @@ fn push_vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
 }
 
 fn push_samples(out: &mut Vec<u8>, samples: &Samples) {
-    for (key, histograms) in [("values", false), ("histograms", true)] {
-        let mut first = true;
-        for index in 0..samples.len() {
-            if samples.histogram(index).is_some() != histograms {
-                continue;
-            }
-            let Some((timestamp_ms, value)) = samples.get(index) else { continue };
-            if first {
-                out.extend_from_slice(format!(",{key:?}:[").as_bytes());
-                first = false;
-            } else {
-                out.push(b',');
-            }
-            push_value(out, timestamp_ms, &value);
+    if !samples.has_histograms() {
+        if samples.is_empty() {
+            return;
         }
-        if !first {
+        out.extend_from_slice(b",\"values\":");
+        push_list(out, samples.timestamps_ms.iter().zip(&samples.floats), |out, (timestamp_ms, value)| {
+            out.push(b'[');
+            push_timestamp(out, *timestamp_ms);
+            out.push(b',');
+            push_float(out, *value);
             out.push(b']');
+        });
+        return;
+    }
+    for (key, histograms) in [("values", false), ("histograms", true)] {
+        let chosen = |index: &usize| samples.histogram(*index).is_some() == histograms;
+        let mut chosen = (0..samples.len()).filter(chosen).filter_map(|index| samples.get(index)).peekable();
+        if chosen.peek().is_none() {
+            continue;
         }
+        out.extend_from_slice(format!(",{key:?}:").as_bytes());
+        push_list(out, chosen, |out, (timestamp_ms, value)| push_value(out, timestamp_ms, &value));
     }
 }
 
@@ -183,9 +187,27 @@ fn push_list<T>(
     out.push(b']');
 }
 
+/// About how long an answer will be, so that a long one is not moved again and again while it grows.
+fn estimated_bytes(value: &Value) -> usize {
+    const HEAD: usize = 512;
+    const SERIES: usize = 160;
+    const SAMPLE: usize = 28;
+    HEAD + match value {
+        Value::Scalar { .. } | Value::String { .. } => 0,
+        Value::Vector(samples) => samples.len() * (SERIES + SAMPLE),
+        Value::Matrix(series) => series.iter().map(|series| SERIES + series.samples.len() * SAMPLE).sum(),
+    }
+}
+
 /// A whole successful answer to a query: status, data, and what there is to remark.
-pub(crate) fn query_response(value: &Value, limit: usize, annotations: &Annotations, query: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(4096);
+pub(crate) fn query_response(
+    value: &Value,
+    limit: usize,
+    annotations: &Annotations,
+    query: &str,
+    stats: Option<&serde_json::Value>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(estimated_bytes(value));
     out.extend_from_slice(b"{\"status\":\"success\",\"data\":{\"resultType\":\"");
     out.extend_from_slice(value.value_type().api_name().as_bytes());
     out.extend_from_slice(b"\",\"result\":");
@@ -214,6 +236,11 @@ pub(crate) fn query_response(value: &Value, limit: usize, annotations: &Annotati
                 out.push(b'}');
             });
         }
+    }
+    if let Some(stats) = stats {
+        out.extend_from_slice(b",\"stats\":");
+        // Writing to a vector cannot fail, nor can a value that is JSON already.
+        let _ = serde_json::to_writer(&mut out, stats);
     }
     out.push(b'}');
     let (mut warnings, infos) = annotation_texts(annotations, query);
@@ -325,7 +352,8 @@ mod tests {
             timestamp_ms: 1_000,
             value: SampleValue::Float(1.0),
         };
-        let body = query_response(&Value::Vector(vec![sample]), usize::MAX, &Annotations::default(), "up");
+        let body =
+            query_response(&Value::Vector(vec![sample]), usize::MAX, &Annotations::default(), "up", None);
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up"},"value":[1,"1"]}]}}"#

@@ -25,7 +25,7 @@ mod time;
 mod ui;
 
 pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};
-pub use metrics::HttpMetrics;
+pub use metrics::{HttpMetrics, QueryCounts, QueryMetrics};
 pub use route::Route;
 pub use routes::routes;
-pub use server::{Bound, ServeError, bind};
+pub use server::{Bound, ConnectionLimits, ServeError, bind};

@@ -3,8 +3,9 @@
 use crate::app::App;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
+use watchfire_wire::exposition::negotiate;
 
 pub(crate) async fn healthy() -> &'static str {
     "Watchfire is Healthy.\n"
@@ -35,10 +36,15 @@ pub(crate) async fn quit(State(app): State<Arc<App>>) -> &'static str {
     "Requesting termination... Goodbye!\n"
 }
 
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    match tokio::task::spawn_blocking(move || app.control.own_metrics()).await {
-        Ok(body) => (kind, body).into_response(),
+/// The program's own metrics, in OpenMetrics where the client asks for it.
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = negotiate(accept);
+    match tokio::task::spawn_blocking(move || app.control.own_metrics(format)).await {
+        Ok(body) => {
+            let kind = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")];
+            (kind, body).into_response()
+        }
         Err(panic) => (StatusCode::INTERNAL_SERVER_ERROR, panic.to_string()).into_response(),
     }
 }

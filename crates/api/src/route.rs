@@ -2,6 +2,7 @@
 
 use crate::access;
 use crate::app::App;
+use crate::error::ApiError;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
@@ -63,13 +64,20 @@ impl Route {
 
 /// A router in which every route checks its own permission and caps its own bodies.
 pub(crate) fn router(routes: Vec<Route>, app: &Arc<App>) -> Router {
-    routes.into_iter().fold(Router::new(), |router, route| {
-        let policy = access::Policy { route: route.path, permission: route.permission, app: Arc::clone(app) };
+    let table = routes.into_iter().fold(Router::new(), |router, route| {
+        let policy = access::Policy {
+            route: route.path,
+            permission: route.permission,
+            body_limit_bytes: route.body_limit_bytes,
+            app: Arc::clone(app),
+        };
         let handler = route
             .handler
-            .layer(DefaultBodyLimit::max(route.body_limit_bytes))
+            // The policy reads the body and holds it to the limit; what is in memory then needs no second one.
+            .layer(DefaultBodyLimit::disable())
             .layer(axum::middleware::from_fn_with_state(policy, access::enforce))
             .with_state(Arc::clone(app));
         router.route(&format!("{}{}", app.route_prefix, route.path), handler)
-    })
+    });
+    table.method_not_allowed_fallback(|method: Method| async move { ApiError::method_not_allowed(&method) })
 }

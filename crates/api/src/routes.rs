@@ -1,6 +1,6 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
-use crate::prometheus::{admin, query, rules, series, status, targets};
+use crate::prometheus::{admin, exemplars, federate, query, rules, series, status, targets};
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, dashboards, query as batch};
 use crate::{manage, pages, push};
@@ -15,6 +15,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/-/reload", Admin, manage::reload),
         Route::post("/-/quit", Admin, manage::quit),
         Route::get("/metrics", Read, manage::metrics),
+        Route::get("/federate", Read, federate::federate),
+        Route::get("/version", Read, status::version),
         // Prometheus's HTTP API.
         Route::get("/api/v1/query", Read, query::instant),
         Route::post("/api/v1/query", Read, query::instant),
@@ -24,6 +26,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/format_query", Read, query::format_query),
         Route::get("/api/v1/parse_query", Read, query::parse_query),
         Route::post("/api/v1/parse_query", Read, query::parse_query),
+        Route::get("/api/v1/query_exemplars", Read, exemplars::query),
+        Route::post("/api/v1/query_exemplars", Read, exemplars::query),
         Route::get("/api/v1/series", Read, series::series),
         Route::post("/api/v1/series", Read, series::series),
         Route::get("/api/v1/labels", Read, series::labels),
@@ -31,13 +35,16 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/label/{name}/values", Read, series::label_values),
         Route::get("/api/v1/metadata", Read, targets::metadata),
         Route::get("/api/v1/targets", Read, targets::targets),
+        Route::get("/api/v1/targets/metadata", Read, targets::target_metadata),
         Route::get("/api/v1/scrape_pools", Read, targets::scrape_pools),
         Route::get("/api/v1/rules", Read, rules::rules),
         Route::get("/api/v1/alerts", Read, rules::alerts),
+        Route::get("/api/v1/alertmanagers", Read, targets::alertmanagers),
         Route::get("/api/v1/status/config", Read, status::config),
         Route::get("/api/v1/status/flags", Read, status::flags),
         Route::get("/api/v1/status/runtimeinfo", Read, status::runtimeinfo),
         Route::get("/api/v1/status/buildinfo", Read, status::buildinfo),
+        Route::get("/api/v1/status/walreplay", Read, status::walreplay),
         Route::get("/api/v1/status/tsdb", Read, status::tsdb),
         Route::post("/api/v1/admin/tsdb/compact", Admin, admin::compact),
         Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
@@ -53,7 +60,17 @@ pub fn routes() -> Vec<Route> {
         Route::get("/graph", Open, pages::graph),
     ];
     // Its pages, each of which starts from the same file.
-    for page in ["/", "/d/{uid}", "/d/{uid}/{slug}", "/dashboards", "/explore", "/alerts", "/rules", "/targets", "/status"] {
+    for page in [
+        "/",
+        "/d/{uid}",
+        "/d/{uid}/{slug}",
+        "/dashboards",
+        "/explore",
+        "/alerts",
+        "/rules",
+        "/targets",
+        "/status",
+    ] {
         table.push(Route::get(page, Open, pages::index));
     }
     table
@@ -71,7 +88,8 @@ mod tests {
         for route in routes() {
             assert!(seen.insert(format!("{} {}", route.method, route.path)), "{route:?} stands twice");
             let path = route.path;
-            let telemetry = path.starts_with("/api/") || path == "/metrics";
+            let telemetry =
+                path.starts_with("/api/") || matches!(path, "/metrics" | "/federate" | "/version");
             assert_eq!(
                 telemetry,
                 route.permission != Permission::Open && !path.starts_with("/-/"),

@@ -2,10 +2,19 @@
 
 use jiff::Timestamp;
 
+/// How Prometheus's clients write "from the beginning" and "to the end": the bounds of its own counting.
+const EARLIEST: &str = "-292273086-05-16T16:47:06Z";
+const LATEST: &str = "292277025-08-18T07:12:54.999999999Z";
+
 /// Reads a time as Prometheus does: Unix seconds as a decimal, or RFC 3339. Milliseconds since the epoch.
 pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<f64>() {
         return seconds_to_ms(seconds).ok_or_else(|| format!("cannot parse {text:?} to a valid timestamp"));
+    }
+    match text {
+        EARLIEST => return Ok(i64::MIN / 2),
+        LATEST => return Ok(i64::MAX / 2),
+        _ => {}
     }
     text.parse::<Timestamp>()
         .map(Timestamp::as_millisecond)
@@ -16,7 +25,7 @@ pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     let refused = || format!("cannot parse {text:?} to a valid duration");
     if let Ok(seconds) = text.parse::<f64>() {
-        return seconds_to_ms(seconds).ok_or_else(refused);
+        return seconds_to_ms(seconds).ok_or_else(|| format!("{}. It overflows int64", refused()));
     }
     let duration = watchfire_model::duration::parse(text).map_err(|_| refused())?;
     i64::try_from(duration.as_millis()).map_err(|_| refused())
@@ -45,7 +54,10 @@ mod tests {
         for text in ["", "x", "NaN", "1e300", "2015-07-01"] {
             assert!(parse_time(text).is_err(), "{text}");
         }
+        assert!(parse_time(EARLIEST).is_ok_and(|time_ms| time_ms < -1_000_000_000_000_000_000));
+        assert!(parse_time(LATEST).is_ok_and(|time_ms| time_ms > 1_000_000_000_000_000_000));
         assert_eq!(parse_duration("15"), Ok(15_000));
+        assert_eq!(parse_duration("15.000"), Ok(15_000));
         assert_eq!(parse_duration("1h30m"), Ok(5_400_000));
         assert_eq!(rfc3339(1_435_781_451_781), "2015-07-01T20:10:51.781Z");
     }

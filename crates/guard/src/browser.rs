@@ -44,14 +44,15 @@ impl HostPolicy {
         }
         let header =
             |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        if let Some(site) = header("sec-fetch-site")
-            && site != "same-origin"
-            && site != "none"
-        {
-            return Err(Refused::CrossSite(header(ORIGIN.as_str()).unwrap_or(site)));
+        let origin = header(ORIGIN.as_str());
+        // Every browser of today says where a request comes from, and no page can make it lie.
+        if let Some(site) = header("sec-fetch-site") {
+            let is_own = site == "same-origin" || site == "none";
+            return if is_own { Ok(()) } else { Err(Refused::CrossSite(origin.unwrap_or(site))) };
         }
-        match header(ORIGIN.as_str()) {
-            Some(origin) if !self.is_own_origin(&origin) => Err(Refused::CrossSite(origin)),
+        let host = header(HOST.as_str()).unwrap_or_default();
+        match origin {
+            Some(origin) if !self.is_own_origin(&origin, &host) => Err(Refused::CrossSite(origin)),
             _ => Ok(()),
         }
     }
@@ -64,8 +65,12 @@ impl HostPolicy {
         is_loopback || self.external_host.as_deref() == Some(host.as_str())
     }
 
-    fn is_own_origin(&self, origin: &str) -> bool {
-        origin.split_once("://").is_some_and(|(_, authority)| self.serves(authority))
+    /// Whether the page came from the very host and port that is asked now, or from the external URL, whose proxy may
+    /// ask under another name. Another port of the same machine is another site.
+    fn is_own_origin(&self, origin: &str, host: &str) -> bool {
+        let Some((_, authority)) = origin.split_once("://") else { return false };
+        authority.eq_ignore_ascii_case(host)
+            || self.external_host.as_deref().is_some_and(|own| host_of(authority).eq_ignore_ascii_case(own))
     }
 }
 
@@ -115,6 +120,9 @@ mod tests {
         assert_eq!(checks(&[("origin", "http://localhost:9090"), ("sec-fetch-site", "same-origin")]), Ok(()));
         assert!(checks(&[("origin", "https://evil.example")]).is_err());
         assert!(checks(&[("origin", "null")]).is_err());
+        assert_eq!(checks(&[("origin", "http://localhost:9090")]), Ok(()));
+        assert!(checks(&[("origin", "http://localhost:3000")]).is_err(), "another program on this machine");
+        assert!(checks(&[("sec-fetch-site", "same-site")]).is_err());
         assert!(checks(&[("sec-fetch-site", "cross-site")]).is_err());
     }
 }

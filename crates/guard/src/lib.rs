@@ -8,9 +8,7 @@
 mod browser;
 mod listen;
 mod permission;
-mod secret;
 
 pub use browser::{HostPolicy, Refused};
 pub use listen::{ListenError, check_listen_address};
 pub use permission::Permission;
-pub use secret::Secret;

@@ -61,6 +61,14 @@ pub(crate) struct RunArgs {
     #[arg(long = "web.listen-address", value_name = "HOST:PORT", default_value = "127.0.0.1:9090", value_parser = listen_address)]
     pub(crate) listen_address: SocketAddr,
 
+    /// How many connections may be open at once; more wait to be accepted.
+    #[arg(long = "web.max-connections", value_name = "N", default_value_t = 512)]
+    pub(crate) max_connections: usize,
+
+    /// How long the head of a request may take to arrive, and how long a connection may stay idle.
+    #[arg(long = "web.read-timeout", value_name = "DURATION", default_value = "75s", value_parser = duration)]
+    pub(crate) read_timeout: Duration,
+
     /// How this server is reached from outside; used in links of notifications, and its host is served too.
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     pub(crate) external_url: Option<http::Uri>,

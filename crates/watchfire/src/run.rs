@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use watchfire_alerting::{Alerting, AlertingOptions};
-use watchfire_api::{App, BuildInfo, Flags, HttpMetrics, QueryLimits};
+use watchfire_api::{App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics};
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
 use watchfire_ledger::Ledger;
@@ -116,6 +116,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         route_prefix: urls.prefix(),
         external_url: urls.external(),
         http_metrics: HttpMetrics::default(),
+        query_metrics: Arc::new(QueryMetrics::default()),
     });
     center.adopt(Arc::clone(&app));
     center.apply(loaded).await?;
@@ -123,7 +124,8 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     tracing::info!(address = %address, "Listening on");
     println!("Watchfire is watching: {}/", urls.external());
     let signals = tokio::spawn(signals(Arc::clone(&center)));
-    let served = bound.serve(Arc::clone(&app), stop).await;
+    let limits = ConnectionLimits { connections: args.max_connections, read_timeout: args.read_timeout };
+    bound.serve(Arc::clone(&app), limits, stop).await;
     tracing::info!("stopping");
     signals.abort();
     rules.stop().await;
@@ -131,7 +133,6 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     stop_alerting.send_replace(true);
     sending.await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
-    served?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -178,6 +179,8 @@ fn flags(args: &RunArgs) -> Flags {
         ("storage.relaxed-durability", args.relaxed_durability.to_string()),
         ("web.listen-address", args.listen_address.to_string()),
         ("web.external-url", args.external_url.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("web.max-connections", args.max_connections.to_string()),
+        ("web.read-timeout", duration(args.read_timeout)),
         ("web.route-prefix", args.route_prefix.clone().unwrap_or_default()),
         ("web.enable-remote-write-receiver", "true".to_owned()),
         ("web.enable-lifecycle", "true".to_owned()),

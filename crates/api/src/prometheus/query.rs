@@ -1,44 +1,75 @@
 //! `query`, `query_range`, `format_query`, `parse_query`.
 
-use crate::app::App;
+use crate::app::{App, Timings};
 use crate::error::ApiError;
 use crate::format::{json, query_response, success};
 use crate::params::Params;
+use crate::time::parse_duration;
 use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_promql::ast::ValueType;
 use watchfire_promql::engine::Query;
-use watchfire_promql::{Expr, ParseOptions};
+use watchfire_promql::{Expr, ParseOptions, QueryResult};
 
 pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
-    let at_ms = params.time("time")?.unwrap_or_else(|| app.clock.now_ms());
-    let text = query_text(&params)?;
-    let query = with_options(Query::instant(parse(text)?, at_ms), &params)?;
     let limit = params.limit()?;
-    let result = app.evaluate(query).await?;
-    Ok(json(query_response(&result.value, limit, &result.annotations, text)))
+    let at_ms = params.optional_time("time")?.unwrap_or_else(|| app.clock.now_ms());
+    let query = Query::instant(parse(query_text(&params)?)?, at_ms);
+    evaluated(&app, with_options(query, &params)?, &params, limit).await
 }
 
 pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.limit()?;
     let required = |name: &str| {
         params
             .time(name)?
             .ok_or_else(|| ApiError::bad_parameter(name, "cannot parse \"\" to a valid timestamp"))
     };
     let (start_ms, end_ms) = (required("start")?, required("end")?);
+    if end_ms < start_ms {
+        return Err(ApiError::bad_parameter("end", "end timestamp must not be before start time"));
+    }
     let step_ms = params
         .duration_ms("step")?
         .ok_or_else(|| ApiError::bad_parameter("step", "cannot parse \"\" to a valid duration"))?;
     check_steps(start_ms, end_ms, step_ms, app.limits.max_points)?;
-    let text = query_text(&params)?;
-    let expr = parse(text)?;
+    let expr = parse(query_text(&params)?)?;
     check_range_type(&expr)?;
     let query = with_options(Query::range(expr, start_ms, end_ms, step_ms), &params)?;
-    let limit = params.limit()?;
-    let result = app.evaluate(query).await?;
-    Ok(json(query_response(&result.value, limit, &result.annotations, text)))
+    evaluated(&app, query, &params, limit).await
+}
+
+/// Runs the query and writes its answer.
+async fn evaluated(
+    app: &Arc<App>,
+    query: Query,
+    params: &Params,
+    limit: usize,
+) -> Result<Response, ApiError> {
+    let text = query_text(params)?.to_owned();
+    let with_stats = params.get("stats").is_some();
+    let body = app
+        .evaluate(query, move |result, timings| {
+            let stats = with_stats.then(|| stats(&result, timings));
+            query_response(&result.value, limit, &result.annotations, &text, stats.as_ref())
+        })
+        .await?;
+    Ok(json(body))
+}
+
+/// What Prometheus tells of a query under `stats`, as far as it is measured here.
+fn stats(result: &QueryResult, timings: Timings) -> serde_json::Value {
+    let (queued, evaluated) = (timings.queued.as_secs_f64(), timings.evaluated.as_secs_f64());
+    serde_json::json!({
+        "timings": {
+            "evalTotalTime": evaluated,
+            "execQueueTime": queued,
+            "execTotalTime": queued + evaluated,
+        },
+        "samples": {"totalQueryableSamples": result.samples_read},
+    })
 }
 
 /// Only numbers and vectors have a value at every step.
@@ -92,12 +123,36 @@ fn query_text(params: &Params) -> Result<&str, ApiError> {
 }
 
 fn with_options(mut query: Query, params: &Params) -> Result<Query, ApiError> {
-    let duration = |name: &str| -> Result<Option<Duration>, ApiError> {
-        let Some(ms) = params.duration_ms(name)? else { return Ok(None) };
-        let ms = u64::try_from(ms).map_err(|_| ApiError::bad_parameter(name, "must not be negative"))?;
-        Ok(Some(Duration::from_millis(ms)))
-    };
-    query.timeout = duration("timeout")?;
-    query.lookback = duration("lookback_delta")?;
+    // What lies before now has passed already.
+    query.timeout =
+        params.duration_ms("timeout")?.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+    let lookback_ms =
+        params.get("lookback_delta").map(parse_duration).transpose().map_err(|reason| {
+            ApiError::bad_data(format!("error parsing lookback delta duration: {reason}"))
+        })?;
+    // Nothing and less mean the server's own.
+    let lookback_ms = lookback_ms.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0);
+    query.lookback = lookback_ms.map(Duration::from_millis);
     Ok(query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(name: &'static str, value: &'static str) -> Result<Query, ApiError> {
+        with_options(Query::instant(parse("up").unwrap(), 0), &Params::of(&[(name, value)]))
+    }
+
+    #[test]
+    fn timeouts_and_lookbacks_are_read_as_prometheus_reads_them() {
+        assert_eq!(options("timeout", "1.5").unwrap().timeout, Some(Duration::from_millis(1500)));
+        assert_eq!(options("timeout", "-1").unwrap().timeout, Some(Duration::ZERO));
+        assert_eq!(options("lookback_delta", "1m").unwrap().lookback, Some(Duration::from_secs(60)));
+        assert_eq!(options("lookback_delta", "0").unwrap().lookback, None);
+        assert_eq!(
+            options("lookback_delta", "x").unwrap_err().message(),
+            "error parsing lookback delta duration: cannot parse \"x\" to a valid duration"
+        );
+    }
 }

@@ -60,8 +60,8 @@ impl Filter {
             }
         };
         let with_alerts = match params.get("exclude_alerts") {
-            None | Some("false") => true,
-            Some("true") => false,
+            None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => true,
+            Some("1" | "t" | "T" | "true" | "True" | "TRUE") => false,
             Some(other) => {
                 return Err(ApiError::bad_parameter(
                     "exclude_alerts",

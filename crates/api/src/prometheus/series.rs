@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::format::success_with_warnings;
+use crate::format::{success, success_with_warnings};
 use crate::params::Params;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -12,10 +12,12 @@ use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 use watchfire_promql::{SelectHints, SourceError};
 
 pub(crate) async fn series(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
-    let (selectors, range, limit) = (params.matchers()?, params.range()?, params.limit()?);
-    if selectors.is_empty() {
+    // An empty selector is a faulty one, not an absent one.
+    if params.all("match[]").next().is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
+    let (limit, range, selectors) = (params.limit()?, params.range()?, params.matchers()?);
+    let Some(range) = range else { return Ok(success(&[(); 0])) };
     app.blocking(move |app| {
         let mut found = BTreeSet::new();
         let mut warnings = Vec::new();
@@ -58,7 +60,8 @@ async fn names(
     params: Params,
     read: impl Fn(&App, &[Matcher], TimeRange) -> Result<Vec<String>, SourceError> + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let (selectors, range, limit) = (params.matchers()?, params.range()?, params.limit()?);
+    let (limit, range, selectors) = (params.limit()?, params.range()?, params.matchers()?);
+    let Some(range) = range else { return Ok(success(&[(); 0])) };
     app.blocking(move |app| {
         let mut found = match selectors.as_slice() {
             [] => read(app, &[], range)?,

@@ -23,8 +23,17 @@ pub(crate) async fn flags(State(app): State<Arc<App>>) -> Response {
 }
 
 pub(crate) async fn buildinfo(State(app): State<Arc<App>>) -> Response {
+    success(&build(&app))
+}
+
+/// The same, bare, at `/version`.
+pub(crate) async fn version(State(app): State<Arc<App>>) -> Response {
+    crate::format::json(build(&app).to_string().into_bytes())
+}
+
+fn build(app: &App) -> serde_json::Value {
     // Grafana reads the version to learn which functions and endpoints exist; ours are those of Prometheus 3.
-    success(&json!({
+    json!({
         "version": "3.14.0",
         "revision": app.build.revision,
         "branch": "",
@@ -33,7 +42,12 @@ pub(crate) async fn buildinfo(State(app): State<Arc<App>>) -> Response {
         "goVersion": "",
         "application": "watchfire",
         "watchfireVersion": app.build.version,
-    }))
+    })
+}
+
+/// How far the log has been read back. Nothing is served before that is done.
+pub(crate) async fn walreplay() -> Response {
+    success(&json!({"min": 0, "max": 0, "current": 0, "state": "done"}))
 }
 
 pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
@@ -67,7 +81,7 @@ pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<
     let limit = match params.get("limit").map(str::parse::<usize>) {
         None => 10,
         Some(Ok(limit)) if (1..=10_000).contains(&limit) => limit,
-        Some(_) => return Err(ApiError::bad_parameter("limit", "limit must be a number from 1 to 10000")),
+        Some(_) => return Err(ApiError::bad_data("limit must be a positive number, at most 10000")),
     };
     app.blocking(move |app| {
         let stats = app.store.stats(limit);

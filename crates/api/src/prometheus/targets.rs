@@ -11,11 +11,12 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use watchfire_model::{Matcher, Metadata};
 use watchfire_scrape::TargetStatus;
 
 pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
-    let state = params.get("state").unwrap_or("any");
-    let (active, dropped) = match state {
+    let state = params.get("state").unwrap_or("any").to_lowercase();
+    let (active, dropped) = match state.as_str() {
         "any" => (true, true),
         "active" => (true, false),
         "dropped" => (false, true),
@@ -77,12 +78,8 @@ pub(crate) async fn scrape_pools(State(app): State<Arc<App>>) -> Response {
 
 /// What metric families say about themselves: each different saying once.
 pub(crate) async fn metadata(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
-    let limit = params.limit()?;
-    let per_metric = match params.get("limit_per_metric").map(str::parse::<usize>) {
-        None | Some(Ok(0)) => usize::MAX,
-        Some(Ok(limit)) => limit,
-        Some(Err(_)) => return Err(ApiError::bad_parameter("limit_per_metric", "it is not a number")),
-    };
+    let limit = params.count("limit")?.unwrap_or(usize::MAX);
+    let per_metric = params.count("limit_per_metric")?.filter(|limit| *limit > 0).unwrap_or(usize::MAX);
     let wanted = params.get("metric").map(str::to_owned);
     app.blocking(move |app| {
         let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -94,9 +91,7 @@ pub(crate) async fn metadata(State(app): State<Arc<App>>, params: Params) -> Res
                 continue;
             }
             let sayings = found.entry(family).or_default();
-            let saying = json!({
-                "type": metadata.kind.as_str(), "help": metadata.help, "unit": metadata.unit,
-            });
+            let saying = saying(&metadata);
             if sayings.len() < per_metric && !sayings.contains(&saying) {
                 sayings.push(saying);
             }
@@ -104,4 +99,50 @@ pub(crate) async fn metadata(State(app): State<Arc<App>>, params: Params) -> Res
         Ok(success(&found))
     })
     .await
+}
+
+fn saying(metadata: &Metadata) -> Value {
+    json!({"type": metadata.kind.as_str(), "help": metadata.help, "unit": metadata.unit})
+}
+
+/// What each target says about its metrics. With `metric`, only that one, and its name is not repeated.
+pub(crate) async fn target_metadata(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let limit = params.count("limit")?.unwrap_or(usize::MAX);
+    let matchers: Vec<Matcher> = params.selectors("match_target")?.into_iter().next().unwrap_or_default();
+    let wanted = params.get("metric").map(str::to_owned);
+    app.blocking(move |app| {
+        let mut found = Vec::new();
+        for target in app.scrape.metadata() {
+            if !matchers.iter().all(|matcher| matcher.matches_labels(&target.target)) {
+                continue;
+            }
+            for (family, metadata) in &target.families {
+                if found.len() >= limit {
+                    return Ok(success(&found));
+                }
+                let mut entry = json!({"target": LabelMap(&target.target)});
+                match (&wanted, entry.as_object_mut()) {
+                    (Some(wanted), _) if wanted != family => continue,
+                    (None, Some(object)) => {
+                        object.insert("metric".to_owned(), json!(family));
+                    }
+                    _ => {}
+                }
+                if let (Some(object), Value::Object(saying)) = (entry.as_object_mut(), saying(metadata)) {
+                    object.extend(saying);
+                }
+                found.push(entry);
+            }
+        }
+        Ok(success(&found))
+    })
+    .await
+}
+
+/// Which Alertmanagers are sent to: none, for alerts are delivered from here.
+pub(crate) async fn alertmanagers() -> Response {
+    success(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}))
 }

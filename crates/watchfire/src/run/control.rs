@@ -5,19 +5,15 @@ use super::{local, metrics};
 use crate::cli::RunArgs;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use watchfire_api::{App, AppError, Control};
+use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::manager::Settings;
-
-/// What is in force.
-#[derive(Debug, Default)]
-struct InForce {
-    yaml: String,
-    scrape_interval: Duration,
-}
+use watchfire_scrape::Config;
+use watchfire_wire::exposition::Format;
 
 /// The program's center: it holds what is in force, and changes it as a whole.
 pub(crate) struct Center {
@@ -26,7 +22,9 @@ pub(crate) struct Center {
     clock: Arc<dyn Clock>,
     runtime: tokio::runtime::Handle,
     app: OnceLock<Arc<App>>,
-    in_force: Mutex<InForce>,
+    /// Nothing before the start is through.
+    in_force: Mutex<Option<Config>>,
+    reloading: Mutex<()>,
     is_ready: AtomicBool,
     last_reload_ms: AtomicI64,
     last_reload_good: AtomicBool,
@@ -49,6 +47,7 @@ impl Center {
             runtime,
             app: OnceLock::new(),
             in_force: Mutex::default(),
+            reloading: Mutex::default(),
             is_ready: AtomicBool::new(false),
             last_reload_ms: AtomicI64::new(0),
             last_reload_good: AtomicBool::new(true),
@@ -73,15 +72,22 @@ impl Center {
         for note in &loaded.config.notes {
             tracing::warn!(note, "configuration");
         }
-        // The only step that can still fail comes first.
+        // Two steps can still fail, a certificate that cannot be used and a ledger that cannot be written; the first
+        // changes nothing then, and the second takes it back.
         app.scrape.apply(&loaded.config).await?;
-        local::apply(app, &loaded.config.collect);
         let global = &loaded.config.global;
         let alerting = watchfire_alerting::Settings {
             external_url: self.external_url.clone(),
             external_labels: global.external_labels.clone(),
         };
-        app.alerting.apply(loaded.alertmanager, alerting).await?;
+        if let Err(error) = app.alerting.apply(loaded.alertmanager, alerting).await {
+            let before = self.in_force().clone();
+            if let Some(before) = before {
+                app.scrape.apply(&before).await?;
+            }
+            return Err(error.into());
+        }
+        local::apply(app, &loaded.config.collect);
         let settings = Settings {
             evaluation_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,
@@ -89,15 +95,20 @@ impl Center {
             external_url: self.external_url.clone(),
         };
         app.rules.apply(loaded.rules, settings).await;
-        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) =
-            InForce { yaml: loaded.config.to_yaml().to_owned(), scrape_interval: global.scrape_interval };
+        *self.in_force() = Some(loaded.config);
         self.last_reload_ms.store(self.clock.now_ms(), Ordering::Relaxed);
         self.last_reload_good.store(true, Ordering::Relaxed);
         self.is_ready.store(true, Ordering::Release);
         Ok(())
     }
 
+    fn in_force(&self) -> MutexGuard<'_, Option<Config>> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn try_reload(&self) -> anyhow::Result<()> {
+        // A signal and a request at once must not mix two configurations.
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = Loaded::read(&self.args)?;
         self.runtime.block_on(self.apply(loaded))
     }
@@ -124,15 +135,23 @@ impl Control for Center {
     }
 
     fn config_yaml(&self) -> String {
-        self.in_force.lock().unwrap_or_else(PoisonError::into_inner).yaml.clone()
+        self.in_force().as_ref().map(|config| config.to_yaml().to_owned()).unwrap_or_default()
     }
 
-    fn own_metrics(&self) -> Vec<u8> {
-        self.app.get().map(|app| metrics::exposition(app)).unwrap_or_default().into_bytes()
+    fn own_metrics(&self, format: Format) -> Vec<u8> {
+        self.app.get().map(|app| metrics::exposition(app, format)).unwrap_or_default().into_bytes()
+    }
+
+    fn external_labels(&self) -> Labels {
+        self.in_force().as_ref().map(|config| config.global.external_labels.clone()).unwrap_or_default()
     }
 
     fn scrape_interval(&self) -> Duration {
-        self.in_force.lock().unwrap_or_else(PoisonError::into_inner).scrape_interval
+        self.in_force().as_ref().map_or(Duration::ZERO, |config| {
+            // Where nothing but this machine is watched, its interval is the one that counts.
+            let only_local = config.collect.enabled && config.scrape_configs.is_empty();
+            if only_local { config.collect.interval } else { config.global.scrape_interval }
+        })
     }
 
     fn last_reload(&self) -> (i64, bool) {

@@ -13,17 +13,17 @@ const OWN_JOB: &str = "watchfire";
 /// Brings the local targets in line with the configuration.
 pub(crate) fn apply(app: &Arc<App>, collect: &Collect) {
     let instance = host_name();
-    for job in [HOST_JOB, OWN_JOB] {
-        app.scrape.remove_local(job, &instance);
-    }
     if !collect.enabled {
+        for job in [HOST_JOB, OWN_JOB] {
+            app.scrape.remove_local(job, &instance);
+        }
         return;
     }
     let host = Host::new(Roots::default(), Options::default(), Arc::clone(&app.clock));
     let gather_host: Gather = Arc::new(move || write(&host.collect(), Format::Text).into_bytes());
     let weak = Arc::downgrade(app);
     let gather_own: Gather =
-        Arc::new(move || weak.upgrade().map(|app| app.control.own_metrics()).unwrap_or_default());
+        Arc::new(move || weak.upgrade().map(|app| app.control.own_metrics(Format::Text)).unwrap_or_default());
     for (job, gather) in [(HOST_JOB, gather_host), (OWN_JOB, gather_own)] {
         app.scrape.add_local(LocalTarget {
             job: job.to_owned(),

@@ -1,22 +1,41 @@
 //! The program's own metrics. Names that dashboards and alerts of Prometheus and Alertmanager use are kept.
 
 use watchfire_api::App;
-use watchfire_model::MetricType::{Counter, Gauge};
-use watchfire_wire::exposition::Format;
-use watchfire_wire::exposition::write::{Family, Writer};
+use watchfire_model::MetricType::{Counter, Gauge, Summary};
+use watchfire_wire::exposition::write::{Family, Point, Writer};
+use watchfire_wire::exposition::{Entry, Format, Parser};
 
-/// All of them, in the text exposition format.
-pub(crate) fn exposition(app: &App) -> String {
-    let mut writer = Writer::new(Format::Text);
-    for family in
-        program(app).iter().chain(&process()).chain(&http(app)).chain(&scraping(app)).chain(&storage(app))
-    {
-        writer.family(family);
+/// All of them.
+pub(crate) fn exposition(app: &App, format: Format) -> String {
+    let mut writer = Writer::new(format);
+    let families = program(app).into_iter().chain(process()).chain(http(app)).chain(queries(app));
+    for family in families.chain(scraping(app)).chain(storage(app)) {
+        writer.family(&family);
     }
-    let mut text = writer.finish();
+    let mut text = String::new();
     app.rules.write_metrics(&mut text);
     app.alerting.write_metrics(&mut text);
-    text
+    copy(&text, &mut writer);
+    writer.finish()
+}
+
+/// Writes what a room says about itself in the text format again, in the format that is asked for.
+fn copy(text: &str, writer: &mut Writer) {
+    let mut helped = (String::new(), String::new());
+    for entry in Parser::new(text, Format::Text) {
+        match entry {
+            Ok(Entry::Help { family, help }) => helped = (family.into_owned(), help.into_owned()),
+            Ok(Entry::Type { family, kind }) => {
+                let help = if helped.0 == family { helped.1.as_str() } else { "" };
+                writer.metadata(&family, kind, help);
+            }
+            Ok(Entry::Sample(sample)) => {
+                writer.sample(&sample.to_labels(), sample.value, sample.timestamp_ms)
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "own metrics are not well formed"),
+        }
+    }
 }
 
 fn one(name: &'static str, kind: watchfire_model::MetricType, help: &'static str, value: f64) -> Family {
@@ -105,6 +124,43 @@ fn http(app: &App) -> Vec<Family> {
     vec![requests, seconds]
 }
 
+/// Queries from outside; the rules' own are not among them.
+fn queries(app: &App) -> Vec<Family> {
+    let counts = app.query_metrics.snapshot();
+    let mut durations = Family::new(
+        "prometheus_engine_query_duration_seconds",
+        Summary,
+        "Seconds that queries waited for a slot (queue_time) and were evaluated (inner_eval).",
+    );
+    for (slice, seconds) in [("inner_eval", counts.evaluated_s), ("queue_time", counts.queued_s)] {
+        for (suffix, value) in [("_sum", seconds), ("_count", counts.finished as f64)] {
+            let labels = vec![("slice".into(), slice.to_owned())];
+            durations.points.push(Point { suffix, labels, value, ..Point::default() });
+        }
+    }
+    vec![
+        one(
+            "prometheus_engine_queries",
+            Gauge,
+            "Queries running or waiting for a slot.",
+            counts.running as f64,
+        ),
+        one(
+            "prometheus_engine_queries_concurrent_max",
+            Gauge,
+            "How many queries may run at once.",
+            app.limits.concurrency as f64,
+        ),
+        one(
+            "prometheus_engine_query_samples_total",
+            Counter,
+            "Samples that queries read.",
+            counts.samples_read as f64,
+        ),
+        durations,
+    ]
+}
+
 fn scraping(app: &App) -> Vec<Family> {
     let stats = app.scrape.stats();
     let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
@@ -130,6 +186,11 @@ fn scraping(app: &App) -> Vec<Family> {
             "prometheus_target_scrapes_exceeded_sample_limit_total",
             "Scrapes with too many samples.",
             stats.exceeded_sample_limit,
+        ),
+        counter(
+            "prometheus_target_scrape_pool_exceeded_target_limit_total",
+            "Scrapes not made because their job has too many targets.",
+            stats.exceeded_target_limit,
         ),
         counter(
             "watchfire_scrapes_exceeded_label_limits_total",
