@@ -39,6 +39,8 @@ export interface DroppedTarget {
 export interface Targets {
   activeTargets: ScrapeTarget[];
   droppedTargets: DroppedTarget[];
+  /** Target files that are wrong and targets that cannot be made, one line each; Prometheus does not tell them. */
+  discoveryFaults?: string[];
 }
 
 export type AlertState = "firing" | "pending" | "inactive";
@@ -89,13 +91,36 @@ export interface RuleGroup {
   rules: Rule[];
 }
 
-/** `GET /api/ui/v1/deliveries`; every field may be absent, the page shows what it finds. */
+/** `GET /api/ui/v1/deliveries`. Times are milliseconds since the Unix epoch. */
 export interface Deliveries {
-  outbox?: DeliveryRow[];
-  deliveries?: DeliveryRow[];
+  counts: { open: number; done: number; dead: number };
+  outbox: WaitingJob[];
+  deliveries: Attempt[];
 }
 
-export type DeliveryRow = Record<string, unknown>;
+/** A notification that a receiver is still owed. */
+export interface WaitingJob {
+  id: number;
+  receiver: string;
+  reason: string;
+  firing: number;
+  resolved: number;
+  attempts: number;
+  next_try_ms: number;
+  last_error: string | null;
+}
+
+/** One attempt to deliver a notification. */
+export interface Attempt {
+  id: number;
+  group_key: string;
+  receiver: string;
+  outcome: string;
+  status: number | null;
+  latency_ms: number | null;
+  started_ms: number;
+  error: string | null;
+}
 
 export interface TsdbStatus {
   /** A value is `null` while there are no samples. */

@@ -1,21 +1,63 @@
-import type { Deliveries, DeliveryRow } from "../api/types.ts";
+import type { ReactNode } from "react";
+import type { Attempt, Deliveries, WaitingJob } from "../api/types.ts";
 import { formatDateTime } from "../time/range.ts";
+import { Badge } from "../widgets/states.tsx";
 
 const MOST_ROWS = 50;
 
-/** What has been sent out, and what still waits. Rows are shown by the columns they have. */
+/** What still waits to be sent, and how the newest attempts went. */
 export function DeliveryList({ deliveries }: { deliveries: Deliveries }) {
+  const dead = deliveries.counts.dead;
   return (
     <section className="deliveries">
       <h2>Delivery</h2>
-      <DeliveryTable name="Waiting to be delivered" rows={deliveries.outbox ?? []} empty="Nothing waits: every notification has been confirmed." />
-      <DeliveryTable name="Delivered" rows={deliveries.deliveries ?? []} empty="Nothing has been sent yet." />
+      {dead > 0 ? (
+        <p className="note">
+          <Badge tone="bad">{dead} dead</Badge> Receivers refused these notifications for good; the attempts below say why.
+        </p>
+      ) : null}
+      <Table<WaitingJob>
+        name="Waiting to be delivered"
+        rows={deliveries.outbox}
+        empty="Nothing waits: every notification has been confirmed."
+        columns={[
+          ["Receiver", (job) => job.receiver],
+          ["Why", (job) => job.reason],
+          ["Firing", (job) => job.firing],
+          ["Resolved", (job) => job.resolved],
+          ["Attempts", (job) => job.attempts],
+          ["Next try", (job) => formatDateTime(job.next_try_ms, "browser")],
+          ["Last error", (job) => job.last_error ?? ""],
+        ]}
+      />
+      <Table<Attempt>
+        name="Attempts"
+        rows={deliveries.deliveries}
+        empty="Nothing has been sent yet."
+        columns={[
+          ["When", (attempt) => formatDateTime(attempt.started_ms, "browser")],
+          ["Receiver", (attempt) => attempt.receiver],
+          ["Outcome", (attempt) => <Badge tone={OUTCOMES[attempt.outcome] ?? "plain"}>{attempt.outcome}</Badge>],
+          ["Answer", (attempt) => attempt.status ?? ""],
+          ["Took", (attempt) => (attempt.latency_ms === null ? "" : `${attempt.latency_ms} ms`)],
+          ["Group", (attempt) => <span className="mono">{attempt.group_key}</span>],
+          ["Error", (attempt) => attempt.error ?? ""],
+        ]}
+      />
     </section>
   );
 }
 
-function DeliveryTable({ name, rows, empty }: { name: string; rows: readonly DeliveryRow[]; empty: string }) {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((column) => rows.some((row) => isPlain(row[column])));
+const OUTCOMES: Readonly<Record<string, "good" | "warn" | "bad">> = { delivered: "good", retry: "warn", dead: "bad" };
+
+interface TableProps<Row> {
+  name: string;
+  rows: readonly Row[];
+  empty: string;
+  columns: readonly (readonly [heading: string, cell: (row: Row) => ReactNode])[];
+}
+
+function Table<Row extends { id: number }>({ name, rows, empty, columns }: TableProps<Row>) {
   return (
     <div className="card table-card">
       <h3>{name}</h3>
@@ -27,20 +69,18 @@ function DeliveryTable({ name, rows, empty }: { name: string; rows: readonly Del
             <caption className="visually-hidden">{name}</caption>
             <thead>
               <tr>
-                {columns.map((column) => (
-                  <th key={column} scope="col">
-                    {heading(column)}
+                {columns.map(([heading]) => (
+                  <th key={heading} scope="col">
+                    {heading}
                   </th>
                 ))}
               </tr>
             </thead>
             <tbody>
-              {rows.slice(0, MOST_ROWS).map((row, index) => (
-                // Rows are a log and carry no key of their own that is promised.
-                // oxlint-disable-next-line react/no-array-index-key
-                <tr key={index}>
-                  {columns.map((column) => (
-                    <td key={column}>{cell(column, row[column])}</td>
+              {rows.slice(0, MOST_ROWS).map((row) => (
+                <tr key={row.id}>
+                  {columns.map(([heading, cell]) => (
+                    <td key={heading}>{cell(row)}</td>
                   ))}
                 </tr>
               ))}
@@ -48,21 +88,11 @@ function DeliveryTable({ name, rows, empty }: { name: string; rows: readonly Del
           </table>
         </div>
       )}
-      {rows.length > MOST_ROWS ? <p className="note">The newest {MOST_ROWS} of {rows.length}.</p> : null}
+      {rows.length > MOST_ROWS ? (
+        <p className="note">
+          The newest {MOST_ROWS} of {rows.length}.
+        </p>
+      ) : null}
     </div>
   );
-}
-
-function isPlain(value: unknown): boolean {
-  return ["string", "number", "boolean"].includes(typeof value);
-}
-
-function heading(column: string): string {
-  const words = column.replace(/_(ms|at)$/, "").replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-function cell(column: string, value: unknown): string {
-  if (typeof value === "number" && column.endsWith("_ms") && value > 1e12) return formatDateTime(value, "browser");
-  return isPlain(value) ? String(value) : "";
 }

@@ -18,6 +18,7 @@ export default function TargetsPage() {
   const health = params.get("health") ?? "all";
   const active = useMemo(() => targets.data?.activeTargets ?? [], [targets.data]);
   const dropped = targets.data?.droppedTargets ?? [];
+  const faults = targets.data?.discoveryFaults ?? [];
   const pools = useMemo(() => groupByPool(active, health, search), [active, health, search]);
   const count = (wanted: string) => active.filter((target) => target.health === wanted).length;
 
@@ -43,13 +44,22 @@ export default function TargetsPage() {
               ]}
             />
           </div>
+          {faults.length > 0 ? (
+            <Notice icon="targets" title="Some targets cannot be found">
+              {faults.map((fault) => (
+                <p key={fault} className="mono">
+                  {fault}
+                </p>
+              ))}
+            </Notice>
+          ) : null}
           {health === "dropped" ? (
             <DroppedList dropped={dropped.filter((target) => JSON.stringify(target.discoveredLabels).toLowerCase().includes(search.toLowerCase()))} />
           ) : pools.length > 0 ? (
             pools.map(([pool, members]) => <PoolCard key={pool} pool={pool} members={members} all={active.filter((one) => one.scrapePool === pool)} />)
           ) : (
             <Notice icon="targets" title={active.length === 0 ? "There are no targets" : "No target fits"}>
-              <p>{active.length === 0 ? "Targets are named under scrape_configs in the configuration. This machine is collected without one." : "Take a filter away to see more."}</p>
+              <p>{active.length === 0 ? "Name targets under scrape_configs in the configuration file, or let it collect this machine with collect: {}." : "Take a filter away to see more."}</p>
             </Notice>
           )}
         </>
