@@ -1,7 +1,7 @@
 //! `watchfire check`: files are judged before they are used.
 
 use crate::cli::Check;
-use crate::run::config::{alertmanager_config, rule_file, rule_files};
+use crate::run::config::{alertmanager_config, existing_rule_files, rule_file};
 use anyhow::bail;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ fn config(file: &Path, syntax_only: bool) -> anyhow::Result<String> {
     if syntax_only {
         return Ok(format!("{jobs} scrape configurations"));
     }
-    let rules: usize = rule_files(&config)?.iter().map(watchfire_rules::RuleFile::rule_count).sum();
+    let rules: usize = existing_rule_files(&config)?.iter().map(watchfire_rules::RuleFile::rule_count).sum();
     if let Some(alertmanager) = &config.alertmanager_file {
         alertmanager_config(alertmanager)?;
     }

@@ -34,8 +34,23 @@ impl Loaded {
     }
 }
 
-/// The rule files a configuration names. The first fault ends it.
-pub(crate) fn rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+/// The rule files a configuration names. The first fault ends it; a file that is not there is left out and told, as a
+/// start of Prometheus does.
+fn rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+    let files = files_of(&config.rule_files).context("rule_files could not be listed")?;
+    let mut found = Vec::new();
+    for file in files {
+        if file.try_exists().unwrap_or(true) {
+            found.push(rule_file(&file)?);
+        } else {
+            tracing::warn!(file = %file.display(), "rule file does not exist, its rules are not evaluated");
+        }
+    }
+    Ok(found)
+}
+
+/// The same for somebody who checks: a file that is not there is a fault.
+pub(crate) fn existing_rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
     let files = files_of(&config.rule_files).context("rule_files could not be listed")?;
     files.iter().map(|file| rule_file(file)).collect()
 }
