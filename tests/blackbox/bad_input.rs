@@ -181,3 +181,17 @@ fn checks_say_what_is_wrong_and_exit_accordingly() {
     assert_eq!(metrics("a 1\n", true), Some(1), "strictly, an exposition ends with # EOF");
     assert_eq!(metrics("# TYPE a gauge\na 1\n# EOF\n", true), Some(0));
 }
+
+#[tokio::test]
+async fn a_rule_file_that_is_not_there_is_told_and_stops_nothing() {
+    let setup = Setup::new().config("rule_files: [nowhere.yml]\n");
+    let server = setup.start().await;
+    assert_eq!(server.get("/-/ready").await.0, 200);
+    let output = Command::new(crate::harness::binary())
+        .args(["check", "config"])
+        .arg(setup.path("prometheus.yml"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "checking says it");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere.yml"));
+}
