@@ -6,6 +6,7 @@ mod abuse;
 mod alerting;
 mod api;
 mod bad_input;
+mod compliance;
 mod crash;
 mod grafana;
 mod interop;
