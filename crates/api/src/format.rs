@@ -44,41 +44,49 @@ fn push_integer(out: &mut Vec<u8>, mut number: u64) {
 
 /// Appends a float as a JSON string, shortest form that reads back to the same bits.
 pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
-    /// Below this every whole number is exact, and its digits are its shortest form.
-    const WHOLE: f64 = 1e15;
     out.push(b'"');
-    if value.fract() == 0.0 && value.abs() < WHOLE && !(value == 0.0 && value.is_sign_negative()) {
-        if value < 0.0 {
-            out.push(b'-');
-        }
-        push_integer(out, value.abs() as u64);
-    } else if value.is_finite() && (1e-6..1e21).contains(&value.abs()) {
-        // Writing to a vector cannot fail.
-        let _ = std::io::Write::write_fmt(out, format_args!("{value}"));
-    } else {
-        out.extend_from_slice(float_text(value).as_bytes());
-    }
+    push_number(out, value);
     out.push(b'"');
 }
 
 /// A float as Prometheus's API writes it: `NaN`, `+Inf`, no exponent between 1e-6 and 1e21.
 pub(crate) fn float_text(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
+    let mut out = Vec::new();
+    push_number(&mut out, value);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn push_number(out: &mut Vec<u8>, value: f64) {
+    /// Below this every whole number is exact, and its digits are its shortest form.
+    const WHOLE: f64 = 1e15;
+    /// Between these, JSON's numbers have no exponent either.
+    const PLAIN: std::ops::Range<f64> = 1e-4..1e16;
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+    // Writing to a vector cannot fail.
+    if value.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
+    } else if value.fract() == 0.0 && magnitude < WHOLE && magnitude != 0.0 {
+        if value < 0.0 {
+            out.push(b'-');
+        }
+        push_integer(out, magnitude as u64);
+    } else if value.fract() != 0.0 && PLAIN.contains(&magnitude) {
+        // Faster than the standard library, and where two shortest forms are equally near it takes the even one, as Go
+        // does and the standard library does not.
+        let _ = serde_json::to_writer(out, &value);
+    } else if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) {
+        let _ = std::io::Write::write_fmt(out, format_args!("{value}"));
+    } else {
         let text = format!("{value:e}");
         // Go writes the sign of a positive exponent.
-        return match text.split_once('e') {
+        let text = match text.split_once('e') {
             Some((mantissa, exponent)) if !exponent.starts_with('-') => format!("{mantissa}e+{exponent}"),
             _ => text,
         };
+        out.extend_from_slice(text.as_bytes());
     }
-    value.to_string()
 }
 
 pub(crate) fn push_labels(out: &mut Vec<u8>, labels: &Labels) {
@@ -327,6 +335,13 @@ mod tests {
             (-1234.0, "-1234"),
             (1e15, "1000000000000000"),
             (0.1, "0.1"),
+            (1e16, "10000000000000000"),
+            (0.0001, "0.0001"),
+            (0.00001234, "0.00001234"),
+            // Halfway between two shortest forms; these are a real Prometheus's answers.
+            (637_158_808_661_681.25, "637158808661681.2"),
+            (637_158_808_661_681.75, "637158808661681.8"),
+            (900_719_925_474_099.25, "900719925474099.2"),
         ] {
             assert_eq!(float_text(value), expected);
             assert_eq!(text(|out| push_float(out, value)), format!("{expected:?}"));
@@ -335,6 +350,27 @@ mod tests {
         assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_001)), "1435781451.001");
         assert_eq!(text(|out| push_timestamp(out, 1_435_781_451_000)), "1435781451");
         assert_eq!(text(|out| push_timestamp(out, -1_500)), "-1.500");
+    }
+
+    #[test]
+    fn every_number_reads_back_to_the_same_bits() {
+        // A walk through all exponents, with ever other digits.
+        let mut bits: u64 = 0x9e37_79b9_7f4a_7c15;
+        for _ in 0..100_000 {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            let scaled = (bits >> 11) as f64 / 10_f64.powi((bits % 24) as i32);
+            for value in [f64::from_bits(bits), scaled, -scaled, (scaled * 100.0).round() / 100.0] {
+                let text = float_text(value);
+                let back: f64 = text.parse().unwrap();
+                assert!(back.to_bits() == value.to_bits() || value.is_nan(), "{text}");
+                let has_exponent = text.contains('e');
+                let is_extreme = value != 0.0 && !(1e-6..1e21).contains(&value.abs()) && value.is_finite();
+                assert_eq!(has_exponent, is_extreme, "{text}");
+                assert!(text.len() <= format!("{value}").len().max(3) + 1, "{text} is not the shortest");
+            }
+        }
     }
 
     #[test]
