@@ -116,11 +116,11 @@ pub trait Control: Send + Sync {
 }
 
 impl App {
-    /// Runs a query when a slot is free, and makes the answer of it, both on a blocking thread. Dropping the future
-    /// stops the query.
+    /// Runs a query when a slot is free, and makes the answer of it, both on a blocking thread. The wait counts towards
+    /// the query's timeout. Dropping the future stops the query.
     pub(crate) async fn evaluate<T: Send + 'static>(
         self: &Arc<Self>,
-        query: Query,
+        mut query: Query,
         finish: impl FnOnce(QueryResult, Timings) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
@@ -134,6 +134,7 @@ impl App {
         let app = Arc::clone(self);
         let outcome = tokio::task::spawn_blocking(move || {
             let queued = asked.elapsed();
+            query.timeout = Some(timeout.saturating_sub(queued));
             let started = Instant::now();
             let outcome = app.engine.evaluate(&query, app.source.as_ref());
             let timings = Timings { queued, evaluated: started.elapsed() };

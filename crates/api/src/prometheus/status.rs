@@ -63,7 +63,6 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response,
             "reloadConfigSuccess": config_is_good,
             "lastConfigTime": rfc3339(last_config_ms),
             "corruptionCount": stats.corruptions,
-            "goroutineCount": 0,
             "storageRetention": app.flags.0.iter().find(|(name, _)| name == "storage.tsdb.retention.time").map(|(_, value)| value),
             "readOnlyReason": stats.read_only,
         })))
