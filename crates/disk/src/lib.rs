@@ -12,6 +12,8 @@
 mod blocks;
 mod fs;
 mod log;
+#[cfg(test)]
+mod mutation;
 mod publish;
 mod real;
 mod sim;

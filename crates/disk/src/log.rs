@@ -45,7 +45,7 @@ pub struct LogOptions {
     pub check_every: Duration,
     /// The caller is advised to roll when a segment is longer.
     pub segment_bytes: u64,
-    /// Above this many bytes waiting for the disk, appending waits.
+    /// Above this many bytes waiting for the disk, [`Log::is_crowded`] advises to wait.
     pub max_queued_bytes: usize,
 }
 
@@ -170,6 +170,17 @@ struct State {
     stats: LogStats,
 }
 
+impl State {
+    /// Whether a record can be taken. The writer ends once it is told to close and has nothing left to do.
+    fn check(&self) -> Result<(), AppendError> {
+        match &self.state {
+            LogState::ReadOnly(reason) => Err(AppendError::ReadOnly(reason.clone())),
+            LogState::Writable if !self.closing => Ok(()),
+            LogState::Writable | LogState::Closed => Err(AppendError::Closed),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     disk: Arc<dyn Disk>,
@@ -178,8 +189,6 @@ struct Shared {
     state: Mutex<State>,
     /// Work for the writer.
     wake: Condvar,
-    /// Room for appenders.
-    room: Condvar,
 }
 
 /// An open log. Dropping it writes what was appended and stops the writer.
@@ -224,7 +233,6 @@ impl Log {
             options,
             state: Mutex::new(state),
             wake: Condvar::new(),
-            room: Condvar::new(),
         });
         let for_writer = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
@@ -240,20 +248,10 @@ impl Log {
     }
 
     /// Adds a record made of `parts` to `segment`, in order with all other calls. The commit resolves when it is on
-    /// disk, or, in relaxed mode, at once. Waits while too much is queued.
+    /// disk, or, in relaxed mode, at once. Never waits: callers bound what is queued by [`Log::is_crowded`].
     pub fn append(&self, segment: u64, parts: &[&[u8]]) -> Result<Commit, AppendError> {
         let mut state = locked(&self.shared.state);
-        loop {
-            match &state.state {
-                LogState::ReadOnly(reason) => return Err(AppendError::ReadOnly(reason.clone())),
-                LogState::Closed => return Err(AppendError::Closed),
-                LogState::Writable => {}
-            }
-            if state.queued_bytes <= self.shared.options.max_queued_bytes {
-                break;
-            }
-            state = self.shared.room.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
+        state.check()?;
         if state.tail != segment {
             return Err(AppendError::SegmentChanged(state.tail));
         }
@@ -283,14 +281,16 @@ impl Log {
         locked(&self.shared.state).tail_bytes >= self.shared.options.segment_bytes
     }
 
+    /// Whether more than [`LogOptions::max_queued_bytes`] wait for the disk. A caller then awaits a
+    /// [`Log::barrier`] before it appends, so that a slow disk holds back who fills it and blocks no thread.
+    pub fn is_crowded(&self) -> bool {
+        locked(&self.shared.state).queued_bytes > self.shared.options.max_queued_bytes
+    }
+
     /// Resolves when everything appended so far is on disk, in relaxed mode too.
     pub fn barrier(&self) -> Result<Commit, AppendError> {
         let mut state = locked(&self.shared.state);
-        match &state.state {
-            LogState::ReadOnly(reason) => return Err(AppendError::ReadOnly(reason.clone())),
-            LogState::Closed => return Err(AppendError::Closed),
-            LogState::Writable => {}
-        }
+        state.check()?;
         let group = open_group(&mut state);
         let cell = Arc::clone(&group.cell);
         drop(state);
@@ -335,7 +335,6 @@ impl Log {
             let _ = writer.join();
         }
         locked(&self.shared.state).state = LogState::Closed;
-        self.shared.room.notify_all();
     }
 }
 

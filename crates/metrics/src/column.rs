@@ -2,6 +2,7 @@
 //! with differences, and exclusive-or; packed with zstd where that helps. Every bit comes back.
 
 use crate::bytes::{Reader, put_signed, put_sized, put_varint, zigzag};
+use crate::pack::{pack, unpack};
 
 const CONSTANT: u8 = 0;
 const CONSTANT_STEP: u8 = 1;
@@ -24,7 +25,7 @@ const POWERS: [f64; 16] =
 
 fn put_stream(out: &mut Vec<u8>, kind: u8, stream: &[u8]) {
     if stream.len() >= MIN_PACKED_BYTES
-        && let Ok(packed) = zstd::bulk::compress(stream, LEVEL)
+        && let Ok(packed) = pack(stream, LEVEL)
         && packed.len() < stream.len() * 9 / 10
     {
         out.push(kind | PACKED);
@@ -41,8 +42,7 @@ fn take_stream(input: &mut Reader<'_>, packed: bool, limit: usize) -> Option<Vec
         return Some(input.sized()?.to_vec());
     }
     let len = usize::try_from(input.varint()?).ok().filter(|len| *len <= limit)?;
-    let bytes = zstd::bulk::decompress(input.sized()?, len).ok()?;
-    (bytes.len() == len).then_some(bytes)
+    unpack(input.sized()?, len)
 }
 
 /// Appends a column of integers.

@@ -36,13 +36,15 @@ impl Core {
 
     /// Makes parts of the samples in memory and then frees that memory and the log that held them.
     pub(crate) fn flush(&self) -> Result<(), CompactError> {
-        let (segment, mut series) = {
+        let empty = self.head.empty_series();
+        let segment = {
+            // Writers wait, so nothing here walks all series.
             let _alone = writing(&self.gate);
-            self.head.forget_empty();
+            self.head.forget(empty);
             // Every batch logged before this segment is in memory, and no number of a forgotten series is in it.
-            let segment = self.log.roll();
-            (segment, self.head.registry().iter().cloned().collect::<Vec<_>>())
+            self.log.roll()
         };
+        let mut series: Vec<_> = self.head.registry().iter().cloned().collect();
         series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
         let mut writers: BTreeMap<i64, (u64, PartWriter)> = BTreeMap::new();
         let mut samples = Samples::default();

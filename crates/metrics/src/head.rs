@@ -118,15 +118,21 @@ impl Head {
         found
     }
 
-    /// Forgets the series without samples. The caller keeps writers out and starts a new log segment before any
-    /// number is used again.
-    pub(crate) fn forget_empty(&self) {
-        for shard in &self.shards {
+    /// The series without samples now.
+    pub(crate) fn empty_series(&self) -> Vec<Arc<HeadSeries>> {
+        self.registry().iter().filter(|series| series.is_empty()).cloned().collect()
+    }
+
+    /// Forgets those of the given series that are still without samples. The caller keeps writers out and starts a
+    /// new log segment before any number is used again.
+    pub(crate) fn forget(&self, empty: Vec<Arc<HeadSeries>>) {
+        for series in empty.into_iter().filter(|series| series.is_empty()) {
+            let hash = self.hasher.hash_one(series.labels.as_bytes());
+            let Some(shard) = self.shard(hash) else { continue };
             let mut table = writing(shard);
-            let gone: Vec<_> = table.extract_if(|series| series.is_empty()).collect();
-            drop(table);
-            let mut registry = writing(&self.registry);
-            for series in gone {
+            if let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, &series)) {
+                entry.remove();
+                let mut registry = writing(&self.registry);
                 registry.index.remove(series.id, &series.labels);
                 if let Some(slot) = registry.by_id.get_mut(series.id as usize) {
                     *slot = None;

@@ -63,29 +63,33 @@ impl Tally {
 }
 
 impl Store {
-    /// As [`MetricSink::write`], from borrowed samples and without an allocation for each: the way of receivers.
+    /// As [`MetricSink::write`], from borrowed samples and without an allocation for each. It blocks this thread while
+    /// [`max_queued_bytes`](crate::StoreOptions::max_queued_bytes) wait for the disk: not for async code.
     pub fn append_borrowed<'a>(&self, samples: impl Iterator<Item = Incoming<'a>>) -> Committed {
+        while self.core.log.is_crowded() {
+            let room = self.core.log.barrier().map_err(refused);
+            let room = room.and_then(|room| room.wait().map_err(|error| WriteError::ReadOnly(error.0)));
+            if let Err(error) = room {
+                return ready(Err(error));
+            }
+        }
         self.core.take(samples, |incoming| Labels::from_bytes(incoming.labels))
     }
 }
 
 impl MetricSink for Store {
     fn write(&self, rows: Vec<Row>) -> Committed {
-        let mut taken = rows.iter();
-        let samples = rows.iter().map(|row| Incoming {
-            labels: row.series.as_bytes(),
-            timestamp_ms: row.timestamp_ms,
-            start_timestamp_ms: row.start_timestamp_ms,
-            value: match &row.value {
-                SampleValue::Float(value) => IncomingValue::Float(*value),
-                SampleValue::Histogram(histogram) => IncomingValue::Histogram(histogram),
-            },
-        });
-        // New series share the label set that came with the row.
-        self.core.take(samples, |incoming| {
-            taken
-                .find(|row| row.series.as_bytes().as_ptr() == incoming.labels.as_ptr())
-                .map(|row| row.series.clone())
+        if !self.core.log.is_crowded() {
+            return self.core.take_rows(&rows);
+        }
+        // A slow disk must not stop the threads that also answer queries: the batch waits as a future.
+        let core = Arc::clone(&self.core);
+        Box::pin(async move {
+            while core.log.is_crowded() {
+                let room = core.log.barrier().map_err(refused)?;
+                room.await.map_err(|error| WriteError::ReadOnly(error.0))?;
+            }
+            core.take_rows(&rows).await
         })
     }
 
@@ -109,6 +113,25 @@ impl MetricSink for Store {
 }
 
 impl Core {
+    fn take_rows(&self, rows: &[Row]) -> Committed {
+        let mut taken = rows.iter();
+        let samples = rows.iter().map(|row| Incoming {
+            labels: row.series.as_bytes(),
+            timestamp_ms: row.timestamp_ms,
+            start_timestamp_ms: row.start_timestamp_ms,
+            value: match &row.value {
+                SampleValue::Float(value) => IncomingValue::Float(*value),
+                SampleValue::Histogram(histogram) => IncomingValue::Histogram(histogram),
+            },
+        });
+        // New series share the label set that came with the row.
+        self.take(samples, |incoming| {
+            taken
+                .find(|row| row.series.as_bytes().as_ptr() == incoming.labels.as_ptr())
+                .map(|row| row.series.clone())
+        })
+    }
+
     fn take<'a>(
         &self,
         samples: impl Iterator<Item = Incoming<'a>>,
@@ -190,8 +213,7 @@ impl Core {
         drop(gate);
         match logged {
             Ok(commit) => Box::pin(Pending { commit, report: Some(report) }),
-            Err(AppendError::Closed) => ready(Err(WriteError::Closed)),
-            Err(error) => ready(Err(WriteError::ReadOnly(error.to_string()))),
+            Err(error) => ready(Err(refused(error))),
         }
     }
 }
@@ -224,6 +246,13 @@ fn log_batch(
             }
             Ok(commit) => return Ok(commit),
         }
+    }
+}
+
+fn refused(error: AppendError) -> WriteError {
+    match error {
+        AppendError::Closed => WriteError::Closed,
+        error => WriteError::ReadOnly(error.to_string()),
     }
 }
 

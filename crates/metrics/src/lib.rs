@@ -9,6 +9,10 @@
 //!
 //! Two values for one series and time: the first one written wins. Where the store sees it at once (the newest sample
 //! of a series) the second is refused, else it is dropped when read or merged, the older part winning.
+//!
+//! A batch whose log write failed was refused as a whole, but stays in memory: it can be queried, a flush keeps it, and
+//! a crash may lose it, as with any write whose answer never came. Sent again it is logged again, so that trying until
+//! it is acknowledged is safe. Taking it back out would unsay what rules and dashboards have already seen.
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -20,6 +24,9 @@ mod gather;
 mod head;
 mod index;
 mod ingest;
+#[cfg(test)]
+mod mutation;
+mod pack;
 mod part;
 mod parts;
 mod record;

@@ -12,8 +12,10 @@ pub(crate) use write::PartWriter;
 use crate::bytes::Reader;
 use crate::column::{take_floats, take_ints};
 use crate::gather::Gather;
+use crate::pack::unpack;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use watchfire_disk::{BlockError, BlockReader, BlockRef, Disk, FileKind};
@@ -144,7 +146,7 @@ impl Part {
         let mut input = Reader::new(&packed);
         let mut unpacked = || {
             let len = usize::try_from(input.varint()?).ok().filter(|len| *len <= MAX_PAGE_BYTES)?;
-            zstd::bulk::decompress(input.rest(), len).ok()
+            unpack(input.rest(), len)
         };
         unpacked().ok_or_else(|| self.nonsense("a page does not unpack"))
     }
@@ -182,6 +184,7 @@ impl Part {
                 if test(value) {
                     ids |= postings;
                 }
+                ControlFlow::Continue(())
             });
             if needs_label {
                 found &= ids;
@@ -192,13 +195,13 @@ impl Part {
         found
     }
 
-    /// Calls `each` with the values of a label, or those of its pages that may hold `wanted`.
+    /// Calls `each` with the values of a label, or those of its pages that may hold `wanted`, until it says to stop.
     fn values(
         &self,
         name: &str,
         wanted: Option<&[&str]>,
         damage: &mut Vec<String>,
-        each: &mut dyn FnMut(&str, RoaringBitmap),
+        each: &mut dyn FnMut(&str, RoaringBitmap) -> ControlFlow<()>,
     ) {
         let names = &self.summary.names;
         let found = names.binary_search_by(|entry| entry.name.as_str().cmp(name));
@@ -218,8 +221,10 @@ impl Part {
                             damage.push(self.nonsense("a page of label values makes no sense").to_string());
                             break;
                         };
-                        if let Some(ids) = ids {
-                            each(value, ids);
+                        if let Some(ids) = ids
+                            && each(value, ids).is_break()
+                        {
+                            return;
                         }
                     }
                 }
@@ -227,16 +232,35 @@ impl Part {
         }
     }
 
+    /// Adds the names of labels that the series in `ids` have, or all.
     pub(crate) fn label_names(
         &self,
         ids: Option<&RoaringBitmap>,
         damage: &mut Vec<String>,
         out: &mut BTreeSet<String>,
     ) {
+        let Some(ids) = ids else {
+            out.extend(self.summary.names.iter().map(|entry| entry.name.clone()));
+            return;
+        };
+        let value_pages = self.summary.names.iter().map(|entry| entry.pages.len()).sum();
+        let few = self.each_of_few(ids, value_pages, damage, &mut |labels| {
+            for (name, _) in labels {
+                if !out.contains(name) {
+                    out.insert(name.to_owned());
+                }
+            }
+        });
+        if few {
+            return;
+        }
         for entry in &self.summary.names {
-            let mut has = ids.is_none();
-            if let Some(ids) = ids.filter(|_| !out.contains(&entry.name)) {
-                self.values(&entry.name, None, damage, &mut |_, postings| has |= !postings.is_disjoint(ids));
+            let mut has = false;
+            if !out.contains(&entry.name) {
+                self.values(&entry.name, None, damage, &mut |_, postings| {
+                    has = !postings.is_disjoint(ids);
+                    if has { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
             }
             if has {
                 out.insert(entry.name.clone());
@@ -244,6 +268,7 @@ impl Part {
         }
     }
 
+    /// Adds the values of one label that the series in `ids` have, or all.
     pub(crate) fn label_values(
         &self,
         name: &str,
@@ -251,11 +276,54 @@ impl Part {
         damage: &mut Vec<String>,
         out: &mut BTreeSet<String>,
     ) {
+        let entry = self.summary.names.iter().find(|entry| entry.name == name);
+        let value_pages = entry.map_or(0, |entry| entry.pages.len());
+        if let Some(ids) = ids
+            && self.each_of_few(ids, value_pages, damage, &mut |labels| {
+                out.extend(labels.get(name).map(str::to_owned));
+            })
+        {
+            return;
+        }
         self.values(name, None, damage, &mut |value, postings| {
             if ids.is_none_or(|ids| !postings.is_disjoint(ids)) {
                 out.insert(value.to_owned());
             }
+            ControlFlow::Continue(())
         });
+    }
+
+    /// Calls `each` with the labels of the series in `ids` if they lie on fewer pages than `most`; else does nothing
+    /// and says so by `false`. Pages that cannot be read are left out and named.
+    fn each_of_few(
+        &self,
+        ids: &RoaringBitmap,
+        most: usize,
+        damage: &mut Vec<String>,
+        each: &mut dyn FnMut(&Labels),
+    ) -> bool {
+        let pages = &self.summary.series_pages;
+        let ends = pages.iter().skip(1).map(|(first, _)| *first).chain([self.summary.series]);
+        let touched = pages.iter().zip(ends).map(|((first, _), end)| (*first, end));
+        let touched: Vec<u32> = touched
+            .filter(|(first, end)| ids.range_cardinality(*first..*end) > 0)
+            .map(|(first, _)| first)
+            .take(most)
+            .collect();
+        if touched.len() >= most {
+            return false;
+        }
+        for first in touched {
+            match self.series_page(first) {
+                Err((error, _)) => damage.push(error.to_string()),
+                Ok((first, page)) => {
+                    for series in (first..).zip(&page).filter(|(rank, _)| ids.contains(*rank)) {
+                        each(&series.1.labels);
+                    }
+                }
+            }
+        }
+        true
     }
 
     /// Hands over the samples of a series in the gatherer's range. Blocks that cannot be read are left out and named.
@@ -321,7 +389,7 @@ impl Part {
         gather: &mut Gather<'_>,
     ) -> Option<()> {
         let len = usize::try_from(input.varint()?).ok().filter(|len| *len <= MAX_PAGE_BYTES)?;
-        let bytes = zstd::bulk::decompress(input.rest(), len).ok()?;
+        let bytes = unpack(input.rest(), len)?;
         let mut input = Reader::new(&bytes);
         for (index, at) in timestamps.iter().enumerate() {
             let start = starts.get(index).copied().unwrap_or(0);
@@ -427,3 +495,6 @@ impl Summary {
         Some(summary)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,8 @@ pub struct StoreOptions {
     pub relaxed: bool,
     /// Writes are refused when the file system has less room than this. 64 MiB.
     pub min_free_bytes: u64,
+    /// Batches wait while more bytes than this wait for the disk. 64 MiB.
+    pub max_queued_bytes: usize,
     /// How often a disk that failed is tried again. 1 second.
     pub retry_every: Duration,
     /// Commits that come within this time share a sync. 5 milliseconds.
@@ -62,6 +64,7 @@ impl Default for StoreOptions {
             max_series: 5_000_000,
             relaxed: false,
             min_free_bytes: log.min_free_bytes,
+            max_queued_bytes: log.max_queued_bytes,
             retry_every: log.check_every,
             group_window: log.group_window,
             flush_every: Duration::from_secs(7200),
@@ -173,6 +176,7 @@ impl Store {
             group_window: options.group_window,
             relaxed: options.relaxed,
             min_free_bytes: options.min_free_bytes,
+            max_queued_bytes: options.max_queued_bytes,
             check_every: options.retry_every,
             ..LogOptions::default()
         };

@@ -94,7 +94,9 @@ pub type Committed = Pin<Box<dyn Future<Output = Result<WriteReport, WriteError>
 /// Whatever keeps samples.
 pub trait MetricSink: Send + Sync {
     /// Hands over a batch. It can be queried at once; it is durable when the returned future resolves. Callers that
-    /// acknowledge to somebody wait; scrape loops may drop the future without losing the write.
+    /// acknowledge to somebody wait; scrape loops may drop the future without losing the write. A sink whose disk is
+    /// too slow for what comes in takes the batch later, while the future is polled: then dropping it loses the batch.
+    /// This call never blocks the thread on the disk.
     fn write(&self, rows: Vec<Row>) -> Committed;
 
     /// Keeps what a metric family says about itself, the newest saying winning. `target` is the label set that

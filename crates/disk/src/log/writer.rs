@@ -40,7 +40,6 @@ pub(super) fn run(shared: &Shared) {
             Ok(()) => {
                 locked(&shared.state).queued_bytes -= group.bytes.len();
                 group.cell.resolve(Ok(()));
-                shared.room.notify_all();
             }
             Err(error) => writer.fail(shared, group, &error.to_string()),
         }
@@ -145,7 +144,6 @@ impl Writer {
         let queued: Vec<Group> = state.queue.drain(..).collect();
         state.queued_bytes = 0;
         drop(state);
-        shared.room.notify_all();
         for group in std::iter::once(group).chain(queued) {
             group.cell.resolve(Err(CommitError(reason.clone())));
         }

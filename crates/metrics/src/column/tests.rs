@@ -1,4 +1,5 @@
 use super::*;
+use crate::mutation::mutated;
 use proptest::prelude::*;
 
 fn floats() -> impl Strategy<Value = Vec<f64>> {
@@ -57,4 +58,48 @@ proptest! {
         let _ = take_floats(&mut Reader::new(&bytes), count, &mut scratch, &mut found);
         let _ = take_ints(&mut Reader::new(&bytes), count, &mut scratch);
     }
+}
+
+#[test]
+fn mutated_columns_are_refused_or_give_their_count_in_bounded_memory() {
+    let count = 600;
+    let floats: [Vec<f64>; 3] = [
+        (0..count).map(|step| step as f64 * 0.25).collect(),
+        (0..count)
+            .map(|step| if step == 7 { watchfire_model::STALE_NAN } else { (step % 9) as f64 / 10.0 })
+            .collect(),
+        (0..count).map(|step| (step as f64).sin()).collect(),
+    ];
+    let ints: [Vec<i64>; 2] = [
+        (0..count as i64).map(|step| 1_700_000_000_000 + step * 15_000 + step % 3).collect(),
+        (0..count as i64).map(|step| step * step * step).collect(),
+    ];
+    let mut columns = Vec::new();
+    for values in &floats {
+        let mut bytes = Vec::new();
+        put_floats(&mut bytes, values);
+        columns.push(bytes);
+    }
+    for numbers in &ints {
+        let mut bytes = Vec::new();
+        put_ints(&mut bytes, numbers);
+        columns.push(bytes);
+    }
+    let (mut refused, mut random) = (0, fastrand::Rng::with_seed(4));
+    for case in 0..10_000 {
+        let (mut scratch, mut found) = (Vec::new(), Vec::new());
+        let index = case % columns.len();
+        let bytes = mutated(&columns[index], &mut random);
+        let mut input = Reader::new(&bytes);
+        let read = if index < floats.len() {
+            take_floats(&mut input, count, &mut scratch, &mut found).map(|()| found.len())
+        } else {
+            take_ints(&mut input, count, &mut scratch).map(|()| scratch.len())
+        };
+        refused += usize::from(read.is_none());
+        assert!(read.is_none_or(|len| len == count), "case {case}");
+        assert!(scratch.capacity().max(found.capacity()) <= 2 * count, "case {case}");
+    }
+    println!("10000 mutations, {refused} refused");
+    assert!(refused > 1000);
 }

@@ -3,6 +3,7 @@
 use super::{BLOCK_SAMPLES, HAS_HISTOGRAMS, HAS_STARTS, INLINE_BYTES, KIND, PAGE_BYTES, Place, Summary};
 use crate::bytes::{put_signed, put_sized, put_varint};
 use crate::column::{put_floats, put_ints};
+use crate::pack::pack;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
@@ -127,7 +128,7 @@ impl PartWriter {
                 }
             }
             put_varint(&mut self.column, plain.len() as u64);
-            self.column.extend_from_slice(&zstd::bulk::compress(&plain, PAGE_LEVEL)?);
+            self.column.extend_from_slice(&pack(&plain, PAGE_LEVEL)?);
         } else {
             put_floats(&mut self.column, floats);
         }
@@ -227,7 +228,7 @@ impl PartWriter {
 fn write_page(writer: &mut BlockWriter, page: &[u8]) -> io::Result<BlockRef> {
     let mut packed = Vec::new();
     put_varint(&mut packed, page.len() as u64);
-    packed.extend_from_slice(&zstd::bulk::compress(page, PAGE_LEVEL)?);
+    packed.extend_from_slice(&pack(page, PAGE_LEVEL)?);
     writer.write_block(&packed)
 }
 

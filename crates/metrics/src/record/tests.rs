@@ -1,4 +1,5 @@
 use super::*;
+use crate::mutation::mutated;
 use proptest::prelude::*;
 
 #[derive(Default)]
@@ -77,4 +78,40 @@ fn metadata_comes_back() {
     let mut found = Collected::default();
     decode(&metadata("sent_bytes", &told), &mut found).unwrap();
     assert_eq!(found.families, [("sent_bytes".to_owned(), told)]);
+}
+
+#[test]
+fn mutated_records_say_no_more_than_their_length_allows() {
+    let mut samples = Vec::new();
+    definitions(
+        [(1, &b"labels"[..]), (2, &b"others"[..]), (900, &b"third"[..])].into_iter(),
+        3,
+        &mut samples,
+    );
+    let mut encoder = SampleEncoder::default();
+    let histogram = Arc::new(Histogram { count: 3.0, sum: 4.5, ..Histogram::default() });
+    for step in 0..40_i64 {
+        let value = match step % 4 {
+            0 => IncomingValue::Float(step as f64),
+            1 => IncomingValue::Float(step as f64 / 3.0),
+            2 => IncomingValue::Float(STALE_NAN),
+            _ => IncomingValue::Histogram(&histogram),
+        };
+        encoder.push([1, 2, 900][step as usize % 3], 1_700_000_000_000 + step * 15, step % 5, value);
+    }
+    samples.extend_from_slice(&encoder.bytes);
+    let told = Metadata { kind: MetricType::Gauge, unit: "seconds".to_owned(), help: "Helps.".to_owned() };
+    let family = metadata("some_family", &told);
+    let (mut refused, mut random) = (0, fastrand::Rng::with_seed(3));
+    for case in 0..10_000 {
+        let bytes = mutated(if case % 4 == 0 { &family } else { &samples }, &mut random);
+        let mut found = Collected::default();
+        refused += usize::from(decode(&bytes, &mut found).is_none());
+        let said = found.series.iter().map(|(_, labels)| labels.len() + 1).sum::<usize>()
+            + found.samples.len()
+            + found.families.iter().map(|(name, kept)| name.len() + kept.help.len()).sum::<usize>();
+        assert!(said <= bytes.len(), "case {case}");
+    }
+    println!("10000 mutations, {refused} refused");
+    assert!(refused > 1000);
 }

@@ -432,3 +432,49 @@ fn writers_readers_and_upkeep_at_once_lose_nothing() {
     drop(store);
     assert_eq!(everything(&open_at(Arc::new(RealDisk), dir.path()), &[]), all);
 }
+
+#[test]
+fn a_slow_disk_holds_batches_back_and_no_thread() {
+    let disk = SimDisk::new(11);
+    // After the first, the next sync is an hour away.
+    let options = StoreOptions { group_window: Duration::from_secs(3600), max_queued_bytes: 10, ..options() };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let store = Store::open(Path::new("/s"), options, Arc::new(disk.clone()), clock).unwrap();
+    wait(store.write(vec![row("m", "first", NOW, 1.0)])).unwrap();
+    let mut queued = store.write(vec![row("m", "queued", NOW, 1.0)]);
+    let mut held = store.write(vec![row("m", "held", NOW, 1.0)]);
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(queued.as_mut().poll(context).is_pending());
+    assert!(held.as_mut().poll(context).is_pending(), "it waits as a future");
+    assert_eq!(everything(&store, &[]).len(), 2, "what is held back is not taken yet");
+    store.core.log.close();
+    assert_eq!(wait(queued).unwrap().accepted, 1);
+    assert_eq!(wait(held), Err(WriteError::Closed), "it is told, and nothing of it was kept");
+    drop(store);
+    assert_eq!(everything(&open_at(Arc::new(disk), Path::new("/s")), &[]).len(), 2);
+}
+
+#[test]
+fn a_batch_whose_log_write_failed_is_kept_once_it_is_sent_again() {
+    let disk = SimDisk::new(12);
+    let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+    wait(store.write(vec![row("m", "a", NOW, 1.0)])).unwrap();
+    disk.fail_at(disk.calls() + 2, Fault::SyncError);
+    let rows = || vec![row("m", "a", NOW + 1000, 2.0), row("m", "a", NOW - 1000, 3.0)];
+    assert!(matches!(wait(store.write(rows())), Err(WriteError::ReadOnly(_))));
+    assert_eq!(everything(&store, &[])["m{instance=\"a\"}"].len(), 3, "it can be queried all the same");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let report = loop {
+        assert!(std::time::Instant::now() < deadline, "never recovered");
+        match wait(store.write(rows())) {
+            Ok(report) => break report,
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    assert_eq!(report, WriteReport { accepted: 2, refused: Vec::new() });
+    disk.cut_power();
+    drop(store);
+    disk.restart();
+    let store = open_at(Arc::new(disk), Path::new("/s"));
+    assert_eq!(everything(&store, &[])["m{instance=\"a\"}"].len(), 3);
+}
