@@ -195,6 +195,30 @@ fn push_list<T>(
     out.push(b']');
 }
 
+/// A scalar, which Prometheus writes another way than a sample: never with an exponent.
+fn push_scalar(out: &mut Vec<u8>, timestamp_ms: i64, value: f64) {
+    out.push(b'[');
+    push_bare_timestamp(out, timestamp_ms);
+    out.extend_from_slice(b",\"");
+    if value.is_finite() && !(1e-6..1e21).contains(&value.abs()) {
+        // Writing to a vector cannot fail.
+        let _ = std::io::Write::write_fmt(out, format_args!("{value}"));
+    } else {
+        push_number(out, value);
+    }
+    out.extend_from_slice(b"\"]");
+}
+
+/// The timestamp of a scalar or string: as one of a sample, without zeros at its end.
+fn push_bare_timestamp(out: &mut Vec<u8>, timestamp_ms: i64) {
+    push_timestamp(out, timestamp_ms);
+    if timestamp_ms % 1000 != 0 {
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
+    }
+}
+
 /// About how long an answer will be, so that a long one is not moved again and again while it grows.
 fn estimated_bytes(value: &Value) -> usize {
     const HEAD: usize = 512;
@@ -221,12 +245,10 @@ pub(crate) fn query_response(
     out.extend_from_slice(b"\",\"result\":");
     let mut truncated = false;
     match value {
-        Value::Scalar { timestamp_ms, value } => {
-            push_value(&mut out, *timestamp_ms, &SampleValue::Float(*value))
-        }
+        Value::Scalar { timestamp_ms, value } => push_scalar(&mut out, *timestamp_ms, *value),
         Value::String { timestamp_ms, value } => {
             out.push(b'[');
-            push_timestamp(&mut out, *timestamp_ms);
+            push_bare_timestamp(&mut out, *timestamp_ms);
             out.push(b',');
             push_string(&mut out, value);
             out.push(b']');
@@ -339,9 +361,9 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001234, "0.00001234"),
             // Halfway between two shortest forms; these are a real Prometheus's answers.
-            (637_158_808_661_681.25, "637158808661681.2"),
-            (637_158_808_661_681.75, "637158808661681.8"),
-            (900_719_925_474_099.25, "900719925474099.2"),
+            (637_158_808_661_681.0 + 0.25, "637158808661681.2"),
+            (637_158_808_661_681.0 + 0.75, "637158808661681.8"),
+            (900_719_925_474_099.0 + 0.25, "900719925474099.2"),
         ] {
             assert_eq!(float_text(value), expected);
             assert_eq!(text(|out| push_float(out, value)), format!("{expected:?}"));
@@ -379,6 +401,27 @@ mod tests {
         let json = text(|out| push_labels(out, &labels));
         let back: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(back["a"], "\"},{\u{0}\u{2028}</script>");
+    }
+
+    #[test]
+    fn scalars_and_strings_look_as_prometheus_writes_them() {
+        let answer = |value: Value| {
+            let body = query_response(&value, usize::MAX, &Annotations::default(), "", None);
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            body["data"]["result"].to_string()
+        };
+        for (timestamp_ms, value, expected) in [
+            (-1_500, 1.0, r#"[-1.5,"1"]"#),
+            (1_050, 1e-7, r#"[1.05,"0.0000001"]"#),
+            (100_000, 1e21, r#"[100,"1000000000000000000000"]"#),
+            (1, f64::INFINITY, r#"[0.001,"+Inf"]"#),
+            (0, -0.0, r#"[0,"-0"]"#),
+        ] {
+            let text = text(|out| push_scalar(out, timestamp_ms, value));
+            assert_eq!(text, expected);
+            assert_eq!(answer(Value::Scalar { timestamp_ms, value }), expected);
+        }
+        assert_eq!(answer(Value::String { timestamp_ms: 1_500, value: "a".to_owned() }), r#"[1.5,"a"]"#);
     }
 
     #[test]
