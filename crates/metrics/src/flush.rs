@@ -21,6 +21,8 @@ use watchfire_model::{Metadata, Samples, TimeRange};
 const MERGE_PARTS: usize = 4;
 /// How often the background looks whether there is something to do.
 const TICK: Duration = Duration::from_secs(5);
+/// Writers wait while series are forgotten, so only so many are at once: about two milliseconds' worth.
+const FORGET_AT_ONCE: usize = 4096;
 const METADATA_FILE: &str = "metadata";
 const METADATA_KIND: FileKind = FileKind { magic: *b"WFMETA\r\n", version: 1 };
 
@@ -36,11 +38,13 @@ impl Core {
 
     /// Makes parts of the samples in memory and then frees that memory and the log that held them.
     pub(crate) fn flush(&self) -> Result<(), CompactError> {
-        let empty = self.head.empty_series();
-        let segment = {
-            // Writers wait, so nothing here walks all series.
+        for empty in self.head.empty_series().chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);
+        }
+        let segment = {
+            let _alone = writing(&self.gate);
+            self.head.release_numbers();
             // Every batch logged before this segment is in memory, and no number of a forgotten series is in it.
             self.log.roll()
         };

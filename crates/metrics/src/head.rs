@@ -26,6 +26,8 @@ pub(crate) struct Registry {
     pub(crate) index: Index,
     by_id: Vec<Option<Arc<HeadSeries>>>,
     free: Vec<u32>,
+    /// Numbers of forgotten series, which the log's current segment may still use.
+    resting: Vec<u32>,
 }
 
 /// Why a new series was not made.
@@ -123,24 +125,31 @@ impl Head {
         self.registry().iter().filter(|series| series.is_empty()).cloned().collect()
     }
 
-    /// Forgets those of the given series that are still without samples. The caller keeps writers out and starts a
-    /// new log segment before any number is used again.
-    pub(crate) fn forget(&self, empty: Vec<Arc<HeadSeries>>) {
-        for series in empty.into_iter().filter(|series| series.is_empty()) {
+    /// Forgets those of the given series that are still without samples. The caller keeps writers out. Their numbers
+    /// rest until [`Head::release_numbers`].
+    pub(crate) fn forget(&self, empty: &[Arc<HeadSeries>]) {
+        for series in empty.iter().filter(|series| series.is_empty()) {
             let hash = self.hasher.hash_one(series.labels.as_bytes());
             let Some(shard) = self.shard(hash) else { continue };
             let mut table = writing(shard);
-            if let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, &series)) {
+            if let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, series)) {
                 entry.remove();
                 let mut registry = writing(&self.registry);
                 registry.index.remove(series.id, &series.labels);
                 if let Some(slot) = registry.by_id.get_mut(series.id as usize) {
                     *slot = None;
                 }
-                registry.free.push(series.id);
+                registry.resting.push(series.id);
                 self.count.fetch_sub(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Lets the numbers of forgotten series be used again. The caller keeps writers out and starts a new log segment.
+    pub(crate) fn release_numbers(&self) {
+        let mut registry = writing(&self.registry);
+        let resting = std::mem::take(&mut registry.resting);
+        registry.free.extend(resting);
     }
 }
 

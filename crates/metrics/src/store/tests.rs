@@ -478,3 +478,32 @@ fn a_batch_whose_log_write_failed_is_kept_once_it_is_sent_again() {
     let store = open_at(Arc::new(disk), Path::new("/s"));
     assert_eq!(everything(&store, &[])["m{instance=\"a\"}"].len(), 3);
 }
+
+#[test]
+fn series_that_ended_are_forgotten_and_their_numbers_never_mix_up_the_log() {
+    let disk = SimDisk::new(13);
+    let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+    let name = |generation: i64, index: i64| format!("{generation}-{index}");
+    let mut expected = 0;
+    for generation in 0..4 {
+        // Those of the generation before last are empty by now; half of the last one goes on.
+        for (of, count) in [(generation, 100), (generation - 1, 50)] {
+            let at = NOW + generation * 1000;
+            let rows: Vec<Row> = (0..count).map(|index| row("m", &name(of, index), at, of as f64)).collect();
+            expected += rows.len();
+            wait(store.write(rows)).unwrap();
+        }
+        store.core.flush().unwrap();
+        store.core.flush().unwrap();
+        assert_eq!(store.core.head.len(), 0, "nothing in memory is without samples after a second flush");
+        let rows: Vec<Row> = (0..70).map(|index| row("n", &name(generation, index), NOW, 9.0)).collect();
+        expected += rows.len();
+        wait(store.write(rows)).unwrap();
+    }
+    let before = everything(&store, &[]);
+    assert_eq!(before.values().map(Vec::len).sum::<usize>(), expected);
+    disk.cut_power();
+    drop(store);
+    disk.restart();
+    assert_eq!(everything(&open_at(Arc::new(disk), Path::new("/s")), &[]), before);
+}
