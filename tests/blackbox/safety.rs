@@ -31,16 +31,24 @@ async fn foreign_hosts_and_foreign_sites_get_nothing() {
         let request = client.post(server.url(path)).header("origin", "https://evil.example");
         assert_eq!(request.send().await.unwrap().status(), 403, "{path}");
     }
+    let image = client.get(server.url("/api/v1/query?query=1")).header("sec-fetch-site", "cross-site");
+    assert_eq!(image.header("sec-fetch-mode", "no-cors").send().await.unwrap().status(), 403);
+    let link = client.get(server.url("/explore")).header("sec-fetch-site", "cross-site");
+    assert_eq!(link.header("sec-fetch-mode", "navigate").send().await.unwrap().status(), 200);
     assert_eq!(server.get("/-/healthy").await.0, 200, "and it still runs");
+    let reloaded = client.put(server.url("/-/reload")).send().await.unwrap();
+    assert_eq!(reloaded.status(), 200, "PUT does what POST does");
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_strict_policy() {
     let setup = Setup::new().config(QUIET);
     let server = setup.start().await;
-    for path in ["/", "/explore", "/api/v1/query?query=1", "/metrics"] {
+    for (path, status) in
+        [("/", 200), ("/explore", 200), ("/api/v1/query?query=1", 200), ("/metrics", 200), ("/nowhere", 404)]
+    {
         let response = server.client().get(server.url(path)).send().await.unwrap();
-        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.status(), status, "{path}");
         let headers = response.headers();
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");

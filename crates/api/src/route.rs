@@ -56,6 +56,16 @@ impl Route {
         Self { method: Method::POST, path, permission, body_limit_bytes: FORM_LIMIT_BYTES, handler }
     }
 
+    /// As [`Route::post`], for a method that stands beside it.
+    pub(crate) fn put<H, T>(path: &'static str, permission: Permission, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let handler = on(MethodFilter::PUT, handler);
+        Self { method: Method::PUT, path, permission, body_limit_bytes: NO_BODY_BYTES, handler }
+    }
+
     pub(crate) const fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit_bytes = bytes;
         self

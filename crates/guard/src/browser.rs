@@ -2,7 +2,8 @@
 //!
 //! Loopback keeps the network out but not the user's own browser: a page on the Internet can send requests to
 //! `127.0.0.1`, and can rename its own host to `127.0.0.1` after loading (DNS rebinding). So a request must name a host
-//! we know, and a request that changes something must not come from another site.
+//! we know, and only links may lead here from another site: its pages could not read an answer, but they could change
+//! something, or keep us busy with queries.
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Method, Uri};
@@ -13,7 +14,7 @@ pub enum Refused {
     /// The `Host` header names a machine we do not answer for.
     #[error("host {0:?} is not served here; use a loopback address, or set --web.external-url to that name")]
     UnknownHost(String),
-    /// A page of another site asks for a change.
+    /// A page of another site asks.
     #[error("cross-site request refused: it comes from {0:?}")]
     CrossSite(String),
 }
@@ -39,16 +40,17 @@ impl HostPolicy {
                 return Err(Refused::UnknownHost(host));
             }
         }
-        if method.is_safe() {
-            return Ok(());
-        }
         let header =
             |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let origin = header(ORIGIN.as_str());
         // Every browser of today says where a request comes from, and no page can make it lie.
         if let Some(site) = header("sec-fetch-site") {
+            let is_link = method.is_safe() && header("sec-fetch-mode").as_deref() == Some("navigate");
             let is_own = site == "same-origin" || site == "none";
-            return if is_own { Ok(()) } else { Err(Refused::CrossSite(origin.unwrap_or(site))) };
+            return if is_own || is_link { Ok(()) } else { Err(Refused::CrossSite(origin.unwrap_or(site))) };
+        }
+        if method.is_safe() {
+            return Ok(());
         }
         let host = header(HOST.as_str()).unwrap_or_default();
         match origin {
@@ -124,5 +126,19 @@ mod tests {
         assert!(checks(&[("origin", "http://localhost:3000")]).is_err(), "another program on this machine");
         assert!(checks(&[("sec-fetch-site", "same-site")]).is_err());
         assert!(checks(&[("sec-fetch-site", "cross-site")]).is_err());
+    }
+
+    #[test]
+    fn another_sites_page_may_link_here_and_not_more() {
+        let policy = HostPolicy::default();
+        let check = |site: &'static str, mode: &'static str| {
+            let sent = [("host", "localhost:9090"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)];
+            policy.check(&Method::GET, &headers(&sent))
+        };
+        assert_eq!(check("cross-site", "navigate"), Ok(()));
+        assert_eq!(check("same-origin", "cors"), Ok(()));
+        assert_eq!(check("none", "navigate"), Ok(()));
+        assert!(check("cross-site", "no-cors").is_err(), "an image whose address is a query");
+        assert!(check("same-site", "cors").is_err());
     }
 }
