@@ -85,6 +85,7 @@ impl StepVector {
         !self.histograms.is_empty()
     }
 
+    #[inline]
     pub(crate) fn is_present(&self, step: usize) -> bool {
         self.present.get(step).copied().unwrap_or(false)
     }
@@ -97,6 +98,7 @@ impl StepVector {
         self.present.iter().filter(|present| **present).count()
     }
 
+    #[inline]
     pub(crate) fn get(&self, step: usize) -> Option<Point<'_>> {
         if !self.is_present(step) {
             return None;
@@ -107,6 +109,7 @@ impl StepVector {
         }
     }
 
+    #[inline]
     pub(crate) fn set_float(&mut self, step: usize, value: f64) {
         if let (Some(slot), Some(present)) = (self.values.get_mut(step), self.present.get_mut(step)) {
             *slot = value;
@@ -127,6 +130,7 @@ impl StepVector {
         }
     }
 
+    #[inline]
     pub(crate) fn set(&mut self, step: usize, value: SampleValue) {
         match value {
             SampleValue::Float(value) => self.set_float(step, value),

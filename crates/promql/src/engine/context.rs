@@ -28,6 +28,7 @@ impl Steps {
         Self { start_ms, interval_ms, count }
     }
 
+    #[inline]
     pub(crate) fn time(&self, step: usize) -> i64 {
         let distance = self.interval_ms.saturating_mul(i64::try_from(step).unwrap_or(i64::MAX));
         self.start_ms.saturating_add(distance)
@@ -89,6 +90,7 @@ impl<'a> Context<'a> {
     }
 
     /// Says that work on so many samples is done, and looks now and then whether the query should end.
+    #[inline]
     pub(crate) fn worked(&mut self, samples: usize) -> Result<(), QueryError> {
         // A series costs something even when it is empty.
         let cost = samples.saturating_add(64);

@@ -11,6 +11,7 @@ pub(crate) struct Kahan {
 }
 
 impl Kahan {
+    #[inline]
     pub(crate) fn add(&mut self, value: f64) {
         let total = self.sum + value;
         if total.abs() < SAFE && self.sum.abs() < SAFE {

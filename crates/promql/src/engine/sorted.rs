@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 /// NaN first, then by size.
+#[inline]
 pub(crate) fn nan_first(left: &f64, right: &f64) -> Ordering {
     right.is_nan().cmp(&left.is_nan()).then_with(|| left.partial_cmp(right).unwrap_or(Ordering::Equal))
 }

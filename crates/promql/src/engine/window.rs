@@ -26,7 +26,9 @@ pub(crate) struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     /// Those samples whose places are in the two ranges.
+    #[inline]
     pub(crate) fn slice(&self, floats: (usize, usize), histograms: (usize, usize)) -> Self {
+        #[inline]
         fn part<T>(column: &[T], range: (usize, usize)) -> &[T] {
             column.get(range.0..range.1).unwrap_or(&[])
         }
@@ -386,6 +388,7 @@ struct Slide {
 
 impl Slide {
     /// Moves to `(open_ms, close_ms]`.
+    #[inline]
     fn advance(&mut self, times: &[i64], open_ms: i64, close_ms: i64) -> (usize, usize) {
         while times.get(self.first).is_some_and(|time| *time <= open_ms) {
             self.first += 1;

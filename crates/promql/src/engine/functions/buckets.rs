@@ -15,7 +15,8 @@ const TOLERANCE: f64 = 1e-12;
 
 /// Sorts, merges equal bounds and makes counts monotonic. `None` without a bucket up to +Inf.
 fn prepare(buckets: &mut Vec<Bucket>) -> Option<Option<Repair>> {
-    buckets.sort_by(|left, right| left.upper.partial_cmp(&right.upper).unwrap_or(std::cmp::Ordering::Equal));
+    // A total order, whatever a hostile `le` says: NaN comes behind +Inf, and then the histogram is not complete.
+    buckets.sort_by(|left, right| left.upper.total_cmp(&right.upper));
     if buckets.last().is_none_or(|last| last.upper != f64::INFINITY) {
         return None;
     }

@@ -95,7 +95,9 @@ impl<'a> OfHistograms<'a> {
         }
         let groups = self.collect(cx)?;
         let mut result = Vec::new();
-        for group in groups {
+        for mut group in groups {
+            // Sorted once, so that no step has to; the sort is stable, as that of each step is.
+            group.classic.sort_by(|left, right| left.0.total_cmp(&right.0));
             cx.worked(self.steps.count.saturating_mul(group.classic.len().max(1)))?;
             self.answer(&group, &columns, &mut result, cx)?;
             let held = group.classic.len().saturating_add(group.native.len());
@@ -149,14 +151,11 @@ impl<'a> OfHistograms<'a> {
                 Some(Point::Histogram(histogram)) => Some(histogram),
                 _ => None,
             });
-            let buckets: Vec<Bucket> = group
-                .classic
-                .iter()
-                .filter_map(|(upper, vector)| match vector.get(step) {
-                    Some(Point::Float(count)) => Some(Bucket { upper: *upper, count }),
-                    _ => None,
-                })
-                .collect();
+            let mut buckets: Vec<Bucket> = Vec::with_capacity(group.classic.len());
+            buckets.extend(group.classic.iter().filter_map(|(upper, vector)| match vector.get(step) {
+                Some(Point::Float(count)) => Some(Bucket { upper: *upper, count }),
+                _ => None,
+            }));
             match (native, buckets.is_empty()) {
                 (Some(_), false) => cx.notes.mixed_classic_and_native(self.span, metric),
                 (Some(histogram), true) => self.ask_native(histogram, columns, step, metric, &mut outs, cx),

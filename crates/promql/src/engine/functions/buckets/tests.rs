@@ -30,3 +30,10 @@ fn falling_counts_are_lifted_and_told_but_rounding_is_not() {
     assert_eq!((repair.min_bucket, repair.max_bucket, repair.max_diff), (2.0, 4.0, 2.0));
     assert!(buckets(&[(1.0, 5.0), (2.0, 5.0 - 1e-14), (f64::INFINITY, 9.0)]).repair.is_none());
 }
+
+#[test]
+fn a_bound_that_is_no_number_breaks_nothing() {
+    let pairs: Vec<(f64, f64)> =
+        (0..60).map(|index| (if index % 3 == 0 { f64::NAN } else { f64::from(60 - index) }, 1.0)).collect();
+    assert!(buckets(&pairs).quantile(0.5).is_nan());
+}
