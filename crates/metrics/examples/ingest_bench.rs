@@ -129,6 +129,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut selection = store.select(&one, TimeRange::ALL)?;
     while selection.next(&mut samples)?.is_some() {}
     println!("8 series of {series}: {:.2} ms", started.elapsed().as_secs_f64() * 1e3);
+    let started = Instant::now();
+    let names = store.label_names(&one, TimeRange::ALL)?.len();
+    println!("{names} label names of 8 series: {:.2} ms", started.elapsed().as_secs_f64() * 1e3);
+    let started = Instant::now();
+    let values = store.label_values("instance", &[Matcher::equal("job", "node")], TimeRange::ALL)?.len();
+    println!("{values} label values of all series: {:.2} ms", started.elapsed().as_secs_f64() * 1e3);
     drop(store);
     remove(&dir);
     Ok(())
