@@ -135,7 +135,9 @@ impl RuleFile {
         let whole =
             |message: String| vec![FileError { file: name.clone(), place: Place::default(), message }];
         let unreadable = |error: std::io::Error| {
-            whole(format!("cannot read the rule file: {error}; check the path, which counts from the configuration's folder"))
+            whole(format!(
+                "cannot read the rule file: {error}; check the path, which counts from the configuration's folder"
+            ))
         };
         let size = std::fs::metadata(path).map_err(unreadable)?.len();
         if size > MAX_FILE_BYTES {

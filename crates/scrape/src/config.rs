@@ -255,7 +255,10 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     if let Some(section) = root.section("storage", "storage configuration")? {
         config.storage = Storage::read(section, reading)?;
         if let Some(place) = place {
-            reading.note(place, "storage has no effect yet; set --storage.tsdb.retention.time for the retention");
+            reading.note(
+                place,
+                "storage has no effect yet; set --storage.tsdb.retention.time for the retention",
+            );
         }
     }
     let place = root.has("otlp");
