@@ -38,6 +38,21 @@ impl Labels {
         Self { packed: packed.into() }
     }
 
+    /// As [`Labels::from_pairs`], for pairs that are usually in order already, as senders must put them: those are packed
+    /// as they come, without a list of their own.
+    pub fn from_slice(pairs: &[(&str, &str)]) -> Self {
+        let in_order = pairs.windows(2).all(|pair| matches!(pair, [left, right] if left.0 < right.0));
+        if !in_order || pairs.iter().any(|(_, value)| value.is_empty()) {
+            return Self::from_pairs(pairs.iter().copied());
+        }
+        let mut packed =
+            Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum());
+        for (name, value) in pairs {
+            push_label(&mut packed, name, value);
+        }
+        Self { packed: packed.into() }
+    }
+
     /// The packed bytes: stable within one process and between processes of one format version.
     pub fn as_bytes(&self) -> &[u8] {
         &self.packed

@@ -10,6 +10,7 @@ pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
 pub const STALE_NAN: f64 = f64::from_bits(STALE_NAN_BITS);
 
 /// Whether a value is the stale marker, bit for bit; any other NaN is an ordinary value.
+#[inline]
 pub const fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN_BITS
 }

@@ -55,6 +55,7 @@ impl Samples {
     }
 
     /// Adds a float sample; the caller keeps the time order.
+    #[inline]
     pub fn push_float(&mut self, timestamp_ms: i64, value: f64) {
         self.timestamps_ms.push(timestamp_ms);
         self.floats.push(value);

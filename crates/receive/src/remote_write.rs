@@ -97,7 +97,7 @@ impl Received {
             }
             return;
         }
-        let labels = Labels::from_pairs(series.labels.iter().copied());
+        let labels = Labels::from_slice(&series.labels);
         let floats =
             series.samples.iter().map(|sample| (sample.timestamp_ms, SampleValue::Float(sample.value)));
         let histograms = series.histograms.iter().map(|sample| {

@@ -26,6 +26,16 @@ proptest! {
     }
 
     #[test]
+    fn pairs_in_order_and_out_of_order_make_the_same_labels(
+        pairs in proptest::collection::vec(("[a-d]{1,2}", "[xy]{0,2}"), 0..6)
+    ) {
+        let mut pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        prop_assert_eq!(Labels::from_slice(&pairs), Labels::from_pairs(pairs.iter().copied()));
+        pairs.sort_by_key(|(name, _)| *name);
+        prop_assert_eq!(Labels::from_slice(&pairs), Labels::from_pairs(pairs.iter().copied()));
+    }
+
+    #[test]
     fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         if let Some(labels) = Labels::from_bytes(&bytes) {
             prop_assert!(labels.iter().all(|(_, value)| !value.is_empty()));
