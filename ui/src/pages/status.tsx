@@ -32,7 +32,7 @@ export default function StatusPage() {
         </Card>
         <Card title="Build">
           <Answered answer={build} what="build information">
-            {(data) => <Facts entries={Object.entries(data).map(([name, value]) => [spaced(name), plain(value)])} />}
+            {(data) => <Facts entries={buildFacts(data)} />}
           </Answered>
         </Card>
         <Card title="Runtime">
@@ -184,4 +184,11 @@ function plain(value: unknown): string {
 function spaced(name: string): string {
   const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1).replace(/ [A-Z](?=[a-z])/g, (part) => part.toLowerCase());
+}
+
+/** Prometheus's own fields are for its clients: its version says whose answers these are, the empty ones say nothing. */
+function buildFacts(data: Readonly<Record<string, unknown>>): [string, string][] {
+  return Object.entries(data)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [name === "version" && "watchfireVersion" in data ? "Answers as Prometheus" : spaced(name), plain(value)]);
 }
