@@ -45,7 +45,8 @@ test-ui: ui/node_modules/.package-lock.json ## Type-checks the web UI and runs i
 	cd ui && $(NPM) run typecheck && $(NPM) run test
 
 test-browser: ui ## Drives the web UI in headless Chromium.
-	$(CARGO) build $(LOCKED) -p watchfire
+	# Built as for the black-box tests, so that after those nothing is compiled again.
+	$(CARGO) test $(LOCKED) --workspace --test blackbox --no-run
 	cd ui && $(NPM) run test:browser
 
 lint: ## Formatting, clippy, licences.
