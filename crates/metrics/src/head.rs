@@ -1,9 +1,12 @@
 //! The series in memory: found by the hash of their labels, and by what their labels say.
 
-use crate::index::Index;
-use crate::series::HeadSeries;
+pub(crate) mod index;
+pub(crate) mod series;
+
 use crate::{reading, writing};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use index::Index;
+use series::HeadSeries;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};

@@ -1,8 +1,8 @@
 //! Taking batches in: head first, so that they can be queried, then the log, so that they are kept.
 
 use crate::head::NotMade;
+use crate::head::series::Appended;
 use crate::record::{self, SampleEncoder};
-use crate::series::Appended;
 use crate::store::{Core, Store};
 use crate::{locked, reading};
 use roaring::RoaringBitmap;

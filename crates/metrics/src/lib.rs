@@ -16,26 +16,20 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-mod bytes;
-mod chunk;
-mod column;
-mod flush;
-mod gather;
+mod codec;
 mod head;
-mod index;
 mod ingest;
 #[cfg(test)]
 mod mutation;
-mod pack;
 mod part;
 mod parts;
+mod read;
 mod record;
-mod selection;
-mod series;
 mod store;
+mod upkeep;
 
 pub use ingest::{Incoming, IncomingValue};
-pub use selection::Selection;
+pub use read::selection::Selection;
 pub use store::{CompactError, OpenError, ReadError, Store, StoreOptions, StoreStats};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -9,10 +9,10 @@ mod write;
 
 pub(crate) use write::PartWriter;
 
-use crate::bytes::Reader;
-use crate::column::{take_floats, take_ints};
-use crate::gather::Gather;
-use crate::pack::unpack;
+use crate::codec::bytes::Reader;
+use crate::codec::column::{take_floats, take_ints};
+use crate::codec::pack::unpack;
+use crate::read::gather::Gather;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

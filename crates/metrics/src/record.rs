@@ -3,7 +3,7 @@
 //! A record is `1`, the series it introduces to its segment (number, packed labels), and samples: a control byte, and
 //! then only what the sample before does not already say. Or it is `2`, the metadata of a metric family.
 
-use crate::bytes::{Reader, put_signed, put_sized, put_varint};
+use crate::codec::bytes::{Reader, put_signed, put_sized, put_varint};
 use crate::ingest::IncomingValue;
 use std::sync::Arc;
 use watchfire_model::{Histogram, Metadata, MetricType, STALE_NAN, is_stale};

@@ -4,16 +4,16 @@ mod stats;
 
 pub use stats::StoreStats;
 
-use crate::flush;
 use crate::head::Head;
-use crate::index::Index;
+use crate::head::index::Index;
+use crate::head::series::HeadSeries;
 use crate::ingest::{IncomingValue, Introduced};
 use crate::locked;
 use crate::part::Part;
 use crate::parts::PartList;
+use crate::read::selection::Selection;
 use crate::record::{self, RecordSink, RecordValue};
-use crate::selection::Selection;
-use crate::series::HeadSeries;
+use crate::upkeep::{Worker, metadata};
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use stats::Counters;
@@ -132,7 +132,7 @@ pub(crate) struct Core {
 /// An open store. Closing or dropping it loses nothing that was acknowledged.
 pub struct Store {
     pub(crate) core: Arc<Core>,
-    worker: flush::Worker,
+    worker: Worker,
 }
 
 impl fmt::Debug for Store {
@@ -154,12 +154,12 @@ impl Store {
         let wal = path.join("wal");
         Log::check(&*disk, &wal, record::FORMAT)?;
         PartList::check(&*disk, path)?;
-        flush::check_metadata(&*disk, path)?;
+        metadata::check(&*disk, path)?;
         disk.create_dir_all(path).map_err(io)?;
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
         let parts = PartList::open(&*disk, path).map_err(io)?;
-        let metadata = flush::read_metadata(&*disk, path);
+        let metadata = metadata::read(&*disk, path);
         let head = Head::new();
         let mut replay = Replay {
             head: &head,
@@ -213,7 +213,7 @@ impl Store {
             _lock: lock,
         };
         let core = Arc::new(core);
-        let worker = flush::Worker::start(&core).map_err(io)?;
+        let worker = Worker::start(&core).map_err(io)?;
         Ok(Self { core, worker })
     }
 

@@ -1,9 +1,9 @@
 //! Writing a part, series by series in label order.
 
 use super::{BLOCK_SAMPLES, HAS_HISTOGRAMS, HAS_STARTS, INLINE_BYTES, KIND, PAGE_BYTES, Place, Summary};
-use crate::bytes::{put_signed, put_sized, put_varint};
-use crate::column::{put_floats, put_ints};
-use crate::pack::pack;
+use crate::codec::bytes::{put_signed, put_sized, put_varint};
+use crate::codec::column::{put_floats, put_ints};
+use crate::codec::pack::pack;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;

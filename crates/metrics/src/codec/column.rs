@@ -1,8 +1,8 @@
 //! Columns of numbers as they stand in parts: per column the cheapest of constant, constant step, verified decimal
 //! with differences, and exclusive-or; packed with zstd where that helps. Every bit comes back.
 
-use crate::bytes::{Reader, put_signed, put_sized, put_varint, zigzag};
-use crate::pack::{pack, unpack};
+use crate::codec::bytes::{Reader, put_signed, put_sized, put_varint, zigzag};
+use crate::codec::pack::{pack, unpack};
 
 const CONSTANT: u8 = 0;
 const CONSTANT_STEP: u8 = 1;

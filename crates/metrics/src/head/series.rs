@@ -1,9 +1,9 @@
 //! One series in memory.
 
-use crate::chunk::{Chunk, ChunkWriter};
-use crate::gather::Gather;
+use crate::codec::chunk::{Chunk, ChunkWriter};
 use crate::ingest::IncomingValue;
 use crate::locked;
+use crate::read::gather::Gather;
 use std::sync::{Arc, Mutex};
 use watchfire_model::{Histogram, Labels, Samples, TimeRange};
 

@@ -1,8 +1,8 @@
 //! Series handed out one after the other, merged from memory and parts.
 
-use crate::gather::Gather;
+use crate::head::series::HeadSeries;
 use crate::part::{Part, PartSeries, Scratch};
-use crate::series::HeadSeries;
+use crate::read::gather::Gather;
 use crate::store::{Core, ReadError};
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,0 +1,4 @@
+//! Answering: which series, and their samples gathered from memory and parts.
+
+pub(crate) mod gather;
+pub(crate) mod selection;

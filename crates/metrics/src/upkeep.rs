@@ -1,0 +1,54 @@
+//! Upkeep: samples from memory into parts, small parts into larger ones, old parts away.
+
+mod flush;
+mod merge;
+pub(crate) mod metadata;
+mod retention;
+mod worker;
+
+pub(crate) use worker::Worker;
+
+use crate::part::{Part, PartWriter};
+use crate::parts::{day_dir, file_name};
+use crate::store::{CompactError, Core};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use watchfire_disk::BlockError;
+
+fn broken(error: &BlockError) -> io::Error {
+    io::Error::other(error.to_string())
+}
+
+/// What all kinds of upkeep do with files.
+impl Core {
+    pub(crate) fn fails(&self, source: io::Error) -> CompactError {
+        self.counters.flush_failures.fetch_add(1, Ordering::Relaxed);
+        CompactError { path: self.path.clone(), source }
+    }
+
+    pub(crate) fn start_part(
+        &self,
+        day: i64,
+        seq: u64,
+        order: u64,
+        level: u32,
+        replaces: Vec<u64>,
+    ) -> Result<PartWriter, CompactError> {
+        let dir = day_dir(&self.path, day);
+        PartWriter::create(Arc::clone(&self.disk), &dir, &file_name(seq), order, level, replaces)
+            .map_err(|error| self.fails(error))
+    }
+
+    pub(crate) fn open_part(&self, day: i64, seq: u64) -> Result<Part, CompactError> {
+        let path = day_dir(&self.path, day).join(file_name(seq));
+        Part::open(&*self.disk, &path, seq, day).map_err(|error| self.fails(broken(&error)))
+    }
+
+    pub(crate) fn remove(&self, day: i64, parts: &[Arc<Part>]) -> Result<(), CompactError> {
+        for part in parts {
+            self.disk.remove_file(part.path()).map_err(|error| self.fails(error))?;
+        }
+        self.disk.sync_dir(&day_dir(&self.path, day)).map_err(|error| self.fails(error))
+    }
+}

@@ -1,0 +1,66 @@
+//! Samples from memory into parts.
+
+use crate::part::PartWriter;
+use crate::parts::DAY_MS;
+use crate::store::{CompactError, Core};
+use crate::writing;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use watchfire_model::Samples;
+
+/// Writers wait while series are forgotten, so only so many are at once: about two milliseconds' worth.
+const FORGET_AT_ONCE: usize = 4096;
+
+impl Core {
+    /// Makes parts of the samples in memory and then frees that memory and the log that held them.
+    pub(crate) fn flush(&self) -> Result<(), CompactError> {
+        for empty in self.head.empty_series().chunks(FORGET_AT_ONCE) {
+            let _alone = writing(&self.gate);
+            self.head.forget(empty);
+        }
+        let segment = {
+            let _alone = writing(&self.gate);
+            self.head.release_numbers();
+            // Every batch logged before this segment is in memory, and no number of a forgotten series is in it.
+            self.log.roll()
+        };
+        let mut series: Vec<_> = self.head.registry().iter().cloned().collect();
+        series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        let mut writers: BTreeMap<i64, (u64, PartWriter)> = BTreeMap::new();
+        let mut samples = Samples::default();
+        let mut copied = Vec::with_capacity(series.len());
+        for series in series {
+            copied.push((Arc::clone(&series), series.copy(&mut samples)));
+            let times = &samples.timestamps_ms;
+            let mut from = 0;
+            while let Some(first) = times.get(from) {
+                let day = first.div_euclid(DAY_MS);
+                let to = times.partition_point(|at| at.div_euclid(DAY_MS) <= day);
+                let (_, writer) = match writers.entry(day) {
+                    std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                    std::collections::btree_map::Entry::Vacant(entry) => {
+                        let seq = self.parts.next_seq();
+                        entry.insert((seq, self.start_part(day, seq, seq, 0, Vec::new())?))
+                    }
+                };
+                writer.add(&series.labels, &samples, from..to).map_err(|error| self.fails(error))?;
+                from = to;
+            }
+        }
+        let mut parts = Vec::new();
+        for (day, (seq, writer)) in writers {
+            if writer.finish().map_err(|error| self.fails(error))?.is_some() {
+                parts.push(self.open_part(day, seq)?);
+            }
+        }
+        self.write_metadata().map_err(|error| self.fails(error))?;
+        self.parts.replace(parts, &[]);
+        let flush = self.flushes.fetch_add(1, Ordering::SeqCst) + 1;
+        for (series, copied) in copied {
+            series.drain(copied, flush);
+        }
+        self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))
+    }
+}
