@@ -101,6 +101,9 @@ pub trait Control: Send + Sync {
     fn reload(&self) -> Result<(), AppError>;
     /// Begins an orderly stop.
     fn quit(&self);
+    /// Makes a snapshot of all state under the data folder, and returns its name. Samples still in memory are written
+    /// to disk before, or left out with `skip_head`.
+    fn snapshot(&self, skip_head: bool) -> Result<String, AppError>;
     /// Whether everything has started.
     fn is_ready(&self) -> bool;
     /// The configuration in force as YAML, secrets masked.

@@ -49,6 +49,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/status/walreplay", Read, status::walreplay),
         Route::get("/api/v1/status/tsdb", Read, status::tsdb),
         Route::post("/api/v1/admin/tsdb/compact", Admin, admin::compact),
+        Route::post("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
+        Route::put("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
         Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
         // Our own API, for the web UI.
         Route::get("/api/ui/v1/boot", Read, boot::boot),

@@ -29,6 +29,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
     /// Gives a file or directory another name in the same directory, replacing a file of that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name on the same file system. What is written to it later would show under both; files
+    /// that are only ever replaced keep under the second name what they held.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; open handles stay readable.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes a directory and all in it.

@@ -324,6 +324,17 @@ impl Disk for SimDisk {
         world.change(dir, Change::Rename(from, to))
     }
 
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut world = locked(&self.world);
+        world.plain_call(true)?;
+        let node = world.find(from)?;
+        let (dir, name) = world.parent(to)?;
+        if world.names(dir)?.contains_key(&name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        world.change(dir, Change::Link(name, node))
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut world = locked(&self.world);
         world.plain_call(false)?;

@@ -102,6 +102,30 @@ impl Ledger {
         &self.inner.path
     }
 
+    /// Writes a copy of the whole ledger, as of one moment, to a new file (SQLite's `VACUUM INTO`), and syncs it.
+    /// Writers wait meanwhile, readers do not.
+    pub fn copy_to(&self, path: &Path) -> Result<(), LedgerError> {
+        let file = |source| LedgerError::File { path: path.to_owned(), source };
+        let Some(name) = path.to_str() else {
+            return Err(file(std::io::Error::other("the name is not UTF-8")));
+        };
+        lock(&self.inner.writer).execute("VACUUM INTO ?1", [name])?;
+        std::fs::File::open(path).and_then(|copy| copy.sync_all()).map_err(file)
+    }
+
+    /// Reads a ledger file page by page, with its indexes and references, and says what is wrong with it; nothing
+    /// when it is whole. The file is not changed.
+    pub fn verify(path: &Path) -> Result<Vec<String>, LedgerError> {
+        let connection = reading_connection(path)?;
+        let mut problems = Vec::new();
+        let mut statement = connection.prepare("PRAGMA integrity_check(100)")?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+        for line in lines {
+            problems.extend(Some(line?).filter(|line| line != "ok"));
+        }
+        Ok(problems)
+    }
+
     /// Changes state, all or nothing: what `change` did is on disk when this returns `Ok`, and undone otherwise.
     pub fn write<T>(
         &self,

@@ -30,7 +30,7 @@ mod upkeep;
 
 pub use ingest::{Incoming, IncomingValue};
 pub use read::selection::Selection;
-pub use store::{CompactError, OpenError, ReadError, Store, StoreOptions, StoreStats};
+pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -1,7 +1,9 @@
 //! The store as a whole: opening, asking, counting.
 
+mod snapshot;
 mod stats;
 
+pub use snapshot::{SNAPSHOTS, Snapshot};
 pub use stats::StoreStats;
 
 use crate::head::Head;

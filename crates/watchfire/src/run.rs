@@ -4,6 +4,7 @@ pub(crate) mod config;
 mod control;
 mod local;
 mod metrics;
+pub(crate) mod snapshot;
 mod source;
 mod url;
 
@@ -91,8 +92,13 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         query_threads: RULE_QUERY_THREADS,
     })?;
     let rules = Arc::new(rules);
-    let (center, stop) =
-        Center::new(args.clone(), urls.external(), Arc::clone(&clock), tokio::runtime::Handle::current());
+    let (center, stop) = Center::new(
+        args.clone(),
+        urls.external(),
+        Arc::clone(&clock),
+        tokio::runtime::Handle::current(),
+        ledger,
+    );
     let center = Arc::new(center);
     let app = Arc::new(App {
         engine,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use watchfire_disk::{BlockError, BlockReader, BlockWriter, Disk, FileKind};
 use watchfire_model::Metadata;
 
-const METADATA_FILE: &str = "metadata";
+pub(crate) const METADATA_FILE: &str = "metadata";
 const METADATA_KIND: FileKind = FileKind { magic: *b"WFMETA\r\n", version: 1 };
 
 impl Core {

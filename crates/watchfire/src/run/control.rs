@@ -1,7 +1,7 @@
 //! Reload, readiness and stop: what only the program as a whole can do.
 
 use super::config::Loaded;
-use super::{local, metrics};
+use super::{local, metrics, snapshot};
 use crate::cli::RunArgs;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use watchfire_api::{App, AppError, Control};
+use watchfire_ledger::Ledger;
 use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::manager::Settings;
@@ -21,6 +22,7 @@ pub(crate) struct Center {
     external_url: String,
     clock: Arc<dyn Clock>,
     runtime: tokio::runtime::Handle,
+    ledger: Ledger,
     app: OnceLock<Arc<App>>,
     /// Nothing before the start is through.
     in_force: Mutex<Option<Config>>,
@@ -38,6 +40,7 @@ impl Center {
         external_url: String,
         clock: Arc<dyn Clock>,
         runtime: tokio::runtime::Handle,
+        ledger: Ledger,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (stop, mut stopped) = watch::channel(false);
         let center = Self {
@@ -45,6 +48,7 @@ impl Center {
             external_url,
             clock,
             runtime,
+            ledger,
             app: OnceLock::new(),
             in_force: Mutex::default(),
             reloading: Mutex::default(),
@@ -128,6 +132,14 @@ impl Control for Center {
 
     fn quit(&self) {
         self.stop.send_replace(true);
+    }
+
+    fn snapshot(&self, skip_head: bool) -> Result<String, AppError> {
+        let Some(app) = self.app.get() else {
+            return Err(AppError("the program has not started yet".to_owned()));
+        };
+        snapshot::make(&app.store, &self.ledger, self.clock.now_ms(), skip_head)
+            .map_err(|error| AppError(error.to_string()))
     }
 
     fn is_ready(&self) -> bool {
