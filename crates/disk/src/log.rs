@@ -19,6 +19,7 @@ pub use segment::Damage;
 use crate::fs::Disk;
 use crate::locked;
 use commit::Cell;
+use segment::Tail;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -207,6 +208,30 @@ impl Log {
         Ok(())
     }
 
+    /// Reads the log in `dir` from end to end, changing nothing: every whole record goes to `each` with the path of
+    /// its segment. A torn end of the last segment is counted, not cut off. Segments removed meanwhile are left out.
+    pub fn scan(
+        disk: &dyn Disk,
+        dir: &Path,
+        format: u32,
+        mut each: impl FnMut(&Path, &[u8]),
+    ) -> Result<Recovery, LogError> {
+        let mut recovery = Recovery::default();
+        let segments = segment::list(disk, dir)?;
+        let last = segments.last().map_or(0, |(number, _)| *number);
+        for (number, path) in segments {
+            let tail = if number == last { Tail::Leave } else { Tail::Damage };
+            let done = segment::check_header(disk, &path, format).and_then(|()| {
+                segment::replay(disk, &path, tail, &mut recovery, &mut |record| each(&path, record))
+            });
+            match done {
+                Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(recovery)
+    }
+
     /// Opens the log in `dir`, handing every whole record, with the number of its segment, to `replay` in the order
     /// of writing. New records go to a new segment; old ones stay until [`Log::drop_before`].
     pub fn open(
@@ -222,9 +247,8 @@ impl Log {
         let segments = segment::list(&*disk, dir)?;
         let last = segments.last().map_or(0, |(number, _)| *number);
         for (number, path) in segments {
-            segment::replay(&*disk, &path, number == last, &mut recovery, &mut |record| {
-                replay(number, record)
-            })?;
+            let tail = if number == last { Tail::CutOff } else { Tail::Damage };
+            segment::replay(&*disk, &path, tail, &mut recovery, &mut |record| replay(number, record))?;
         }
         let state = State { tail: last + 1, ..State::default() };
         let shared = Arc::new(Shared {

@@ -27,10 +27,12 @@ mod read;
 mod record;
 mod store;
 mod upkeep;
+mod verify;
 
 pub use ingest::{Incoming, IncomingValue};
 pub use read::selection::Selection;
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};
+pub use verify::{Problem, Progress, Report, verify};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -5,6 +5,7 @@
 //! places of all pages. A series is known inside a part by its rank, so that ids are dense and ascend with labels.
 //! Timestamp columns that are equal are written once.
 
+mod verify;
 mod write;
 
 pub(crate) use write::PartWriter;
@@ -52,6 +53,16 @@ struct Block {
     range: TimeRange,
     timestamps: Place,
     values: Place,
+}
+
+impl Block {
+    fn bytes_on_disk(&self) -> u64 {
+        let bytes = |place: &Place| match place {
+            Place::Inline(_) => 0,
+            Place::At(block) => u64::from(block.len),
+        };
+        bytes(&self.timestamps) + bytes(&self.values)
+    }
 }
 
 /// A series as a page tells of it.

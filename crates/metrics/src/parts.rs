@@ -36,7 +36,7 @@ pub(crate) fn file_name(seq: u64) -> String {
 }
 
 /// The part files found: day, sequence number, path.
-fn files(disk: &dyn Disk, path: &Path) -> io::Result<Vec<(i64, u64, PathBuf)>> {
+pub(crate) fn files(disk: &dyn Disk, path: &Path) -> io::Result<Vec<(i64, u64, PathBuf)>> {
     let list = |dir: &Path| match disk.list(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         other => other,

@@ -112,12 +112,23 @@ fn frame(bytes: &[u8]) -> Option<(&[u8], usize)> {
     (sum == crc).then_some((payload, end))
 }
 
-/// Hands the whole records of a segment to `each`. What cannot be read at the end of the last segment is a torn tail
-/// and is cut off; elsewhere it is damage, and reading goes on at the next whole frame.
+/// What becomes of bytes at the end of a segment that are no whole frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// They are damage: only the last segment can have been cut short by a crash.
+    Damage,
+    /// They are a write that was interrupted, and are cut off.
+    CutOff,
+    /// They are such a write, and are left as they are.
+    Leave,
+}
+
+/// Hands the whole records of a segment to `each`. What cannot be read at the end of the last segment is a torn tail;
+/// elsewhere it is damage, and reading goes on at the next whole frame.
 pub(super) fn replay(
     disk: &dyn Disk,
     path: &Path,
-    last: bool,
+    tail: Tail,
     recovery: &mut Recovery,
     each: &mut dyn FnMut(&[u8]),
 ) -> Result<(), LogError> {
@@ -145,10 +156,12 @@ pub(super) fn replay(
                 report(path, position, skipped, recovery);
                 position += skipped;
             }
-            None if last => {
+            None if tail != Tail::Damage => {
                 recovery.torn_bytes += rest.len() as u64;
-                tracing::info!(segment = %path.display(), bytes = rest.len(), "cut off an interrupted write");
-                disk.truncate(path, position as u64).map_err(io)?;
+                if tail == Tail::CutOff {
+                    tracing::info!(segment = %path.display(), bytes = rest.len(), "cut off an interrupted write");
+                    disk.truncate(path, position as u64).map_err(io)?;
+                }
                 break;
             }
             None => {

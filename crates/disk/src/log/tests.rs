@@ -187,8 +187,8 @@ fn mutated_segments_give_back_only_records_that_were_written() {
         disk.create(path).unwrap().append(&bytes).unwrap();
         let mut found: Vec<Vec<u8>> = Vec::new();
         let mut recovery = Recovery::default();
-        segment::replay(&disk, path, case % 2 == 0, &mut recovery, &mut |record| found.push(record.to_vec()))
-            .unwrap();
+        let tail = if case % 2 == 0 { Tail::CutOff } else { Tail::Damage };
+        segment::replay(&disk, path, tail, &mut recovery, &mut |record| found.push(record.to_vec())).unwrap();
         assert!(found.iter().all(|record| records.contains(record)), "case {case}: invented a record");
         let told = recovery.torn_bytes + recovery.damage.iter().map(|damage| damage.bytes).sum::<u64>();
         assert!(told <= bytes.len() as u64, "case {case}");
@@ -196,4 +196,33 @@ fn mutated_segments_give_back_only_records_that_were_written() {
     }
     println!("4000 mutations, {lost} of them lost a record");
     assert!(lost > 2000);
+}
+
+#[test]
+fn a_scan_reads_what_opening_reads_and_leaves_a_torn_end_as_it_is() {
+    let disk = SimDisk::new(9);
+    let (log, ..) = open(&disk);
+    let path = Path::new("/wal").join(format!("{:08}.log", log.segment()));
+    write(&log, b"one").unwrap();
+    drop(log);
+    let file = disk.open(&path).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_at(&mut bytes, 0).unwrap();
+    bytes.extend_from_slice(b"half a fr");
+    disk.create(&path).unwrap().append(&bytes).unwrap();
+    let mut found = Vec::new();
+    let scan = |found: &mut Vec<_>| {
+        Log::scan(&disk, Path::new("/wal"), options().format, |from, record| {
+            found.push((from.to_owned(), record.to_vec()));
+        })
+    };
+    let recovery = scan(&mut found).unwrap();
+    assert_eq!(found, [(path.clone(), b"one".to_vec())]);
+    assert_eq!((recovery.torn_bytes, recovery.damage.len()), (9, 0));
+    assert_eq!(disk.open(&path).unwrap().len().unwrap(), bytes.len() as u64, "nothing was cut");
+    *bytes.get_mut(30).unwrap() ^= 1;
+    disk.create(&path).unwrap().append(&bytes).unwrap();
+    found.clear();
+    let recovery = scan(&mut found).unwrap();
+    assert!(found.is_empty() && recovery.torn_bytes > 9, "{recovery:?}");
 }

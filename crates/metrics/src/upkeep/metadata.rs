@@ -34,6 +34,23 @@ pub(crate) fn check(disk: &dyn Disk, path: &Path) -> Result<(), BlockError> {
     }
 }
 
+/// Whether there is metadata, all of which was read; an error when it is damaged.
+pub(crate) fn verify(disk: &dyn Disk, path: &Path) -> Result<bool, BlockError> {
+    let path = path.join(METADATA_FILE);
+    let bytes = match BlockReader::open(disk, &path, METADATA_KIND) {
+        Err(BlockError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+        Ok(file) => file.footer()?,
+    };
+    let mut input = Reader::new(&bytes);
+    while !input.is_empty() {
+        if take_metadata(&mut input).is_none() {
+            return Err(BlockError::Damaged { path, what: "an entry makes no sense" });
+        }
+    }
+    Ok(true)
+}
+
 /// The metadata kept; what cannot be read will be told again by the sources.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> HashMap<String, Metadata> {
     let mut found = HashMap::new();
