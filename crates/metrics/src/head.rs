@@ -1,11 +1,13 @@
 //! The series in memory: found by the hash of their labels, and by what their labels say.
 
 pub(crate) mod index;
+pub(crate) mod memory;
 pub(crate) mod series;
 
 use crate::{reading, writing};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use index::Index;
+use memory::Memory;
 use series::HeadSeries;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +24,7 @@ pub(crate) struct Head {
     registry: RwLock<Registry>,
     count: AtomicUsize,
     max_series: AtomicUsize,
+    pub(crate) memory: Memory,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +52,7 @@ impl Head {
             registry: RwLock::default(),
             count: AtomicUsize::new(0),
             max_series: AtomicUsize::new(usize::MAX),
+            memory: Memory::default(),
         }
     }
 
@@ -60,6 +64,11 @@ impl Head {
     /// Series in memory.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// About the bytes that the series and their samples take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.memory.bytes()
     }
 
     fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<Arc<HeadSeries>>>> {
@@ -104,6 +113,7 @@ impl Head {
         }
         drop(registry);
         self.count.fetch_add(1, Ordering::Relaxed);
+        self.memory.change(0, series.own_bytes());
         let done = with(&series);
         table.insert_unique(hash, series, |series| self.hasher.hash_one(series.labels.as_bytes()));
         Ok(done)
@@ -144,6 +154,7 @@ impl Head {
                 }
                 registry.resting.push(series.id);
                 self.count.fetch_sub(1, Ordering::Relaxed);
+                self.memory.change(series.own_bytes(), 0);
             }
         }
     }

@@ -184,7 +184,9 @@ impl Core {
             let appended = self.head.with_series(
                 incoming.labels,
                 || labels(&incoming),
-                |series| (series.id, series.append(timestamp_ms, start_timestamp_ms, value)),
+                |series| {
+                    (series.id, series.append(timestamp_ms, start_timestamp_ms, value, &self.head.memory))
+                },
             );
             match appended {
                 Ok((id, Appended::Kept)) => {

@@ -293,6 +293,12 @@ impl Store {
         self.core.drop_expired()
     }
 
+    /// Puts the samples in memory into parts. Returns when it is done.
+    pub fn flush_now(&self) -> Result<(), CompactError> {
+        let _upkeep = locked(&self.core.upkeep);
+        self.core.flush()
+    }
+
     /// Puts the samples in memory into parts, so that the next start is quick, and refuses later writes; reads go on.
     pub fn close(&self) {
         self.worker.stop();
@@ -361,7 +367,7 @@ impl RecordSink for Replay<'_> {
             RecordValue::Float(value) => IncomingValue::Float(*value),
             RecordValue::Histogram(histogram) => IncomingValue::Histogram(histogram),
         };
-        series.append(timestamp_ms, start_ms, value);
+        series.append(timestamp_ms, start_ms, value, &self.head.memory);
         self.samples += 1;
     }
 

@@ -52,8 +52,14 @@ impl ChunkWriter {
         }
     }
 
-    /// Adds a sample later than all before.
-    pub(crate) fn push(&mut self, timestamp_ms: i64, bits: u64) {
+    /// The bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Adds a sample later than all before. Returns how many more bytes are held for it.
+    pub(crate) fn push(&mut self, timestamp_ms: i64, bits: u64) -> usize {
+        let held = self.bytes.capacity();
         if self.count == 0 {
             self.first_ms = timestamp_ms;
             self.put(timestamp_ms as u64, 64);
@@ -75,6 +81,7 @@ impl ChunkWriter {
         self.last_ms = timestamp_ms;
         self.bits = bits;
         self.count += 1;
+        self.bytes.capacity() - held
     }
 
     fn put_change(&mut self, change: i64) {
@@ -139,6 +146,11 @@ impl ChunkWriter {
 }
 
 impl Chunk {
+    /// The bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Calls `each` with every sample until it says to stop.
     pub(crate) fn read(&self, each: impl FnMut(i64, u64) -> bool) {
         read(&self.bytes, self.count, each);

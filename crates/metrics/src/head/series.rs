@@ -1,5 +1,6 @@
 //! One series in memory.
 
+use super::memory::Memory;
 use crate::codec::chunk::{Chunk, ChunkWriter};
 use crate::ingest::IncomingValue;
 use crate::locked;
@@ -9,6 +10,11 @@ use watchfire_model::{Histogram, Labels, Samples, TimeRange};
 
 /// A chunk is closed at this many samples, so that reading the newest need not decode hours.
 const CHUNK_SAMPLES: u32 = 480;
+
+/// What the allocator keeps beside each block.
+const BLOCK_BYTES: usize = 16;
+/// About what a series takes in the table by hash, the list by number and the postings of its labels.
+const INDEXED_BYTES: usize = 56;
 
 /// A series that has samples in memory, or had some not long ago.
 #[derive(Debug)]
@@ -28,6 +34,24 @@ struct State {
     extra: Option<Box<Extra>>,
     /// The number of the last flush that took samples away.
     drained: u32,
+    /// What the head counts for the samples.
+    counted_bytes: usize,
+}
+
+impl State {
+    /// About the bytes that the samples take.
+    fn bytes(&self) -> usize {
+        let sealed: usize =
+            self.sealed.iter().map(|chunk| size_of::<Chunk>() + BLOCK_BYTES + chunk.bytes()).sum();
+        let active = self.active.bytes();
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.bytes());
+        sealed + if active == 0 { 0 } else { active + BLOCK_BYTES } + extra
+    }
+
+    fn count(&mut self, bytes: usize, memory: &Memory) {
+        memory.change(self.counted_bytes, bytes);
+        self.counted_bytes = bytes;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -70,11 +94,24 @@ impl HeadSeries {
             newest_bits: 0,
             extra: None,
             drained: 0,
+            counted_bytes: 0,
         };
         Self { labels, id, state: Mutex::new(state) }
     }
 
-    pub(crate) fn append(&self, timestamp_ms: i64, start_ms: i64, value: IncomingValue<'_>) -> Appended {
+    /// About the bytes that the series takes without its samples, its place in tables and index included.
+    pub(crate) fn own_bytes(&self) -> usize {
+        size_of::<Self>() + self.labels.as_bytes().len() + 2 * BLOCK_BYTES + INDEXED_BYTES
+    }
+
+    /// Adds a sample, and counts in `memory` what it takes.
+    pub(crate) fn append(
+        &self,
+        timestamp_ms: i64,
+        start_ms: i64,
+        value: IncomingValue<'_>,
+        memory: &Memory,
+    ) -> Appended {
         let mut state = locked(&self.state);
         let state = &mut *state;
         let newest = state.newest_ms;
@@ -88,11 +125,13 @@ impl HeadSeries {
             return if same { Appended::Duplicate } else { Appended::Conflict };
         }
         let in_order = timestamp_ms > newest;
+        let grown;
         match value {
             IncomingValue::Float(value) if in_order => {
-                state.active.push(timestamp_ms, value.to_bits());
+                grown = state.active.push(timestamp_ms, value.to_bits());
                 if state.active.count >= CHUNK_SAMPLES {
                     state.sealed.extend(state.active.seal());
+                    state.count(state.bytes().saturating_sub(grown), memory);
                 }
                 state.newest_bits = value.to_bits();
                 if let Some(extra) = &mut state.extra {
@@ -101,10 +140,12 @@ impl HeadSeries {
             }
             IncomingValue::Float(value) => {
                 state.extra.get_or_insert_default().late.push((timestamp_ms, value.to_bits()));
+                grown = size_of::<(i64, u64)>();
             }
             IncomingValue::Histogram(histogram) => {
                 let extra = state.extra.get_or_insert_default();
                 extra.histograms.push((timestamp_ms, Arc::clone(histogram)));
+                grown = size_of::<(i64, Arc<Histogram>)>() + histogram_bytes(histogram);
                 if in_order {
                     extra.newest_histogram = Some(Arc::clone(histogram));
                 }
@@ -115,6 +156,9 @@ impl HeadSeries {
         }
         if in_order {
             state.newest_ms = timestamp_ms;
+        }
+        if grown > 0 {
+            state.count(state.counted_bytes + grown, memory);
         }
         Appended::Kept
     }
@@ -220,8 +264,9 @@ impl HeadSeries {
     }
 
     /// Forgets what flush number `flush` has copied and made durable.
-    pub(crate) fn drain(&self, copied: Copied, flush: u32) {
+    pub(crate) fn drain(&self, copied: Copied, flush: u32, memory: &Memory) {
         let mut state = locked(&self.state);
+        let state = &mut *state;
         let chunks = copied.chunks.min(state.sealed.len());
         state.sealed.drain(..chunks);
         state.sealed.shrink_to_fit();
@@ -234,10 +279,20 @@ impl HeadSeries {
             extra.starts.drain(..copied.starts.min(extra.starts.len()));
             extra.starts.shrink_to_fit();
         }
+        state.count(state.bytes(), memory);
     }
 }
 
 impl Extra {
+    fn bytes(&self) -> usize {
+        let histograms: usize = self.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).sum();
+        size_of::<Self>()
+            + self.late.capacity() * size_of::<(i64, u64)>()
+            + self.histograms.capacity() * size_of::<(i64, Arc<Histogram>)>()
+            + histograms
+            + self.starts.capacity() * size_of::<(i64, i64, i64)>()
+    }
+
     fn note_start(&mut self, timestamp_ms: i64, start_ms: i64, in_order: bool) {
         if in_order
             && !self.starts_closed
@@ -256,6 +311,13 @@ impl Extra {
         let inside = |span: &&(i64, i64, i64)| span.0 <= timestamp_ms && timestamp_ms <= span.1;
         self.starts.iter().rev().find(inside).map_or(0, |span| span.2)
     }
+}
+
+fn histogram_bytes(histogram: &Histogram) -> usize {
+    let spans = histogram.positive_spans.len() + histogram.negative_spans.len();
+    let numbers =
+        histogram.positive_buckets.len() + histogram.negative_buckets.len() + histogram.custom_values.len();
+    size_of::<Histogram>() + BLOCK_BYTES + 8 * (spans + numbers)
 }
 
 /// Whether all bits are equal, so that a stale histogram equals itself.

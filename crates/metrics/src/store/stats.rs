@@ -67,6 +67,8 @@ pub struct StoreStats {
     pub max_ms: Option<i64>,
     /// Series in memory.
     pub head_series: u64,
+    /// About the bytes that they and their samples take.
+    pub head_bytes: u64,
     /// The oldest sample in memory, in milliseconds since the Unix epoch; `None` without samples.
     pub head_min_ms: Option<i64>,
     /// The newest sample in memory.
@@ -149,6 +151,7 @@ impl Store {
             },
             log: core.log.stats(),
             head_series: core.head.len() as u64,
+            head_bytes: core.head.bytes(),
             ..StoreStats::default()
         }
     }

@@ -59,7 +59,7 @@ impl Core {
         self.parts.replace(parts, &[]);
         let flush = self.flushes.fetch_add(1, Ordering::SeqCst) + 1;
         for (series, copied) in copied {
-            series.drain(copied, flush);
+            series.drain(copied, flush, &self.head.memory);
         }
         self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))
     }
