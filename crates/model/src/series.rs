@@ -1,11 +1,11 @@
 //! A series as the stores hand it out: labels, and columns of samples in time order.
 
-use crate::{Histogram, Labels, SampleValue};
+use crate::{Histogram, Labels, Rollup, SampleValue};
 use std::sync::Arc;
 
 /// Samples of one series as columns, ascending in time, one sample per timestamp.
 ///
-/// The columns have one length. `histograms` and `start_timestamps_ms` stay empty until the first sample needs
+/// The columns have one length. `histograms`, `start_timestamps_ms` and `rollups` stay empty until the first sample needs
 /// them, so that a series of floats, the common case, costs two vectors. Reuse one value for many series:
 /// [`Samples::clear`] keeps the memory.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Samples {
     pub histograms: Vec<Option<Arc<Histogram>>>,
     /// Either empty or as long as `timestamps_ms`: when the counter started counting, 0 where unknown.
     pub start_timestamps_ms: Vec<i64>,
+    /// Either empty (all samples are as they were measured) or as long as `timestamps_ms`.
+    pub rollups: Vec<Rollup>,
 }
 
 impl Samples {
@@ -37,6 +39,7 @@ impl Samples {
         self.floats.clear();
         self.histograms.clear();
         self.start_timestamps_ms.clear();
+        self.rollups.clear();
     }
 
     /// Whether any sample is a histogram.
@@ -65,6 +68,9 @@ impl Samples {
         if !self.start_timestamps_ms.is_empty() {
             self.start_timestamps_ms.push(0);
         }
+        if !self.rollups.is_empty() {
+            self.rollups.push(Rollup::default());
+        }
     }
 
     /// Adds a histogram sample; the caller keeps the time order.
@@ -77,6 +83,9 @@ impl Samples {
         self.histograms.push(Some(histogram));
         if !self.start_timestamps_ms.is_empty() {
             self.start_timestamps_ms.push(0);
+        }
+        if !self.rollups.is_empty() {
+            self.rollups.push(Rollup::default());
         }
     }
 
@@ -96,6 +105,14 @@ impl Samples {
         self.start_timestamps_ms.resize(self.timestamps_ms.len(), 0);
         if let Some(last) = self.start_timestamps_ms.last_mut() {
             *last = start_timestamp_ms;
+        }
+    }
+
+    /// Says what the sample pushed last stands for.
+    pub fn set_last_rollup(&mut self, rollup: Rollup) {
+        self.rollups.resize(self.timestamps_ms.len(), Rollup::default());
+        if let Some(last) = self.rollups.last_mut() {
+            *last = rollup;
         }
     }
 

@@ -13,6 +13,7 @@ mod context;
 mod extended;
 mod format;
 mod functions;
+mod grid;
 mod histograms;
 mod kahan;
 mod matching;

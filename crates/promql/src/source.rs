@@ -1,6 +1,6 @@
 //! Where series come from: the one narrow door between queries and stores.
 
-use watchfire_model::{Labels, Matcher, Samples, TimeRange};
+use watchfire_model::{Coarse, Digest, Labels, Matcher, Samples, TimeRange};
 
 /// What the engine is going to do with the series. A source may use it to read less; it may ignore it too.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,21 @@ pub struct SelectHints {
     pub function: &'static str,
     /// Only labels are wanted; samples may be left out.
     pub labels_only: bool,
+}
+
+impl SelectHints {
+    /// What is wanted where only windows of samples are kept.
+    pub fn digest(&self) -> Digest {
+        match self.function {
+            "sum_over_time" | "count_over_time" | "avg_over_time" => Digest::Totals,
+            "min_over_time" | "ts_of_min_over_time" => Digest::Smallest,
+            "max_over_time" | "ts_of_max_over_time" => Digest::Largest,
+            "quantile_over_time" | "stddev_over_time" | "stdvar_over_time" | "mad_over_time" => {
+                Digest::Spread
+            }
+            _ => Digest::Edges,
+        }
+    }
 }
 
 /// Why series could not be read.
@@ -32,7 +47,8 @@ pub trait Source: Send + Sync {
     /// The series that satisfy all matchers, in label order, each once, with their samples inside `range`.
     ///
     /// Stale markers are handed out as they are. Without any matching series the stream is empty. At least one
-    /// matcher is given.
+    /// matcher is given. Where only windows of samples are kept the stream hands out what [`SelectHints::digest`] asks
+    /// for, of one window more on either side, and says so by [`SeriesStream::coarse`].
     fn select(
         &self,
         matchers: &[Matcher],
@@ -57,6 +73,12 @@ pub trait Source: Send + Sync {
 pub trait SeriesStream {
     /// Moves to the next series: clears `samples`, fills it, and returns the labels; `None` at the end.
     fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError>;
+
+    /// The stretches of time for which this stream hands out windows in place of samples, in order; the last ends where
+    /// samples as they were measured begin. None by default.
+    fn coarse(&self) -> &[Coarse] {
+        &[]
+    }
 
     /// What the reader should know about these series, such as damaged data that was left out. Complete at the end.
     fn warnings(&self) -> Vec<String> {

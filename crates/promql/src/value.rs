@@ -1,7 +1,7 @@
 //! What a query gives back.
 
 use crate::ast::{Span, ValueType};
-use watchfire_model::{Labels, SampleValue, Series};
+use watchfire_model::{Coarse, Labels, SampleValue, Series};
 
 /// The value of a query.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,4 +76,6 @@ pub struct QueryResult {
     pub annotations: Annotations,
     /// How many samples were read.
     pub samples_read: u64,
+    /// Where windows of samples were read in place of samples, see [`crate::SeriesStream::coarse`].
+    pub coarse: Vec<Coarse>,
 }

@@ -275,6 +275,7 @@ mod tests {
             value: Value::Matrix(vec![series]),
             annotations: Annotations::default(),
             samples_read: 2,
+            coarse: Vec::new(),
         };
         let mut columns = Vec::new();
         let answered = answered_with(&asked, result, &mut columns);

@@ -226,7 +226,7 @@ impl Notes {
     }
 }
 
-fn rfc3339(time_ms: i64) -> String {
+pub(crate) fn rfc3339(time_ms: i64) -> String {
     jiff::Timestamp::from_second(time_ms.div_euclid(1_000))
         .map_or_else(|_| time_ms.to_string(), |time| time.to_string())
 }

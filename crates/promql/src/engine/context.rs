@@ -5,6 +5,7 @@ use super::{EngineOptions, Query, QueryError};
 use crate::source::Source;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+use watchfire_model::Coarse;
 
 /// The evaluation times of a (sub)query: `start_ms`, `start_ms + interval_ms`, …, `count` of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(crate) struct Context<'a> {
     pub(crate) lookback_ms: i64,
     pub(crate) notes: Notes,
     pub(crate) samples_read: u64,
+    /// Where windows were read in place of samples.
+    pub(crate) coarse: Vec<Coarse>,
     /// Set where an error comes up deep inside a loop; it ends the query soon after.
     pub(crate) failure: Option<QueryError>,
     cancel: &'a AtomicBool,
@@ -69,12 +72,22 @@ impl<'a> Context<'a> {
             lookback_ms: super::millis(query.lookback.unwrap_or(options.lookback)),
             notes: Notes::default(),
             samples_read: 0,
+            coarse: Vec::new(),
             failure: None,
             cancel: &query.cancel,
             deadline: Instant::now().checked_add(timeout),
             held: 0,
             max_samples: options.max_samples,
             until_check: 0,
+        }
+    }
+
+    /// Says that windows were read in place of samples.
+    pub(crate) fn read_coarse(&mut self, stretches: &[Coarse]) {
+        for stretch in stretches {
+            if !self.coarse.contains(stretch) {
+                self.coarse.push(*stretch);
+            }
         }
     }
 

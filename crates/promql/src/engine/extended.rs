@@ -5,7 +5,7 @@ use super::context::Context;
 use super::histograms;
 use super::rate::{RateKind, check_counter_name};
 use super::resets::is_histogram_reset;
-use super::window::{Columns, RangeFunction, Window};
+use super::window::{Columns, RangeFunction, Window, beyond_itself};
 use crate::ast::Span;
 use std::sync::Arc;
 use watchfire_model::histogram::ResetHint;
@@ -48,7 +48,7 @@ impl Extended {
     }
 
     fn floats(&self, window: &Window<'_>) -> Option<f64> {
-        let Columns { times, values, .. } = window.samples;
+        let Columns { times, values, rollups, .. } = window.samples;
         let edges = self.edges(times, window)?;
         let at = |place: usize| Some((*times.get(place)?, *values.get(place)?));
         let left = if edges.interpolate_left {
@@ -65,10 +65,11 @@ impl Extended {
         if self.kind.counter {
             // An interpolated left edge has a reset right behind it accounted for already.
             let from = edges.first + usize::from(edges.interpolate_left);
-            for pair in values.get(from..=edges.last).unwrap_or(&[]).windows(2) {
-                if let [before, now] = pair
-                    && now < before
-                {
+            for (index, pair) in values.get(from..=edges.last).unwrap_or(&[]).windows(2).enumerate() {
+                let [before, now] = pair else { continue };
+                if let Some(window_of) = beyond_itself(rollups, from + index + 1) {
+                    change += window_of.lost;
+                } else if now < before {
                     change += before;
                 }
             }
@@ -108,11 +109,14 @@ impl Extended {
         histograms::sub_noting(&mut change, &left, "subtraction", window.span, window.metric, cx)?;
         if self.kind.counter {
             let from = edges.first + usize::from(edges.interpolate_left);
-            for pair in points.get(from..=edges.last).unwrap_or(&[]).windows(2) {
-                if let [before, now] = pair
-                    && is_histogram_reset(before, now)
-                {
-                    histograms::add_noting(&mut change, before, "addition", window.span, window.metric, cx)?;
+            for (index, pair) in points.get(from..=edges.last).unwrap_or(&[]).windows(2).enumerate() {
+                let [before, now] = pair else { continue };
+                let lost = match beyond_itself(window.samples.histogram_rollups, from + index + 1) {
+                    Some(window_of) => window_of.lost_histogram.as_deref(),
+                    None => is_histogram_reset(before, now).then_some(before.as_ref()),
+                };
+                if let Some(lost) = lost {
+                    histograms::add_noting(&mut change, lost, "addition", window.span, window.metric, cx)?;
                 }
             }
         }

@@ -48,8 +48,8 @@ pub(super) fn evaluate(
     } else {
         Value::Matrix(range_value(&planner, &query.expr, steps, &mut cx)?)
     };
-    let samples_read = cx.samples_read;
-    Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read })
+    let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
+    Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read, coarse })
 }
 
 fn instant_value<'a>(

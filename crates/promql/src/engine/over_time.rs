@@ -3,14 +3,15 @@
 use super::aggregate::{RunningHistogram, quantile_of, quantile_of_sorted};
 use super::column::Point;
 use super::context::Context;
+use super::grid;
 use super::histograms::{HistogramMean, HistogramSum};
 use super::kahan::{Kahan, Mean};
-use super::sorted::SortedWindow;
+use super::sorted::{SortedWindow, nan_first};
 use super::window::{Columns, RangeFunction, Window};
 use crate::ast::Span;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use watchfire_model::SampleValue;
+use watchfire_model::{Rollup, SampleValue};
 
 /// The function of that name.
 pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
@@ -18,12 +19,10 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         Some(Box::new(OfFloats(of)))
     }
     match name {
-        "avg_over_time" => {
-            Some(Box::new(Total { of: Mean::of, histogram: histogram_total::<HistogramMean> }))
-        }
+        "avg_over_time" => Some(Box::new(Total { of: mean, histogram: histogram_mean })),
         "sum_over_time" => Some(Box::new(Total { of: sum, histogram: histogram_total::<HistogramSum> })),
         "count_over_time" => {
-            Some(Box::new(OfAll(|window| Some(SampleValue::Float(window.samples.len() as f64)))))
+            Some(Box::new(OfAll(|window| Some(SampleValue::Float(window.samples.weight() as f64)))))
         }
         "present_over_time" => Some(Box::new(OfAll(|_| Some(SampleValue::Float(1.0))))),
         "last_over_time" => Some(Box::new(OfAll(|window| newest(window).map(|(_, point)| point.to_value())))),
@@ -40,8 +39,8 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         "max_over_time" => Some(Box::new(Extreme { max: true, ..Extreme::default() })),
         "ts_of_min_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value <= best)),
         "ts_of_max_over_time" => floats(|floats| time_of_extreme(floats, |best, value| value >= best)),
-        "stddev_over_time" => floats(|floats| variance(floats.values).sqrt()),
-        "stdvar_over_time" => floats(|floats| variance(floats.values)),
+        "stddev_over_time" => floats(|floats| variance(floats).sqrt()),
+        "stdvar_over_time" => floats(variance),
         "mad_over_time" => Some(Box::new(Deviation::default())),
         "quantile_over_time" => Some(Box::new(Quantile::default())),
         _ => None,
@@ -92,7 +91,7 @@ fn pick<'w>(
 
 /// `sum_over_time` and `avg_over_time`: of floats, or of histograms, never of both.
 struct Total {
-    of: fn(&[f64]) -> f64,
+    of: fn(&Columns<'_>) -> f64,
     histogram: fn(&Window<'_>, &mut Context<'_>) -> Option<SampleValue>,
 }
 
@@ -103,7 +102,7 @@ impl RangeFunction for Total {
             return None;
         }
         if window.samples.histogram_times.is_empty() {
-            return Some(SampleValue::Float((self.of)(window.samples.values)));
+            return Some(SampleValue::Float((self.of)(&window.samples)));
         }
         (self.histogram)(window, cx)
     }
@@ -118,9 +117,22 @@ fn histogram_total<T: RunningHistogram>(window: &Window<'_>, cx: &mut Context<'_
     Some(SampleValue::Histogram(Arc::new(total)))
 }
 
-fn sum(values: &[f64]) -> f64 {
+/// Windows hand out their sums here, so that a mean is the sum of those by the number of samples behind them.
+fn histogram_mean(window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
+    if window.samples.histogram_rollups.is_empty() {
+        return histogram_total::<HistogramMean>(window, cx);
+    }
+    let sum = histogram_total::<HistogramSum>(window, cx)?;
+    Some(grid::scaled(sum, 1.0 / window.samples.weight() as f64))
+}
+
+fn mean(floats: &Columns<'_>) -> f64 {
+    if floats.rollups.is_empty() { Mean::of(floats.values) } else { sum(floats) / floats.weight() as f64 }
+}
+
+fn sum(floats: &Columns<'_>) -> f64 {
     let mut total = Kahan::default();
-    for value in values {
+    for value in floats.values {
         total.add(*value);
     }
     total.total()
@@ -130,6 +142,15 @@ fn sum(values: &[f64]) -> f64 {
 struct Floats<'w> {
     times: &'w [i64],
     values: &'w [f64],
+    rollups: &'w [Rollup],
+}
+
+impl Floats<'_> {
+    /// The values, each with the number of samples behind it.
+    fn weighted(&self) -> impl Iterator<Item = (f64, u32)> + '_ {
+        let weight = |place: usize| self.rollups.get(place).map_or(1, |rollup| rollup.weight);
+        self.values.iter().enumerate().map(move |(place, value)| (*value, weight(place)))
+    }
 }
 
 /// A function of floats only; histograms beside them are passed over.
@@ -138,7 +159,8 @@ struct OfFloats(fn(&Floats<'_>) -> f64);
 impl RangeFunction for OfFloats {
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         note_ignored(window, cx)?;
-        let floats = Floats { times: window.samples.times, values: window.samples.values };
+        let Columns { times, values, rollups, .. } = window.samples;
+        let floats = Floats { times, values, rollups };
         Some(SampleValue::Float((self.0)(&floats)))
     }
 }
@@ -220,14 +242,15 @@ fn time_of_extreme(floats: &Floats<'_>, better: impl Fn(f64, f64) -> bool) -> f6
 }
 
 /// Welford's method with compensated sums.
-fn variance(values: &[f64]) -> f64 {
+fn variance(floats: &Floats<'_>) -> f64 {
     let (mut mean, mut squares) = (Kahan::default(), Kahan::default());
     let mut count = 0.0;
-    for value in values {
-        count += 1.0;
+    for (value, weight) in floats.weighted() {
+        let weight = f64::from(weight);
+        count += weight;
         let delta = value - mean.total();
-        mean.add(delta / count);
-        squares.add(delta * (value - mean.total()));
+        mean.add(delta * weight / count);
+        squares.add(delta * weight * (value - mean.total()));
     }
     squares.total() / count
 }
@@ -245,6 +268,11 @@ impl RangeFunction for Quantile {
 
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         note_ignored(window, cx)?;
+        if !window.samples.rollups.is_empty() {
+            let [quantile, _] = window.arguments;
+            let mut values = weighted_values(&window.samples);
+            return Some(SampleValue::Float(weighted_quantile(quantile, &mut values)));
+        }
         let sorted = self.sorted.slide(window.first_float, window.samples.values);
         let [quantile, _] = window.arguments;
         Some(SampleValue::Float(quantile_of_sorted(quantile, sorted)))
@@ -260,6 +288,10 @@ struct Deviation {
 impl RangeFunction for Deviation {
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         note_ignored(window, cx)?;
+        if !window.samples.rollups.is_empty() {
+            let mut values = weighted_values(&window.samples);
+            return Some(SampleValue::Float(weighted_deviation(&mut values)));
+        }
         self.scratch.clear();
         self.scratch.extend_from_slice(window.samples.values);
         Some(SampleValue::Float(median_deviation(&mut self.scratch)))
@@ -275,6 +307,45 @@ fn median_deviation(values: &mut [f64]) -> f64 {
         *value = (*value - median).abs();
     }
     quantile_of(0.5, values)
+}
+
+/// Floats with the number of samples behind each.
+fn weighted_values(samples: &Columns<'_>) -> Vec<(f64, u32)> {
+    let Columns { times, values, rollups, .. } = *samples;
+    Floats { times, values, rollups }.weighted().collect()
+}
+
+/// As [`quantile_of`], of values that each stand for so many.
+fn weighted_quantile(quantile: f64, values: &mut [(f64, u32)]) -> f64 {
+    values.sort_unstable_by(|left, right| nan_first(&left.0, &right.0));
+    let count: u64 = values.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let last = count.saturating_sub(1);
+    let rank = quantile * last as f64;
+    if !rank.is_finite() || !(0.0..=1.0).contains(&quantile) {
+        return quantile_of_sorted(quantile, &[0.0]);
+    }
+    let lower = (rank.floor() as u64).min(last);
+    let at = |place: u64| {
+        let mut behind = 0;
+        let holds = values.iter().find(|(_, weight)| {
+            behind += u64::from(*weight);
+            behind > place
+        });
+        holds.map_or(f64::NAN, |(value, _)| *value)
+    };
+    let share = rank - rank.floor();
+    at(lower) * (1.0 - share) + at((lower + 1).min(last)) * share
+}
+
+fn weighted_deviation(values: &mut [(f64, u32)]) -> f64 {
+    if values.iter().any(|(value, _)| value.is_nan()) {
+        return f64::NAN;
+    }
+    let median = weighted_quantile(0.5, values);
+    for (value, _) in values.iter_mut() {
+        *value = (*value - median).abs();
+    }
+    weighted_quantile(0.5, values)
 }
 
 /// Warns where the quantile asked for is none.

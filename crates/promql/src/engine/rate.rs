@@ -4,11 +4,11 @@ use super::column::{Point, StepVector};
 use super::context::Context;
 use super::histograms;
 use super::resets::{FloatResets, is_histogram_reset, overlaps};
-use super::window::{Columns, RangeFunction, Window};
+use super::window::{Columns, RangeFunction, Window, beyond_itself, total_weight};
 use crate::ast::Span;
 use std::sync::Arc;
 use watchfire_model::histogram::ResetHint;
-use watchfire_model::{Histogram, SampleValue};
+use watchfire_model::{Histogram, Rollup, SampleValue};
 
 /// What the family differs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Extrapolated {
     }
 
     fn floats(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
-        let Columns { times, values, starts, .. } = window.samples;
+        let Columns { times, values, starts, rollups, .. } = window.samples;
         let (first_ms, last_ms) = (*times.first()?, *times.last()?);
         let (first, last) = (*values.first()?, *values.last()?);
         let counted_from = self.counted_from(first_ms, starts.first().copied(), window);
@@ -66,7 +66,7 @@ impl Extrapolated {
             return None;
         }
         let mut change = last - first;
-        for value_before in self.resets.corrections(window.first_float, values) {
+        for value_before in self.resets.corrections(window.first_float, values.len()) {
             change += value_before;
         }
         if self.resets.uses_start_timestamps() && overlaps(times, starts) {
@@ -75,13 +75,14 @@ impl Extrapolated {
         if counted_from.is_some() {
             change += first;
         }
-        let span = Extent { first_ms, last_ms, gaps: times.len() - 1, counted_from };
+        let span = Extent { first_ms, last_ms, gaps: gaps(rollups, times), counted_from };
         let share_before_first = (change > 0.0 && first >= 0.0).then(|| first / change);
         Some(SampleValue::Float(change * self.factor(window, span, share_before_first)))
     }
 
     fn histograms(&self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
         let Columns { histogram_times: times, histograms, histogram_starts: starts, .. } = window.samples;
+        let rollups = window.samples.histogram_rollups;
         let (first_ms, last_ms) = (*times.first()?, *times.last()?);
         let counted_from = self.counted_from(first_ms, starts.first().copied(), window);
         if times.len() < 2 && counted_from.is_none() {
@@ -95,7 +96,7 @@ impl Extrapolated {
         if counted_from.is_some() {
             histograms::add_noting(&mut change, first, "addition", window.span, window.metric, cx)?;
         }
-        let span = Extent { first_ms, last_ms, gaps: times.len() - 1, counted_from };
+        let span = Extent { first_ms, last_ms, gaps: gaps(rollups, times), counted_from };
         let share = (change.count > 0.0 && first.count >= 0.0).then(|| first.count / change.count);
         change.mul_scalar(self.factor(window, span, share));
         change.reset_hint = ResetHint::Gauge;
@@ -137,8 +138,13 @@ impl Extrapolated {
 struct Extent {
     first_ms: i64,
     last_ms: i64,
-    gaps: usize,
+    gaps: u64,
     counted_from: Option<i64>,
+}
+
+/// How many steps there were from the first to the last sample as they were measured.
+fn gaps(rollups: &[Rollup], times: &[i64]) -> u64 {
+    total_weight(rollups.get(1..).unwrap_or(&[]), times.len().saturating_sub(1))
 }
 
 impl RangeFunction for Extrapolated {
@@ -167,10 +173,12 @@ fn histogram_change(
     cx: &mut Context<'_>,
 ) -> Option<Histogram> {
     let Columns { histogram_times: times, histograms: points, histogram_starts: starts, .. } = window.samples;
+    let rollups = window.samples.histogram_rollups;
     let (first, last) = (points.first()?, points.last()?);
     let reset_at = |index: usize, before: &Histogram, now: &Histogram| {
-        is_histogram_reset(before, now)
-            || (use_starts && super::resets::start_says_reset(times, starts, index))
+        beyond_itself(rollups, index).is_none()
+            && (is_histogram_reset(before, now)
+                || (use_starts && super::resets::start_says_reset(times, starts, index)))
     };
     let gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
     if kind.counter && points.iter().any(|point| gauge(point)) {
@@ -203,6 +211,12 @@ fn histogram_change(
     if kind.counter {
         for (index, pair) in points.windows(2).enumerate() {
             let [before, now] = pair else { continue };
+            if let Some(window_of) = beyond_itself(rollups, index + 1) {
+                if let Some(lost) = &window_of.lost_histogram {
+                    histograms::add_noting(&mut change, lost, "addition", window.span, window.metric, cx)?;
+                }
+                continue;
+            }
             if (index > 0 || !skip_first) && reset_at(index + 1, before, now) {
                 histograms::add_noting(&mut change, before, "addition", window.span, window.metric, cx)?;
             }
@@ -250,9 +264,12 @@ impl RangeFunction for Instantaneous {
         if floats {
             let [before, last] = samples.values.last_chunk::<2>()?;
             let seconds = gap(samples.times)?;
-            let reset =
-                self.kind.counter && (last < before || self.start_says_reset(samples.times, samples.starts));
-            let change = if reset { *last } else { last - before };
+            let within = beyond_itself(samples.rollups, samples.times.len().wrapping_sub(1));
+            let reset = within.is_none()
+                && self.kind.counter
+                && (last < before || self.start_says_reset(samples.times, samples.starts));
+            let lost = within.filter(|_| self.kind.counter).map_or(0.0, |window| window.lost);
+            let change = if reset { *last } else { last - before + lost };
             return Some(SampleValue::Float(if self.kind.per_second { change / seconds } else { change }));
         }
         if histograms {
@@ -278,11 +295,17 @@ impl Instantaneous {
             cx.notes.not_a_gauge(window.span, window.metric);
         }
         let mut change = Histogram::clone(last);
-        let reset = self.kind.counter
+        let within = beyond_itself(samples.histogram_rollups, samples.histogram_times.len().wrapping_sub(1));
+        let reset = within.is_none()
+            && self.kind.counter
             && (is_histogram_reset(before, last)
                 || self.start_says_reset(samples.histogram_times, samples.histogram_starts));
         if !reset {
             histograms::sub_noting(&mut change, before, "subtraction", window.span, window.metric, cx)?;
+        }
+        let lost = within.filter(|_| self.kind.counter).and_then(|window| window.lost_histogram.as_ref());
+        if let Some(lost) = lost {
+            histograms::add_noting(&mut change, lost, "addition", window.span, window.metric, cx)?;
         }
         change.reset_hint = ResetHint::Gauge;
         if self.kind.per_second {

@@ -2,7 +2,7 @@
 
 use super::column::Point;
 use super::context::Context;
-use super::window::{Columns, RangeFunction, Window};
+use super::window::{Columns, RangeFunction, Window, beyond_itself};
 use watchfire_model::{Histogram, SampleValue};
 
 /// The places in a series where its counter was reset, found once and used by all its windows.
@@ -10,7 +10,8 @@ use watchfire_model::{Histogram, SampleValue};
 pub(crate) struct FloatResets {
     enabled: bool,
     use_start_timestamps: bool,
-    places: Vec<usize>,
+    /// Each with what it took away: the value before it.
+    places: Vec<(usize, f64)>,
     /// How many of `places` no later window needs.
     passed: usize,
 }
@@ -33,29 +34,28 @@ impl FloatResets {
         }
         for (index, pair) in series.values.windows(2).enumerate() {
             let [before, now] = pair else { continue };
+            if let Some(window) = beyond_itself(series.rollups, index + 1) {
+                if window.lost != 0.0 {
+                    self.places.push((index + 1, window.lost));
+                }
+                continue;
+            }
             let reset = now < before
                 || (self.use_start_timestamps && start_says_reset(series.times, series.starts, index + 1));
             if reset {
-                self.places.push(index + 1);
+                self.places.push((index + 1, *before));
             }
         }
     }
 
-    /// The values just before each reset inside a window, in order. Windows must come in order.
-    pub(crate) fn corrections<'w>(
-        &'w mut self,
-        first_float: usize,
-        values: &'w [f64],
-    ) -> impl Iterator<Item = f64> + 'w {
+    /// The values just before each reset inside a window of `len` samples, in order. Windows must come in order.
+    pub(crate) fn corrections(&mut self, first_float: usize, len: usize) -> impl Iterator<Item = f64> + '_ {
         // A reset at the very first sample happened outside.
-        while self.places.get(self.passed).is_some_and(|place| *place <= first_float) {
+        while self.places.get(self.passed).is_some_and(|(place, _)| *place <= first_float) {
             self.passed += 1;
         }
         let rest = self.places.get(self.passed..).unwrap_or(&[]);
-        rest.iter().map_while(move |place| {
-            let inside = place - first_float;
-            if inside < values.len() { values.get(inside - 1).copied() } else { None }
-        })
+        rest.iter().map_while(move |(place, before)| (place - first_float < len).then_some(*before))
     }
 }
 
@@ -146,8 +146,9 @@ impl RangeFunction for Resets {
     fn begin(&mut self, series: &Columns<'_>) {
         let use_starts = self.use_start_timestamps;
         let (times, starts) = (series.times, series.starts);
-        self.falls.count(series, |place, before, now| {
-            now < before || (use_starts && start_says_reset(times, starts, place))
+        self.falls.count(series, |place, before, now| match beyond_itself(series.rollups, place) {
+            Some(window) => window.lost != 0.0,
+            None => now < before || (use_starts && start_says_reset(times, starts, place)),
         });
     }
 

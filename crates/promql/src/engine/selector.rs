@@ -2,6 +2,7 @@
 
 use super::column::{Operator, SeriesKey, StepVector};
 use super::context::{Context, Steps};
+use super::grid::{self, Grid, Inexact};
 use super::times::Reference;
 use super::{QueryError, smoothed};
 use crate::ast::{RangeExtension, Span};
@@ -29,6 +30,8 @@ pub(crate) struct SourceSeries<'a> {
     before_ms: i64,
     after_ms: i64,
     stream: Option<Box<dyn SeriesStream + 'a>>,
+    /// Where the stream hands out windows.
+    pub(crate) grid: Grid,
     finished: bool,
     held: usize,
 }
@@ -40,7 +43,21 @@ impl<'a> SourceSeries<'a> {
         before_ms: i64,
         after_ms: i64,
     ) -> Self {
-        Self { matchers, hints, before_ms, after_ms, stream: None, finished: false, held: 0 }
+        Self {
+            matchers,
+            hints,
+            before_ms,
+            after_ms,
+            stream: None,
+            grid: Grid::none(),
+            finished: false,
+            held: 0,
+        }
+    }
+
+    /// The function that asks, such as `rate`, or an empty string.
+    pub(crate) const fn function(&self) -> &'static str {
+        self.hints.function
     }
 
     /// The next series' labels and all its samples that any step can need.
@@ -58,7 +75,9 @@ impl<'a> SourceSeries<'a> {
             // Ranges are open on the left.
             let start_ms = first_ms.saturating_sub(self.before_ms).saturating_add(1);
             let range = TimeRange::new(start_ms, last_ms.saturating_add(self.after_ms));
-            self.stream = Some(cx.source.select(&self.matchers, range, &self.hints)?);
+            let stream = cx.source.select(&self.matchers, range, &self.hints)?;
+            self.grid = Grid::new(stream.coarse());
+            self.stream = Some(stream);
         }
         cx.release(self.held);
         self.held = 0;
@@ -71,6 +90,9 @@ impl<'a> SourceSeries<'a> {
             self.stream = None;
             return Ok(None);
         };
+        if !samples.rollups.is_empty() {
+            cx.read_coarse(self.grid.stretches());
+        }
         self.held = samples.len();
         cx.samples_read += samples.len() as u64;
         cx.worked(samples.len())?;
@@ -109,6 +131,9 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
             } else {
                 self.look_back(cx.lookback_ms, self.aspect, out);
             }
+            if !self.series.grid.is_empty() {
+                self.remark_between(cx, out);
+            }
             if out.any_present() {
                 return Ok(Some(key));
             }
@@ -117,6 +142,16 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
 }
 
 impl InstantSelector<'_> {
+    /// Remarks where a step that has a value looks into the midst of a window.
+    fn remark_between(&self, cx: &mut Context<'_>, out: &StepVector) {
+        let grid = &self.series.grid;
+        let between =
+            |(step, time_ms)| out.is_present(step) && grid.is_between(self.reference.apply(time_ms));
+        if self.steps.times().enumerate().any(between) {
+            grid::remark(cx, self.span, self.series.function(), Inexact::Between, grid);
+        }
+    }
+
     /// Fills `out` from the series read last.
     pub(crate) fn look_back(&self, lookback_ms: i64, aspect: Aspect, out: &mut StepVector) {
         let samples = &self.samples;
@@ -133,7 +168,7 @@ impl InstantSelector<'_> {
             let (Some(sample_ms), Some(value)) = (times.get(index), samples.floats.get(index)) else {
                 continue;
             };
-            if looked_at.saturating_sub(*sample_ms) >= lookback_ms {
+            if looked_at.saturating_sub(*sample_ms) >= lookback_ms && !bridged(samples, index) {
                 continue;
             }
             let histogram = if has_histograms { samples.histogram(index) } else { None };
@@ -157,19 +192,28 @@ impl InstantSelector<'_> {
     }
 }
 
+/// Whether there were samples between this one and the next that are not kept, so that the series did not end here.
+fn bridged(samples: &Samples, index: usize) -> bool {
+    samples.rollups.get(index + 1).is_some_and(|next| next.weight > 1)
+}
+
 /// Finds counter resets between all histograms of a series and says so in their hints.
 ///
 /// Prometheus reads only count and sum of histograms where a query needs no buckets, and finds resets while it reads.
 /// That decides about remarks on conflicting hints, so the same is done here.
 pub(crate) fn hint_resets(samples: &mut Samples) {
     let mut before: Option<Arc<Histogram>> = None;
-    for slot in samples.histograms.iter_mut().flatten() {
+    for (index, slot) in samples.histograms.iter_mut().enumerate() {
+        let Some(slot) = slot else { continue };
         if is_stale(slot.sum) {
             before = None;
             continue;
         }
         let original = Arc::clone(slot);
-        if let Some(before) = before.as_ref().filter(|_| slot.reset_hint == ResetHint::Unknown) {
+        // What lies between the ends of a window is known already, see `Rollup::lost_histogram`.
+        let adjacent = samples.rollups.get(index).is_none_or(|rollup| rollup.weight == 1);
+        let unknown = adjacent && slot.reset_hint == ResetHint::Unknown;
+        if let Some(before) = before.as_ref().filter(|_| unknown) {
             let hint = if slot.detect_reset(before) { ResetHint::Reset } else { ResetHint::NoReset };
             *slot = Arc::new(Histogram::clone(slot).with_hint(hint));
         }

@@ -3,13 +3,14 @@
 use super::QueryError;
 use super::column::{BoxOperator, Operator, Point, SeriesKey, StepVector};
 use super::context::{Context, Steps};
+use super::grid::{self, Grid, Inexact};
 use super::scalar::{Scalar, ScalarColumn};
 use super::selector::{SourceSeries, hint_resets};
 use super::times::Reference;
 use crate::ast::{RangeExtension, Span};
 use std::sync::Arc;
 use watchfire_model::histogram::ResetHint;
-use watchfire_model::{Histogram, SampleValue, Samples, is_stale};
+use watchfire_model::{Histogram, Rollup, SampleValue, Samples, is_stale};
 
 /// The float samples and the histogram samples of one series, apart, without stale markers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +23,20 @@ pub(crate) struct Columns<'a> {
     pub(crate) histograms: &'a [Arc<Histogram>],
     /// Empty, or as long as `histogram_times`.
     pub(crate) histogram_starts: &'a [i64],
+    /// What the floats stand for: empty where only for themselves, or as long as `times`.
+    pub(crate) rollups: &'a [Rollup],
+    /// Empty, or as long as `histogram_times`.
+    pub(crate) histogram_rollups: &'a [Rollup],
+}
+
+/// The sample at this place as one of a column that may be empty: what it stands for, if more than itself.
+pub(crate) fn beyond_itself(rollups: &[Rollup], place: usize) -> Option<&Rollup> {
+    rollups.get(place).filter(|rollup| rollup.weight > 1)
+}
+
+/// How many samples as they were measured stand behind this many.
+pub(crate) fn total_weight(rollups: &[Rollup], len: usize) -> u64 {
+    if rollups.is_empty() { len as u64 } else { rollups.iter().map(|rollup| u64::from(rollup.weight)).sum() }
 }
 
 impl<'a> Columns<'a> {
@@ -39,11 +54,19 @@ impl<'a> Columns<'a> {
             histogram_times: part(self.histogram_times, histograms),
             histograms: part(self.histograms, histograms),
             histogram_starts: part(self.histogram_starts, histograms),
+            rollups: part(self.rollups, floats),
+            histogram_rollups: part(self.histogram_rollups, histograms),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.times.len() + self.histogram_times.len()
+    }
+
+    /// How many samples as they were measured stand behind these.
+    pub(crate) fn weight(&self) -> u64 {
+        total_weight(self.rollups, self.times.len())
+            + total_weight(self.histogram_rollups, self.histogram_times.len())
     }
 
     pub(crate) fn is_mixed(&self) -> bool {
@@ -187,6 +210,7 @@ fn drop_stale(samples: &mut Samples) {
     retain(&mut samples.floats, &keep);
     retain(&mut samples.histograms, &keep);
     retain(&mut samples.start_timestamps_ms, &keep);
+    retain(&mut samples.rollups, &keep);
 }
 
 /// The columns of a series that has histograms, split by kind. A series of floats needs none of this.
@@ -198,6 +222,8 @@ struct Split {
     histogram_times: Vec<i64>,
     histograms: Vec<Arc<Histogram>>,
     histogram_starts: Vec<i64>,
+    rollups: Vec<Rollup>,
+    histogram_rollups: Vec<Rollup>,
 }
 
 impl Split {
@@ -208,6 +234,8 @@ impl Split {
         self.histogram_times.clear();
         self.histograms.clear();
         self.histogram_starts.clear();
+        self.rollups.clear();
+        self.histogram_rollups.clear();
         let starts = (0..samples.len()).map(|index| samples.start_timestamps_ms.get(index).copied());
         let rows = samples.timestamps_ms.iter().zip(&samples.floats).zip(starts).enumerate();
         for (index, ((time, value), start)) in rows {
@@ -216,11 +244,13 @@ impl Split {
                     self.histogram_times.push(*time);
                     self.histograms.push(Arc::clone(histogram));
                     self.histogram_starts.extend(start);
+                    self.histogram_rollups.extend(samples.rollups.get(index).cloned());
                 }
                 None => {
                     self.times.push(*time);
                     self.values.push(*value);
                     self.starts.extend(start);
+                    self.rollups.extend(samples.rollups.get(index).cloned());
                 }
             }
         }
@@ -234,6 +264,8 @@ impl Split {
             histogram_times: &self.histogram_times,
             histograms: &self.histograms,
             histogram_starts: &self.histogram_starts,
+            rollups: &self.rollups,
+            histogram_rollups: &self.histogram_rollups,
         }
     }
 }
@@ -249,6 +281,8 @@ pub(crate) struct RangeCall<'a> {
     pub(crate) extension: Option<RangeExtension>,
     pub(crate) scalars: Vec<Scalar<'a>>,
     pub(crate) span: &'a Span,
+    /// The function's name.
+    name: &'static str,
     state: RangeState,
 }
 
@@ -274,13 +308,14 @@ impl<'a> RangeCall<'a> {
     pub(crate) fn new(
         spec: RangeSpec<'a>,
         function: Box<dyn RangeFunction + 'a>,
-        keep_name: bool,
+        name: &'static str,
         scalars: Vec<Scalar<'a>>,
     ) -> Self {
         Self {
+            name,
+            keep_name: matches!(name, "last_over_time" | "first_over_time"),
             input: spec.input,
             function,
-            keep_name,
             steps: spec.steps,
             reference: spec.reference,
             range_ms: spec.range_ms,
@@ -333,6 +368,7 @@ impl<'a> RangeCall<'a> {
                 times: &samples.timestamps_ms,
                 values: &samples.floats,
                 starts: &samples.start_timestamps_ms,
+                rollups: &samples.rollups,
                 ..Columns::default()
             }
         };
@@ -345,9 +381,20 @@ impl<'a> RangeCall<'a> {
         let metric = key.labels.metric_name();
         self.function.begin(&series);
         let (mut floats, mut histograms) = (Slide::default(), Slide::default());
+        let none = Grid::none();
+        let grid = match &self.input {
+            RangeInput::Selector { series, .. } => &series.grid,
+            RangeInput::Subquery { .. } => &none,
+        };
+        // On the grid a later range might begin earlier, where windows become larger; the samples are gone by then.
+        let mut earliest_ms = i64::MIN;
+        let mut inexact = None;
         for (step, time_ms) in self.steps.times().enumerate() {
             let end_ms = self.reference.apply(time_ms);
-            let start_ms = end_ms.saturating_sub(self.range_ms);
+            let asked_ms = end_ms.saturating_sub(self.range_ms);
+            let snapped = grid.snap(asked_ms, end_ms);
+            let (start_ms, end_ms) = (snapped.start_ms.max(earliest_ms), snapped.end_ms);
+            earliest_ms = start_ms;
             let (open_ms, close_ms) = (start_ms.saturating_sub(before_ms), end_ms.saturating_add(after_ms));
             let float_range = floats.advance(series.times, open_ms, close_ms);
             let histogram_range = histograms.advance(series.histogram_times, open_ms, close_ms);
@@ -367,9 +414,23 @@ impl<'a> RangeCall<'a> {
                 span: self.span,
             };
             cx.worked(inside.len() / 8)?;
-            if let Some(value) = self.function.evaluate(&window, cx) {
-                out.set(step, value);
+            let Some(value) = self.function.evaluate(&window, cx) else { continue };
+            let length_ms = end_ms.saturating_sub(start_ms);
+            out.set(
+                step,
+                if snapped.moved && length_ms != self.range_ms && grid::is_extensive(self.name) {
+                    grid::scaled(value, self.range_ms as f64 / length_ms as f64)
+                } else {
+                    value
+                },
+            );
+            if grid.covers(start_ms.saturating_add(1)) && (snapped.moved || !grid::is_exact(self.name)) {
+                let why = if grid::is_exact(self.name) { Inexact::Rounded } else { Inexact::Function };
+                inexact = Some(why);
             }
+        }
+        if let Some(why) = inexact.filter(|_| !samples.rollups.is_empty()) {
+            grid::remark(cx, self.span, self.name, why, grid);
         }
         if let Some(error) = cx.failure.take() {
             return Err(error);

@@ -190,8 +190,7 @@ impl Planner {
             }
             _ => function,
         };
-        let keep_name = matches!(name, "last_over_time" | "first_over_time");
-        Ok(Some(Box::new(RangeCall::new(spec, function, keep_name, scalars))))
+        Ok(Some(Box::new(RangeCall::new(spec, function, name, scalars))))
     }
 }
 
