@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use writer::Writer;
 
 /// Upper bounds in seconds of the counts in [`LogStats::sync_buckets`]; the last count is for longer ones.
 pub const SYNC_BUCKETS_SECONDS: [f64; 8] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
@@ -48,6 +49,9 @@ pub struct LogOptions {
     pub segment_bytes: u64,
     /// Above this many bytes waiting for the disk, [`Log::is_crowded`] advises to wait.
     pub max_queued_bytes: usize,
+    /// No thread of its own and no look at the clock: the log does its work only when [`Log::step`] is called, so that
+    /// a simulation runs the same way from the same seed.
+    pub stepped: bool,
 }
 
 impl Default for LogOptions {
@@ -60,6 +64,7 @@ impl Default for LogOptions {
             check_every: Duration::from_secs(1),
             segment_bytes: 128 << 20,
             max_queued_bytes: 64 << 20,
+            stepped: false,
         }
     }
 }
@@ -196,7 +201,15 @@ struct Shared {
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<Shared>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    worker: Mutex<Option<Worker>>,
+}
+
+/// Who writes.
+#[derive(Debug)]
+enum Worker {
+    Thread(JoinHandle<()>),
+    /// Whoever calls [`Log::step`].
+    Caller(Writer),
 }
 
 impl Log {
@@ -258,12 +271,22 @@ impl Log {
             state: Mutex::new(state),
             wake: Condvar::new(),
         });
-        let for_writer = Arc::clone(&shared);
-        let writer = std::thread::Builder::new()
-            .name("log-writer".to_owned())
-            .spawn(move || writer::run(&for_writer))
-            .map_err(io)?;
-        Ok((Self { shared, writer: Mutex::new(Some(writer)) }, recovery))
+        let worker = if shared.options.stepped {
+            Worker::Caller(Writer::default())
+        } else {
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new().name("log-writer".to_owned());
+            Worker::Thread(thread.spawn(move || writer::run(&shared)).map_err(io)?)
+        };
+        Ok((Self { shared, worker: Mutex::new(Some(worker)) }, recovery))
+    }
+
+    /// With [`LogOptions::stepped`], does what the writing thread would do next: writes the oldest group that waits,
+    /// or, when none does, looks after the disk. Otherwise there is a thread for that, and this does nothing.
+    pub fn step(&self) {
+        if let Some(Worker::Caller(writer)) = &mut *locked(&self.worker) {
+            writer.step(&self.shared);
+        }
     }
 
     /// The segment that the next record goes to.
@@ -354,9 +377,11 @@ impl Log {
     pub fn close(&self) {
         locked(&self.shared.state).closing = true;
         self.shared.wake.notify_all();
-        if let Some(writer) = locked(&self.writer).take() {
+        match locked(&self.worker).take() {
             // A writer that panicked has nothing left to write.
-            let _ = writer.join();
+            Some(Worker::Thread(thread)) => drop(thread.join()),
+            Some(Worker::Caller(mut writer)) => writer.finish(&self.shared),
+            None => {}
         }
         locked(&self.shared.state).state = LogState::Closed;
     }

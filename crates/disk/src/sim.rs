@@ -2,7 +2,9 @@
 //!
 //! It keeps apart what programs see and what a power cut would leave: appended bytes are durable after a sync, names
 //! after a sync of their directory. A cut keeps a random beginning of each file's unsynced bytes, possibly torn within
-//! a write, and a random beginning of each directory's unsynced changes, as journals do.
+//! a write, and a random beginning of each directory's unsynced changes, as journals do. [`SimDisk::reorder`] also
+//! lets later unsynced sectors arrive where earlier ones did not. Interrupted calls and short writes without an error
+//! are no faults here: the real disk's calls go on until all is done or an error is told.
 
 use crate::fs::{DirLock, Disk, Entry, ReadFile, WriteFile};
 use crate::locked;
@@ -16,10 +18,11 @@ use std::sync::{Arc, Mutex};
 pub enum Fault {
     /// The power is cut: this call and all later ones fail until [`SimDisk::restart`].
     PowerCut,
-    /// A sync reports an I/O error and the unsynced bytes are lost, although reads still show them. Other calls
-    /// fail plainly.
+    /// An I/O error. Where it is a sync, the unsynced bytes are lost, although reads still show them and the next
+    /// sync reports success; a write keeps part of its bytes. Other calls fail plainly.
     SyncError,
-    /// The disk is full from this call on until [`SimDisk::heal`]; a write keeps only part of its bytes.
+    /// The disk is full from this call on until [`SimDisk::heal`]; a write keeps only part of its bytes. A sync may
+    /// fail too, as where blocks are only allocated then.
     Full,
     /// One random bit of the bytes of this call is flipped. Calls without bytes are unharmed.
     BitFlip,
@@ -35,8 +38,11 @@ pub struct SimDisk {
 struct World {
     rng: fastrand::Rng,
     calls: u64,
-    planned: Option<(u64, Fault)>,
+    planned: BTreeMap<u64, Fault>,
+    fired: u64,
     cut: bool,
+    killed: bool,
+    reorder: bool,
     full: bool,
     free_bytes: u64,
     nodes: Vec<Node>,
@@ -67,8 +73,11 @@ impl SimDisk {
         let world = World {
             rng: fastrand::Rng::with_seed(seed),
             calls: 0,
-            planned: None,
+            planned: BTreeMap::new(),
+            fired: 0,
             cut: false,
+            killed: false,
+            reorder: false,
             full: false,
             free_bytes: 1 << 40,
             nodes: vec![new_dir()],
@@ -78,9 +87,14 @@ impl SimDisk {
         Self { world: Arc::new(Mutex::new(world)) }
     }
 
-    /// Plans one fault at the call with this number, counted from the first call of all.
+    /// Plans a fault at the call with this number, counted from the first call of all.
     pub fn fail_at(&self, call: u64, fault: Fault) {
-        locked(&self.world).planned = Some((call, fault));
+        locked(&self.world).planned.insert(call, fault);
+    }
+
+    /// Faults that have happened so far.
+    pub fn faults(&self) -> u64 {
+        locked(&self.world).fired
     }
 
     /// Calls made so far. Looking for free room is not counted.
@@ -93,13 +107,35 @@ impl SimDisk {
         locked(&self.world).cut = true;
     }
 
-    /// After a power cut: what was not durable is gone or torn, and calls work again.
+    /// Whether the power is cut.
+    pub fn is_cut(&self) -> bool {
+        locked(&self.world).cut
+    }
+
+    /// Kills the process now: all calls fail until [`SimDisk::restart`], and the machine goes on, so that what was
+    /// written stays seen.
+    pub fn kill(&self) {
+        locked(&self.world).killed = true;
+    }
+
+    /// From now on a power cut may keep later unsynced sectors of a file and lose earlier ones.
+    pub fn reorder(&self) {
+        locked(&self.world).reorder = true;
+    }
+
+    /// Calls work again. After a power cut, what was not durable is gone or torn.
     pub fn restart(&self) {
         let mut world = locked(&self.world);
         let world = &mut *world;
-        for node in &mut world.nodes {
+        let survives = world.killed && !world.cut;
+        for node in world.nodes.iter_mut().filter(|_| !survives) {
             match node {
                 Node::File { seen, durable_len, lost } => {
+                    if world.reorder && !*lost && world.rng.u8(0..4) == 0 {
+                        lose_sectors(seen, *durable_len, &mut world.rng);
+                        *durable_len = seen.len();
+                        continue;
+                    }
                     let kept = if *lost { *durable_len } else { world.rng.usize(*durable_len..=seen.len()) };
                     // A kernel may have made the file longer before its bytes arrived.
                     let zeros = if kept < seen.len() && world.rng.u8(0..4) == 0 {
@@ -121,11 +157,43 @@ impl SimDisk {
                 }
             }
         }
-        world.cut = false;
-        world.full = false;
-        world.planned = None;
+        (world.cut, world.killed, world.full) = (false, false, false);
+        world.planned.clear();
         world.locks.clear();
         world.life += 1;
+    }
+
+    /// [`SimDisk::restart`], if the power was cut or the process killed; else nothing.
+    pub fn restart_if_down(&self) {
+        let down = {
+            let world = locked(&self.world);
+            world.cut || world.killed
+        };
+        if down {
+            self.restart();
+        }
+    }
+
+    /// Forgets the faults that are planned.
+    pub fn forget_faults(&self) {
+        locked(&self.world).planned.clear();
+    }
+
+    /// All files with their lengths, by path.
+    pub fn files(&self) -> Vec<(PathBuf, u64)> {
+        let world = locked(&self.world);
+        let mut found = Vec::new();
+        let mut dirs = vec![(PathBuf::from("/"), ROOT)];
+        while let Some((path, dir)) = dirs.pop() {
+            for (name, node) in world.names(dir).into_iter().flatten() {
+                match world.nodes.get(*node) {
+                    Some(Node::File { seen, .. }) => found.push((path.join(name), seen.len() as u64)),
+                    _ => dirs.push((path.join(name), *node)),
+                }
+            }
+        }
+        found.sort();
+        found
     }
 
     /// Ends a full disk.
@@ -149,6 +217,15 @@ impl SimDisk {
             return Ok(());
         }
         Err(io::ErrorKind::InvalidInput.into())
+    }
+}
+
+/// Unsynced sectors arrive in any order; those that did not hold zeros.
+fn lose_sectors(bytes: &mut [u8], durable_len: usize, rng: &mut fastrand::Rng) {
+    let sector = 1 << rng.u32(5..10);
+    let unsynced = bytes.get_mut(durable_len..).unwrap_or_default();
+    for lost in unsynced.chunks_mut(sector).filter(|_| rng.bool()) {
+        lost.fill(0);
     }
 }
 
@@ -184,10 +261,11 @@ impl World {
     /// Counts a call and lets the planned fault happen.
     fn call(&mut self) -> io::Result<Option<Fault>> {
         self.calls += 1;
-        if self.cut {
-            return Err(io::Error::other("the power is cut"));
+        if self.cut || self.killed {
+            return Err(io::Error::other(if self.cut { "the power is cut" } else { "the process is dead" }));
         }
-        let Some((_, fault)) = self.planned.filter(|(at, _)| *at == self.calls) else { return Ok(None) };
+        let Some(fault) = self.planned.remove(&self.calls) else { return Ok(None) };
+        self.fired += 1;
         match fault {
             Fault::PowerCut => self.cut = true,
             Fault::Full => self.full = true,
@@ -249,7 +327,8 @@ impl World {
 impl Disk for SimDisk {
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut world = locked(&self.world);
-        world.plain_call(true)?;
+        let exists = world.find(path).is_ok();
+        world.plain_call(!exists)?;
         let mut dir = ROOT;
         for component in path.components() {
             let Component::Normal(name) = component else { continue };
@@ -413,6 +492,8 @@ impl WriteFile for SimWriter {
             return Err(if world.cut { io::Error::other("the power is cut") } else { full() });
         }
         if fault == Some(Fault::SyncError) {
+            let kept = world.rng.usize(0..=bytes.len());
+            seen.extend_from_slice(bytes.get(..kept).unwrap_or_default());
             return Err(io::Error::other("simulated I/O error"));
         }
         seen.extend_from_slice(bytes);
@@ -441,6 +522,10 @@ impl WriteFile for SimWriter {
         if fault == Some(Fault::SyncError) {
             *lost = true;
             return Err(io::Error::other("simulated I/O error"));
+        }
+        if world.full && seen.len() > *durable_len && world.rng.bool() {
+            *lost = true;
+            return Err(full());
         }
         if !*lost {
             *durable_len = seen.len();

@@ -53,8 +53,11 @@ pub struct StoreOptions {
     pub flush_every: Duration,
     /// They become one earlier when there are this many. 100 million.
     pub flush_samples: u64,
-    /// Flush, merge and drop in the background; without, only [`Store::compact_now`] does.
+    /// Flush, merge and drop in the background; without, only [`Store::compact_now`] and [`Store::tend`] do.
     pub background: bool,
+    /// No threads at all and no look at any clock but the injected one: what the background would do is done when
+    /// [`Store::step_log`] and [`Store::tend`] are called, so that a simulation runs the same way from the same seed.
+    pub stepped: bool,
 }
 
 impl Default for StoreOptions {
@@ -72,6 +75,7 @@ impl Default for StoreOptions {
             flush_every: Duration::from_secs(7200),
             flush_samples: 100_000_000,
             background: true,
+            stepped: false,
         }
     }
 }
@@ -180,6 +184,7 @@ impl Store {
             min_free_bytes: options.min_free_bytes,
             max_queued_bytes: options.max_queued_bytes,
             check_every: options.retry_every,
+            stepped: options.stepped,
             ..LogOptions::default()
         };
         let (log, recovery) = Log::open(Arc::clone(&disk), &wal, log_options, |segment, record| {
@@ -297,6 +302,18 @@ impl Store {
     pub fn flush_now(&self) -> Result<(), CompactError> {
         let _upkeep = locked(&self.core.upkeep);
         self.core.flush()
+    }
+
+    /// One round of the upkeep that otherwise runs in the background: puts the samples in memory into parts if `flush`,
+    /// merges where a day has enough parts, and drops what is older than the retention.
+    pub fn tend(&self, flush: bool) -> Result<(), CompactError> {
+        self.core.tend(flush)
+    }
+
+    /// With [`StoreOptions::stepped`], does what the log's thread would do next: puts the oldest group of batches on
+    /// disk, or, when none waits, looks after the disk. Otherwise there is a thread for that, and this does nothing.
+    pub fn step_log(&self) {
+        self.core.log.step();
     }
 
     /// Puts the samples in memory into parts, so that the next start is quick, and refuses later writes; reads go on.

@@ -8,6 +8,7 @@ mod worker;
 
 pub(crate) use worker::Worker;
 
+use crate::locked;
 use crate::part::{Part, PartWriter};
 use crate::parts::{day_dir, file_name};
 use crate::store::{CompactError, Core};
@@ -22,6 +23,16 @@ fn broken(error: &BlockError) -> io::Error {
 
 /// What all kinds of upkeep do with files.
 impl Core {
+    /// One round of upkeep.
+    pub(crate) fn tend(&self, flush: bool) -> Result<(), CompactError> {
+        let _upkeep = locked(&self.upkeep);
+        if flush {
+            self.flush()?;
+        }
+        self.merge(false)?;
+        self.drop_expired()
+    }
+
     pub(crate) fn fails(&self, source: io::Error) -> CompactError {
         self.counters.flush_failures.fetch_add(1, Ordering::Relaxed);
         CompactError { path: self.path.clone(), source }

@@ -13,6 +13,7 @@ const RELAXED_SYNC_EVERY: Duration = Duration::from_secs(1);
 /// What a disk must take before it is believed to work again.
 const PROBE_BYTES: usize = 256 << 10;
 
+#[derive(Debug)]
 struct Segment {
     number: u64,
     file: Box<dyn WriteFile>,
@@ -20,8 +21,8 @@ struct Segment {
     synced_len: u64,
 }
 
-#[derive(Default)]
-struct Writer {
+#[derive(Debug, Default)]
+pub(super) struct Writer {
     current: Option<Segment>,
     last_sync: Option<Instant>,
     unsynced: bool,
@@ -36,13 +37,7 @@ pub(super) fn run(shared: &Shared) {
             writer.tend(shared);
             continue;
         };
-        match writer.put(shared, &group) {
-            Ok(()) => {
-                locked(&shared.state).queued_bytes -= group.bytes.len();
-                group.cell.resolve(Ok(()));
-            }
-            Err(error) => writer.fail(shared, group, &error.to_string()),
-        }
+        writer.write(shared, group);
         if writer.last_check.is_none_or(|last| last.elapsed() >= shared.options.check_every) {
             writer.tend(shared);
         }
@@ -50,6 +45,38 @@ pub(super) fn run(shared: &Shared) {
 }
 
 impl Writer {
+    /// Writes one group, or looks after the disk when there is none.
+    pub(super) fn step(&mut self, shared: &Shared) {
+        let next = locked(&shared.state).queue.pop_front();
+        match next {
+            Some(group) => self.write(shared, group),
+            None => self.tend(shared),
+        }
+    }
+
+    /// Writes everything that waits.
+    pub(super) fn finish(&mut self, shared: &Shared) {
+        loop {
+            let next = locked(&shared.state).queue.pop_front();
+            let Some(group) = next else { break };
+            self.write(shared, group);
+        }
+        if self.unsynced {
+            // Relaxed mode promised nothing, but an orderly end keeps everything.
+            let _ = self.sync(shared);
+        }
+    }
+
+    fn write(&mut self, shared: &Shared, group: Group) {
+        match self.put(shared, &group) {
+            Ok(()) => {
+                locked(&shared.state).queued_bytes -= group.bytes.len();
+                group.cell.resolve(Ok(()));
+            }
+            Err(error) => self.fail(shared, group, &error.to_string()),
+        }
+    }
+
     /// `None` at the end; `Some(None)` when it is time to look after the disk.
     fn next_group(&mut self, shared: &Shared) -> Option<Option<Group>> {
         let mut state = locked(&shared.state);
@@ -69,10 +96,7 @@ impl Writer {
             }
             if state.closing {
                 drop(state);
-                if self.unsynced {
-                    // Relaxed mode promised nothing, but an orderly end keeps everything.
-                    let _ = self.sync(shared);
-                }
+                self.finish(shared);
                 return None;
             }
             let (next, timeout) = shared
@@ -106,7 +130,8 @@ impl Writer {
         // A group without bytes is a barrier.
         let due = !shared.options.relaxed
             || group.bytes.is_empty()
-            || self.last_sync.is_none_or(|last| last.elapsed() >= RELAXED_SYNC_EVERY);
+            || (!shared.options.stepped
+                && self.last_sync.is_none_or(|last| last.elapsed() >= RELAXED_SYNC_EVERY));
         if due {
             self.sync(shared)?;
             if let Some(current) = &mut self.current {

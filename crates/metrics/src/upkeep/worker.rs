@@ -22,7 +22,7 @@ impl Worker {
     pub(crate) fn start(core: &Arc<Core>) -> io::Result<Self> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let mut thread = None;
-        if core.options.background {
+        if core.options.background && !core.options.stepped {
             let (core, stop) = (Arc::clone(core), Arc::clone(&stop));
             let run = move || work(&core, &stop);
             thread = Some(std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(run)?);
@@ -65,15 +65,11 @@ fn work(core: &Core, stop: &(Mutex<bool>, Condvar)) {
         let appended = core.counters.appended.load(Ordering::Relaxed);
         let waiting = appended.saturating_sub(flushed_at.load(Ordering::Relaxed));
         let due = last_flush.elapsed() >= core.options.flush_every || waiting >= core.options.flush_samples;
-        let _upkeep = locked(&core.upkeep);
-        let mut done = Ok(());
         if due {
-            done = core.flush();
             last_flush = Instant::now();
             flushed_at.store(appended, Ordering::Relaxed);
         }
-        let done = done.and_then(|()| core.merge(false)).and_then(|()| core.drop_expired());
-        if let Err(error) = done {
+        if let Err(error) = core.tend(due) {
             tracing::error!(%error, "upkeep of the metric store failed, it is tried again");
         }
     }
