@@ -25,7 +25,7 @@ pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap
     for (family, metadata) in std::mem::take(&mut received.metadata) {
         app.sink.describe(&Labels::empty(), &family, metadata);
     }
-    let report = match app.sink.write(std::mem::take(&mut received.rows)).await {
+    let report = match app.sink.write(std::mem::take(&mut received.batch)).await {
         Ok(report) => report,
         // Nothing was acknowledged: 503 makes the sender keep the batch and try again.
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),

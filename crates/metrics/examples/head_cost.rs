@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use watchfire_disk::RealDisk;
-use watchfire_metrics::{Incoming, IncomingValue, Store, StoreOptions};
-use watchfire_model::ingest::{MetricSink, Row};
+use watchfire_metrics::{Store, StoreOptions};
+use watchfire_model::ingest::{Batch, Row};
 use watchfire_model::time::{Clock, SystemClock};
 use watchfire_model::{Labels, SampleValue};
 
@@ -72,6 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{what}: {bytes:.0} resident bytes/series");
     };
     let (mut generating, mut first, cpu) = (Duration::ZERO, Duration::ZERO, cpu_seconds());
+    let mut batch = Batch::new();
     for scrape in 0..scrapes {
         let began = Instant::now();
         for (target, packed) in targets.iter_mut().zip(&packed) {
@@ -79,14 +80,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (timestamp_ms, values) = target.scrape(start_ms + scrape as i64 * INTERVAL_MS);
             let values: Vec<f64> = values.map(|(.., value)| value).collect();
             generating += started.elapsed();
-            let samples = packed.iter().zip(values).map(|(labels, value)| Incoming {
-                labels: labels.as_bytes(),
-                timestamp_ms,
-                start_timestamp_ms: 0,
-                value: IncomingValue::Float(value),
-            });
+            batch.clear();
+            for (labels, value) in packed.iter().zip(values) {
+                batch.begin_packed(labels.as_bytes());
+                batch.push_float(timestamp_ms, 0, value);
+            }
             // As a scrape loop: the write is kept, nobody waits for it.
-            drop(store.append_borrowed(samples));
+            drop(store.append(&batch));
         }
         if scrape == 0 {
             first = began.elapsed();

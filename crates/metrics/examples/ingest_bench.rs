@@ -1,13 +1,14 @@
 //! Measures the store alone: `cargo run --profile quick-release -p watchfire-metrics --example ingest_bench -- [SERIES] [SCRAPES]`.
 //!
 //! Node-shaped series (counters, gauges with decimals, constants), scraped every 15 s from targets of 500 series each,
-//! written as borrowed batches of one scrape. Prints samples per second, bytes per sample and memory per series.
+//! written in batches of one scrape. Prints samples per second, bytes per sample and memory per series.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watchfire_disk::RealDisk;
-use watchfire_metrics::{Incoming, IncomingValue, Store, StoreOptions};
+use watchfire_metrics::{Store, StoreOptions};
+use watchfire_model::ingest::Batch;
 use watchfire_model::time::{Clock, SystemClock};
 use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 
@@ -72,23 +73,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start_ms = clock.now_ms() - scrapes as i64 * 15_000;
     let base_memory = resident_bytes();
     let (started, cpu) = (Instant::now(), cpu_seconds());
+    let mut sent = Batch::new();
     for scrape in 0..scrapes {
         let at = start_ms + scrape as i64 * 15_000;
         for (target, batch) in labels.chunks(TARGET_SERIES).enumerate() {
             let timestamp_ms = at + target as i64 % 15_000;
-            let samples = batch.iter().enumerate().map(|(index, labels)| Incoming {
-                labels: labels.as_bytes(),
-                timestamp_ms,
-                start_timestamp_ms: 0,
-                value: IncomingValue::Float(value(
-                    target * TARGET_SERIES + index,
-                    scrape,
-                    &mut random,
-                    &mut counters,
-                )),
-            });
+            sent.clear();
+            for (index, labels) in batch.iter().enumerate() {
+                sent.begin_packed(labels.as_bytes());
+                let series = target * TARGET_SERIES + index;
+                sent.push_float(timestamp_ms, 0, value(series, scrape, &mut random, &mut counters));
+            }
             // As a scrape loop: the write is kept, nobody waits for it.
-            drop(store.append_borrowed(samples));
+            drop(store.append(&sent));
         }
     }
     let total = (series * scrapes) as f64;

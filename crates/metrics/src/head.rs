@@ -12,6 +12,7 @@ use series::HeadSeries;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
+use watchfire_model::labels::LabelProblem;
 use watchfire_model::{Labels, METRIC_NAME, Matcher};
 
 /// Writers rarely meet in one of so many.
@@ -41,6 +42,7 @@ pub(crate) struct Registry {
 pub(crate) enum NotMade {
     TooMany,
     NoMetricName,
+    Invalid(LabelProblem),
 }
 
 impl Head {
@@ -76,12 +78,13 @@ impl Head {
         self.shards.get((hash >> 40) as usize % SHARDS)
     }
 
-    /// Calls `with` with the series of these packed labels, made by `labels` if it is new.
+    /// Calls `with` with the series of these packed labels. Those of a series not known yet are put in order and
+    /// checked by `labels`.
     pub(crate) fn with_series<T>(
         &self,
         packed: &[u8],
-        labels: impl FnOnce() -> Option<Labels>,
-        with: impl Fn(&Arc<HeadSeries>) -> T,
+        labels: impl FnOnce() -> Result<Labels, LabelProblem>,
+        with: impl FnOnce(&Arc<HeadSeries>) -> T,
     ) -> Result<T, NotMade> {
         let hash = self.hasher.hash_one(packed);
         let same = |series: &Arc<HeadSeries>| series.labels.as_bytes() == packed;
@@ -89,8 +92,38 @@ impl Head {
         if let Some(series) = reading(shard).find(hash, same) {
             return Ok(with(series));
         }
-        let labels =
-            labels().filter(|labels| labels.get(METRIC_NAME).is_some()).ok_or(NotMade::NoMetricName)?;
+        let labels = labels().map_err(NotMade::Invalid)?;
+        if labels.get(METRIC_NAME).is_none() {
+            return Err(NotMade::NoMetricName);
+        }
+        if labels.as_bytes() != packed {
+            return self.with_ordered(labels, with);
+        }
+        self.make(hash, labels, with)
+    }
+
+    /// As [`Head::with_series`], for labels that were sent in another order.
+    fn with_ordered<T>(
+        &self,
+        labels: Labels,
+        with: impl FnOnce(&Arc<HeadSeries>) -> T,
+    ) -> Result<T, NotMade> {
+        let hash = self.hasher.hash_one(labels.as_bytes());
+        let same = |series: &Arc<HeadSeries>| series.labels == labels;
+        if let Some(series) = self.shard(hash).and_then(|shard| reading(shard).find(hash, same).cloned()) {
+            return Ok(with(&series));
+        }
+        self.make(hash, labels, with)
+    }
+
+    fn make<T>(
+        &self,
+        hash: u64,
+        labels: Labels,
+        with: impl FnOnce(&Arc<HeadSeries>) -> T,
+    ) -> Result<T, NotMade> {
+        let shard = self.shard(hash).ok_or(NotMade::TooMany)?;
+        let same = |series: &Arc<HeadSeries>| series.labels == labels;
         let mut table = writing(shard);
         if let Some(series) = table.find(hash, same) {
             return Ok(with(series));

@@ -1,7 +1,8 @@
 //! Taking batches in: head first, so that they can be queried, then the log, so that they are kept.
 
 use crate::head::NotMade;
-use crate::head::series::Appended;
+use crate::head::memory::Memory;
+use crate::head::series::{Appended, HeadSeries};
 use crate::record::{self, SampleEncoder};
 use crate::store::{Core, Store};
 use crate::{locked, reading};
@@ -12,33 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use watchfire_disk::{AppendError, Commit, Log, LogState};
-use watchfire_model::ingest::{Committed, MetricSink, Refusal, RefusalReason, Row, WriteError, WriteReport};
-use watchfire_model::{Histogram, Labels, Metadata, SampleValue};
+use watchfire_model::ingest::{
+    Batch, Committed, MetricSink, Refusal, RefusalReason, SampleRef, SeriesRef, WriteError, WriteReport,
+};
+use watchfire_model::labels::RawLabels;
+use watchfire_model::{Labels, Metadata};
 
 /// More families than this are not kept: their names come from outside.
 const MAX_FAMILIES: usize = 200_000;
-
-/// A sample on its way in, borrowed from wherever it was decoded.
-#[derive(Clone, Copy, Debug)]
-pub struct Incoming<'a> {
-    /// The labels as [`Labels::as_bytes`] packs them. Of a series not known yet they are checked.
-    pub labels: &'a [u8],
-    /// Milliseconds since the Unix epoch.
-    pub timestamp_ms: i64,
-    /// When the counter started counting, 0 where unknown.
-    pub start_timestamp_ms: i64,
-    /// What was measured.
-    pub value: IncomingValue<'a>,
-}
-
-/// A borrowed sample value.
-#[derive(Clone, Copy, Debug)]
-pub enum IncomingValue<'a> {
-    /// A float.
-    Float(f64),
-    /// A native histogram.
-    Histogram(&'a Arc<Histogram>),
-}
 
 /// Which series the log's current segment knows.
 #[derive(Debug, Default)]
@@ -54,18 +36,23 @@ struct Tally {
 }
 
 impl Tally {
-    fn refuse(&mut self, reason: RefusalReason, example: impl FnOnce() -> String) {
+    fn refuse(&mut self, reason: RefusalReason, rows: usize, example: impl FnOnce() -> String) {
         match self.refused.iter_mut().find(|refusal| refusal.reason == reason) {
-            Some(refusal) => refusal.rows += 1,
-            None => self.refused.push(Refusal { reason, rows: 1, example: example() }),
+            Some(refusal) => refusal.rows += rows,
+            None => self.refused.push(Refusal { reason, rows, example: example() }),
         }
     }
 }
 
 impl Store {
-    /// As [`MetricSink::write`], from borrowed samples and without an allocation for each. It blocks this thread while
+    /// As [`MetricSink::write`], for anything that becomes a batch.
+    pub fn write(&self, batch: impl Into<Batch>) -> Committed {
+        MetricSink::write(self, batch.into())
+    }
+
+    /// As [`MetricSink::write`], with a batch that the caller keeps to fill it again. It blocks this thread while
     /// [`max_queued_bytes`](crate::StoreOptions::max_queued_bytes) wait for the disk: not for async code.
-    pub fn append_borrowed<'a>(&self, samples: impl Iterator<Item = Incoming<'a>>) -> Committed {
+    pub fn append(&self, batch: &Batch) -> Committed {
         while self.core.log.is_crowded() {
             let room = self.core.log.barrier().map_err(refused);
             let room = room.and_then(|room| room.wait().map_err(|error| WriteError::ReadOnly(error.0)));
@@ -73,13 +60,13 @@ impl Store {
                 return ready(Err(error));
             }
         }
-        self.core.take(samples, |incoming| Labels::from_bytes(incoming.labels))
+        self.core.take(batch)
     }
 }
 
 impl MetricSink for Store {
-    fn write(&self, rows: Vec<Row>) -> Committed {
-        if rows.is_empty() {
+    fn write(&self, batch: Batch) -> Committed {
+        if batch.is_empty() {
             // What was described before is promised with the batch, also when there is nothing else in it.
             let barrier = self.core.log.barrier().map_err(refused);
             return Box::pin(async move {
@@ -88,7 +75,7 @@ impl MetricSink for Store {
             });
         }
         if !self.core.log.is_crowded() {
-            return self.core.take_rows(&rows);
+            return self.core.take(&batch);
         }
         // A slow disk must not stop the threads that also answer queries: the batch waits as a future.
         let core = Arc::clone(&self.core);
@@ -97,7 +84,7 @@ impl MetricSink for Store {
                 let room = core.log.barrier().map_err(refused)?;
                 room.await.map_err(|error| WriteError::ReadOnly(error.0))?;
             }
-            core.take_rows(&rows).await
+            core.take(&batch).await
         })
     }
 
@@ -120,31 +107,85 @@ impl MetricSink for Store {
     }
 }
 
-impl Core {
-    fn take_rows(&self, rows: &[Row]) -> Committed {
-        let mut taken = rows.iter();
-        let samples = rows.iter().map(|row| Incoming {
-            labels: row.series.as_bytes(),
-            timestamp_ms: row.timestamp_ms,
-            start_timestamp_ms: row.start_timestamp_ms,
-            value: match &row.value {
-                SampleValue::Float(value) => IncomingValue::Float(*value),
-                SampleValue::Histogram(histogram) => IncomingValue::Histogram(histogram),
-            },
-        });
-        // New series share the label set that came with the row.
-        self.take(samples, |incoming| {
-            taken
-                .find(|row| row.series.as_bytes().as_ptr() == incoming.labels.as_ptr())
-                .map(|row| row.series.clone())
-        })
+/// The times between which samples are taken.
+struct Window {
+    now_ms: i64,
+    oldest_ms: i64,
+    newest_ms: i64,
+}
+
+impl Window {
+    fn contains(&self, timestamp_ms: i64) -> bool {
+        (self.oldest_ms..=self.newest_ms).contains(&timestamp_ms)
     }
 
-    fn take<'a>(
-        &self,
-        samples: impl Iterator<Item = Incoming<'a>>,
-        mut labels: impl FnMut(&Incoming<'a>) -> Option<Labels>,
-    ) -> Committed {
+    /// Refuses the samples of a series that lie outside, and returns how many lie within.
+    fn sift(&self, series: SeriesRef<'_>, tally: &mut Tally) -> usize {
+        let mut within = 0;
+        for SampleRef { timestamp_ms: at, .. } in series.samples() {
+            if at < self.oldest_ms {
+                tally.refuse(RefusalReason::TooOld, 1, || {
+                    let by_ms = self.oldest_ms.saturating_sub(at);
+                    format!("{} at {at} ms is {by_ms} ms older than the retention keeps", show(series))
+                });
+            } else if at > self.newest_ms {
+                tally.refuse(RefusalReason::TooFarAhead, 1, || {
+                    let by_ms = at.saturating_sub(self.now_ms);
+                    format!("{} at {at} ms is {by_ms} ms in the future; check the clocks", show(series))
+                });
+            } else {
+                within += 1;
+            }
+        }
+        within
+    }
+}
+
+/// A batch on its way into memory: what became of it, and what goes into the log.
+struct Intake<'a> {
+    tally: Tally,
+    encoder: SampleEncoder,
+    /// The series of the samples that were encoded.
+    logged: Vec<Arc<HeadSeries>>,
+    /// Samples that were not there before.
+    added: u64,
+    window: &'a Window,
+    memory: &'a Memory,
+}
+
+impl Intake<'_> {
+    fn take(&mut self, series: SeriesRef<'_>, into: &Arc<HeadSeries>) {
+        let before = self.encoder.bytes.len();
+        for sample in series.samples() {
+            let SampleRef { timestamp_ms, start_timestamp_ms, value } = sample;
+            if !self.window.contains(timestamp_ms) {
+                continue;
+            }
+            match into.append(timestamp_ms, start_timestamp_ms, value, self.memory) {
+                Appended::Kept => self.added += 1,
+                // Also a duplicate is logged: the first may be on its way in another batch that fails.
+                Appended::Duplicate => {}
+                Appended::Conflict => {
+                    self.tally.refuse(RefusalReason::DuplicateTimestamp, 1, || {
+                        format!(
+                            "{} at {timestamp_ms} ms has another value already, which stays",
+                            show(series)
+                        )
+                    });
+                    continue;
+                }
+            }
+            self.encoder.push(into.id, timestamp_ms, start_timestamp_ms, value);
+            self.tally.accepted += 1;
+        }
+        if self.encoder.bytes.len() > before {
+            self.logged.push(Arc::clone(into));
+        }
+    }
+}
+
+impl Core {
+    fn take(&self, batch: &Batch) -> Committed {
         match self.log.state() {
             LogState::Writable => {}
             LogState::ReadOnly(reason) => return ready(Err(WriteError::ReadOnly(reason))),
@@ -153,85 +194,67 @@ impl Core {
         // A flush and the forgetting of series happen between batches.
         let gate = reading(&self.gate);
         let now_ms = self.clock.now_ms();
-        let oldest_ms = now_ms.saturating_sub(self.options.retention_ms);
-        let newest_ms = now_ms.saturating_add(self.options.max_ahead_ms);
-        let mut tally = Tally::default();
-        let mut encoder = SampleEncoder::default();
-        let mut kept: Vec<(u32, &'a [u8])> = Vec::with_capacity(samples.size_hint().0);
-        let mut floats = 0_u64;
-        for incoming in samples {
-            let Incoming { timestamp_ms, start_timestamp_ms, value, .. } = incoming;
-            if timestamp_ms < oldest_ms {
-                tally.refuse(RefusalReason::TooOld, || {
-                    let by_ms = oldest_ms.saturating_sub(timestamp_ms);
-                    format!(
-                        "{} at {timestamp_ms} ms is {by_ms} ms older than the retention keeps",
-                        show(incoming)
-                    )
-                });
-                continue;
-            }
-            if timestamp_ms > newest_ms {
-                tally.refuse(RefusalReason::TooFarAhead, || {
-                    let by_ms = timestamp_ms.saturating_sub(now_ms);
-                    format!(
-                        "{} at {timestamp_ms} ms is {by_ms} ms in the future; check the clocks",
-                        show(incoming)
-                    )
-                });
-                continue;
-            }
-            let appended = self.head.with_series(
-                incoming.labels,
-                || labels(&incoming),
-                |series| {
-                    (series.id, series.append(timestamp_ms, start_timestamp_ms, value, &self.head.memory))
-                },
-            );
-            match appended {
-                Ok((id, Appended::Kept)) => {
-                    encoder.push(id, timestamp_ms, start_timestamp_ms, value);
-                    kept.push((id, incoming.labels));
-                    tally.accepted += 1;
-                    floats += 1;
-                }
-                // Also a duplicate is logged: the first may be on its way in another batch that fails.
-                Ok((id, Appended::Duplicate)) => {
-                    encoder.push(id, timestamp_ms, start_timestamp_ms, value);
-                    kept.push((id, incoming.labels));
-                    tally.accepted += 1;
-                }
-                Ok((_, Appended::Conflict)) => tally.refuse(RefusalReason::DuplicateTimestamp, || {
-                    format!("{} at {timestamp_ms} ms has another value already, which stays", show(incoming))
-                }),
-                Err(NotMade::TooMany) => tally.refuse(RefusalReason::SeriesLimit, || {
-                    let limit = self.options.max_series;
-                    format!("{} would be a new series above the limit of {limit}", show(incoming))
-                }),
-                Err(NotMade::NoMetricName) => tally.refuse(RefusalReason::InvalidLabels, || {
-                    format!("{} has no metric name or is not a valid label set", show(incoming))
-                }),
-            }
+        let window = Window {
+            now_ms,
+            oldest_ms: now_ms.saturating_sub(self.options.retention_ms),
+            newest_ms: now_ms.saturating_add(self.options.max_ahead_ms),
+        };
+        let mut intake = Intake {
+            tally: Tally::default(),
+            encoder: SampleEncoder::default(),
+            logged: Vec::with_capacity(batch.len()),
+            added: 0,
+            window: &window,
+            memory: &self.head.memory,
+        };
+        for series in batch.series().filter(|series| !series.is_empty()) {
+            self.take_series(series, &mut intake);
         }
-        self.counters.appended.fetch_add(floats, Ordering::Relaxed);
+        let Intake { tally, encoder, logged, added, .. } = intake;
+        self.counters.appended.fetch_add(added, Ordering::Relaxed);
         self.counters.refuse(&tally.refused);
         let report = WriteReport { accepted: tally.accepted, refused: tally.refused };
-        if kept.is_empty() {
+        if logged.is_empty() {
             return ready(Ok(report));
         }
-        let logged = log_batch(&self.log, &mut locked(&self.introduced), &kept, &encoder.bytes);
+        let logged = log_batch(&self.log, &mut locked(&self.introduced), &logged, &encoder.bytes);
         drop(gate);
         match logged {
             Ok(commit) => Box::pin(Pending { commit, report: Some(report) }),
             Err(error) => ready(Err(refused(error))),
         }
     }
+
+    fn take_series(&self, series: SeriesRef<'_>, intake: &mut Intake<'_>) {
+        // First, so that a sample that is refused makes no series.
+        let within = intake.window.sift(series, &mut intake.tally);
+        if within == 0 {
+            return;
+        }
+        // A series that is known needs no check: its bytes are those of one that was checked.
+        let packed = series.packed_labels();
+        let made =
+            self.head.with_series(packed, || series.checked_labels(), |into| intake.take(series, into));
+        let (reason, problem) = match made {
+            Ok(()) => return,
+            Err(NotMade::TooMany) => {
+                let limit = self.options.max_series;
+                (RefusalReason::SeriesLimit, format!("would be a new series above the limit of {limit}"))
+            }
+            Err(NotMade::NoMetricName) => (
+                RefusalReason::InvalidLabels,
+                "no metric name: the label \"__name__\" is missing or empty".to_owned(),
+            ),
+            Err(NotMade::Invalid(problem)) => (RefusalReason::InvalidLabels, problem.to_string()),
+        };
+        intake.tally.refuse(reason, within, || format!("series {}: {problem}", show(series)));
+    }
 }
 
 fn log_batch(
     log: &Log,
     introduced: &mut Introduced,
-    kept: &[(u32, &[u8])],
+    kept: &[Arc<HeadSeries>],
     samples: &[u8],
 ) -> Result<Commit, AppendError> {
     if log.wants_roll() {
@@ -242,15 +265,16 @@ fn log_batch(
         if introduced.segment != segment {
             *introduced = Introduced { segment, ids: RoaringBitmap::new() };
         }
-        let new: Vec<(u32, &[u8])> =
-            kept.iter().filter(|(id, _)| introduced.ids.insert(*id)).copied().collect();
+        let new: Vec<&HeadSeries> =
+            kept.iter().map(|series| &**series).filter(|series| introduced.ids.insert(series.id)).collect();
         let mut definitions = Vec::new();
-        record::definitions(new.iter().copied(), new.len(), &mut definitions);
+        let described = new.iter().map(|series| (series.id, series.labels.as_bytes()));
+        record::definitions(described, new.len(), &mut definitions);
         match log.append(segment, &[&definitions, samples]) {
             Err(AppendError::SegmentChanged(next)) => segment = next,
             Err(error) => {
-                for (id, _) in new {
-                    introduced.ids.remove(id);
+                for series in new {
+                    introduced.ids.remove(series.id);
                 }
                 return Err(error);
             }
@@ -266,8 +290,12 @@ fn refused(error: AppendError) -> WriteError {
     }
 }
 
-fn show(incoming: Incoming<'_>) -> String {
-    Labels::from_bytes(incoming.labels).map_or_else(|| "a sample".to_owned(), |labels| labels.to_string())
+/// A series for an error: as it is known where its labels are in order, else as it was sent.
+fn show(series: SeriesRef<'_>) -> String {
+    match series.checked_labels() {
+        Ok(labels) => labels.to_string(),
+        Err(_) => RawLabels(series.packed_labels()).to_string(),
+    }
 }
 
 fn ready(result: Result<WriteReport, WriteError>) -> Committed {

@@ -1,7 +1,6 @@
 //! The store of metrics.
 //!
-//! Flows in: batches of samples through [`Store::write`](watchfire_model::ingest::MetricSink::write) or
-//! [`Store::append_borrowed`]. Flows out: series in label order through [`Store::select`]. A sample can be queried as
+//! Flows in: batches of samples through [`Store::write`] or [`Store::append`]. Flows out: series in label order through [`Store::select`]. A sample can be queried as
 //! soon as the call returns and is on disk when its future resolves; then no crash loses it. Late samples need no
 //! special mode: any age within the retention is taken. Every bit of a value is kept, stale markers and NaN payloads
 //! included. What is damaged is left out, counted and named in the answer; the rest keeps serving.
@@ -29,7 +28,6 @@ mod store;
 mod upkeep;
 mod verify;
 
-pub use ingest::{Incoming, IncomingValue};
 pub use read::selection::Selection;
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};
 pub use verify::{Problem, Progress, Report, verify};

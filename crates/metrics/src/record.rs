@@ -4,8 +4,8 @@
 //! then only what the sample before does not already say. Or it is `2`, the metadata of a metric family.
 
 use crate::codec::bytes::{Reader, put_signed, put_sized, put_varint};
-use crate::ingest::IncomingValue;
 use std::sync::Arc;
+use watchfire_model::ingest::ValueRef;
 use watchfire_model::{Histogram, Metadata, MetricType, STALE_NAN, is_stale};
 
 /// Version of this format, kept in the header of every segment.
@@ -36,12 +36,12 @@ pub(crate) struct SampleEncoder {
 }
 
 impl SampleEncoder {
-    pub(crate) fn push(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: IncomingValue<'_>) {
+    pub(crate) fn push(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: ValueRef<'_>) {
         let mut control = match value {
-            IncomingValue::Histogram(_) => HISTOGRAM,
-            IncomingValue::Float(value) if is_stale(value) => STALE,
-            IncomingValue::Float(value) if whole(value) => WHOLE,
-            IncomingValue::Float(_) => FLOAT,
+            ValueRef::Histogram(_) => HISTOGRAM,
+            ValueRef::Float(value) if is_stale(value) => STALE,
+            ValueRef::Float(value) if whole(value) => WHOLE,
+            ValueRef::Float(_) => FLOAT,
         };
         let next = id == self.id.wrapping_add(1);
         control |= if next { NEXT_SERIES } else { 0 };
@@ -60,14 +60,12 @@ impl SampleEncoder {
         }
         (self.id, self.timestamp_ms) = (id, timestamp_ms);
         match value {
-            IncomingValue::Float(value) if control & KIND == WHOLE => {
-                put_signed(&mut self.bytes, value as i64)
-            }
-            IncomingValue::Float(value) if control & KIND == FLOAT => {
+            ValueRef::Float(value) if control & KIND == WHOLE => put_signed(&mut self.bytes, value as i64),
+            ValueRef::Float(value) if control & KIND == FLOAT => {
                 self.bytes.extend_from_slice(&value.to_le_bytes());
             }
-            IncomingValue::Float(_) => {}
-            IncomingValue::Histogram(histogram) => histogram.encode(&mut self.bytes),
+            ValueRef::Float(_) => {}
+            ValueRef::Histogram(histogram) => histogram.encode(&mut self.bytes),
         }
     }
 }

@@ -9,7 +9,7 @@ pub use stats::StoreStats;
 use crate::head::Head;
 use crate::head::index::Index;
 use crate::head::series::HeadSeries;
-use crate::ingest::{IncomingValue, Introduced};
+use crate::ingest::Introduced;
 use crate::locked;
 use crate::part::Part;
 use crate::parts::PartList;
@@ -27,6 +27,8 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, DirLock, Disk, Log, LogError, LogOptions};
+use watchfire_model::ingest::ValueRef;
+use watchfire_model::labels::LabelProblem;
 use watchfire_model::time::Clock;
 use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 
@@ -365,7 +367,11 @@ impl Replay<'_> {
 
 impl RecordSink for Replay<'_> {
     fn define(&mut self, id: u32, labels: &[u8]) {
-        let found = self.head.with_series(labels, || Labels::from_bytes(labels), Arc::clone);
+        let found = self.head.with_series(
+            labels,
+            || Labels::from_bytes(labels).ok_or(LabelProblem::Packing),
+            Arc::clone,
+        );
         match found {
             Ok(series) => self.series.insert(id, series),
             Err(_) => self.series.remove(&id),
@@ -381,8 +387,8 @@ impl RecordSink for Replay<'_> {
             return;
         }
         let value = match &value {
-            RecordValue::Float(value) => IncomingValue::Float(*value),
-            RecordValue::Histogram(histogram) => IncomingValue::Histogram(histogram),
+            RecordValue::Float(value) => ValueRef::Float(*value),
+            RecordValue::Histogram(histogram) => ValueRef::Histogram(histogram),
         };
         series.append(timestamp_ms, start_ms, value, &self.head.memory);
         self.samples += 1;

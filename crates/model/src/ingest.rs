@@ -3,11 +3,15 @@
 //! Scrape loops, receivers, host collectors and rule groups write; a metric store, or an agent's outgoing queue,
 //! accepts. The trait stands here because all of those callers share it.
 
+mod batch;
+
+pub use batch::{Batch, Exemplar, SampleRef, SeriesRef, ValueRef};
+
 use crate::{Labels, Metadata, SampleValue};
 use std::future::Future;
 use std::pin::Pin;
 
-/// One sample on its way in.
+/// One sample on its way in, for callers that have few of them: many go into a [`Batch`] at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The series it belongs to.
@@ -97,7 +101,7 @@ pub trait MetricSink: Send + Sync {
     /// acknowledge to somebody wait; scrape loops may drop the future without losing the write. A sink whose disk is
     /// too slow for what comes in takes the batch later, while the future is polled: then dropping it loses the batch.
     /// This call never blocks the thread on the disk.
-    fn write(&self, rows: Vec<Row>) -> Committed;
+    fn write(&self, batch: Batch) -> Committed;
 
     /// Keeps what a metric family says about itself, the newest saying winning. `target` is the label set that
     /// identifies the source (job and instance), empty for pushed data.

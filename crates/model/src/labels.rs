@@ -1,5 +1,9 @@
 //! Label sets.
 
+mod raw;
+
+pub use raw::{LabelProblem, RawLabels};
+
 use crate::METRIC_NAME;
 use std::cmp::Ordering;
 use std::fmt;
@@ -34,21 +38,6 @@ impl Labels {
             if !shadowed && !value.is_empty() {
                 push_label(&mut packed, name, value);
             }
-        }
-        Self { packed: packed.into() }
-    }
-
-    /// As [`Labels::from_pairs`], for pairs that are usually in order already, as senders must put them: those are packed
-    /// as they come, without a list of their own.
-    pub fn from_slice(pairs: &[(&str, &str)]) -> Self {
-        let in_order = pairs.windows(2).all(|pair| matches!(pair, [left, right] if left.0 < right.0));
-        if !in_order || pairs.iter().any(|(_, value)| value.is_empty()) {
-            return Self::from_pairs(pairs.iter().copied());
-        }
-        let mut packed =
-            Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum());
-        for (name, value) in pairs {
-            push_label(&mut packed, name, value);
         }
         Self { packed: packed.into() }
     }
@@ -129,10 +118,15 @@ impl Labels {
 }
 
 fn push_label(packed: &mut Vec<u8>, name: &str, value: &str) {
+    push_raw_label(packed, name.as_bytes(), value.as_bytes());
+}
+
+/// Packs a label of any bytes.
+pub(crate) fn push_raw_label(packed: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     push_varint(packed, name.len());
     push_varint(packed, value.len());
-    packed.extend_from_slice(name.as_bytes());
-    packed.extend_from_slice(value.as_bytes());
+    packed.extend_from_slice(name);
+    packed.extend_from_slice(value);
 }
 
 fn push_varint(packed: &mut Vec<u8>, mut number: usize) {

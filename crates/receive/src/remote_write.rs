@@ -4,8 +4,8 @@
 //! the sink's report into the answer with [`Received::answer`]. The headers in the answer are those of the
 //! remote-write 2.0 specification, which senders of version 1 may ignore.
 
-use watchfire_model::ingest::{Row, WriteReport};
-use watchfire_model::{Labels, METRIC_NAME, Metadata, SampleValue};
+use watchfire_model::Metadata;
+use watchfire_model::ingest::{Batch, WriteReport};
 use watchfire_wire::remote_write::{self as wire, Part, Reader, TimeSeries};
 use watchfire_wire::snappy::SnappyError;
 
@@ -30,19 +30,15 @@ pub struct ReceiveError {
     pub message: String,
 }
 
-/// Rows out of one request, and what was wrong with the others.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What one request holds. Labels are not checked yet: the sink refuses the series whose labels are not valid.
+#[derive(Clone, Debug, Default)]
 pub struct Received {
-    /// Rows to keep, series by series in the order sent.
-    pub rows: Vec<Row>,
+    /// Samples to keep, series by series in the order sent.
+    pub batch: Batch,
     /// What the request says about metric families, in the order sent.
     pub metadata: Vec<(String, Metadata)>,
     /// Exemplars, which are not kept yet.
     pub exemplars_skipped: usize,
-    /// Samples of series whose labels are not valid.
-    pub invalid_samples: usize,
-    /// The first series whose labels are not valid, and why.
-    pub first_invalid: Option<String>,
 }
 
 /// What to answer a sender.
@@ -55,10 +51,6 @@ pub struct Answer {
     /// The reason, empty with 204.
     pub message: String,
 }
-
-/// The longest label name and value that are taken; limits of the store come on top.
-const LONGEST_LABEL_NAME: usize = 4 << 10;
-const LONGEST_LABEL_VALUE: usize = 1 << 20;
 
 /// Decodes a request. The body is compressed, as it came; its size limit is the HTTP server's business.
 pub fn accept(headers: Headers<'_>, body: &[u8]) -> Result<Received, ReceiveError> {
@@ -90,25 +82,16 @@ impl Received {
         if series.samples.is_empty() && series.histograms.is_empty() {
             return;
         }
-        if let Some(problem) = label_problem(&series.labels) {
-            self.invalid_samples += series.samples.len() + series.histograms.len();
-            if self.first_invalid.is_none() {
-                self.first_invalid = Some(format!("series {}: {problem}", show(&series.labels)));
-            }
-            return;
+        self.batch.begin_series();
+        for (name, value) in &series.labels {
+            self.batch.push_label(name.as_bytes(), value.as_bytes());
         }
-        let labels = Labels::from_slice(&series.labels);
-        let floats =
-            series.samples.iter().map(|sample| (sample.timestamp_ms, SampleValue::Float(sample.value)));
-        let histograms = series.histograms.iter().map(|sample| {
-            (sample.timestamp_ms, SampleValue::Histogram(std::sync::Arc::clone(&sample.histogram)))
-        });
-        self.rows.extend(floats.chain(histograms).map(|(timestamp_ms, value)| Row {
-            series: labels.clone(),
-            timestamp_ms,
-            start_timestamp_ms: 0,
-            value,
-        }));
+        for sample in &series.samples {
+            self.batch.push_float(sample.timestamp_ms, 0, sample.value);
+        }
+        for sample in &series.histograms {
+            self.batch.push_histogram(sample.timestamp_ms, 0, std::sync::Arc::clone(&sample.histogram));
+        }
     }
 
     /// The answer once the sink has reported. `floats` and `histograms` were counted before the rows were handed
@@ -119,9 +102,6 @@ impl Received {
         let floats = counts.floats.saturating_sub(refused_rows);
         let histograms = counts.histograms.saturating_sub(refused_rows.saturating_sub(counts.floats));
         let mut reasons: Vec<String> = Vec::new();
-        if let Some(invalid) = &self.first_invalid {
-            reasons.push(format!("{invalid} ({} samples with invalid labels)", self.invalid_samples));
-        }
         for refusal in &report.refused {
             reasons.push(format!(
                 "{} ({} samples {})",
@@ -143,9 +123,8 @@ impl Received {
 
     /// How many rows of either kind there are.
     pub fn counts(&self) -> Counts {
-        let histograms =
-            self.rows.iter().filter(|row| matches!(row.value, SampleValue::Histogram(_))).count();
-        Counts { floats: self.rows.len() - histograms, histograms }
+        let histograms = self.batch.histogram_count();
+        Counts { floats: self.batch.len() - histograms, histograms }
     }
 }
 
@@ -189,52 +168,6 @@ fn check_headers(headers: Headers<'_>) -> Result<(), ReceiveError> {
             unsupported(format!("content encoding {encoding:?} is not supported; supported: snappy"))
         }
     }
-}
-
-/// What is wrong with the labels of a series, if anything. Their order does not matter.
-fn label_problem(labels: &[(&str, &str)]) -> Option<String> {
-    for (name, value) in labels {
-        if name.is_empty() {
-            return Some("a label without a name".to_owned());
-        }
-        if name.len() > LONGEST_LABEL_NAME || value.len() > LONGEST_LABEL_VALUE {
-            let shown: String = name.chars().take(64).collect();
-            return Some(format!("the label {shown:?} is longer than 4 KiB of name or 1 MiB of value"));
-        }
-    }
-    if let Some(name) = duplicate(labels) {
-        return Some(format!("the label {name:?} is there twice"));
-    }
-    let has_name = labels.iter().any(|(name, value)| *name == METRIC_NAME && !value.is_empty());
-    (!has_name).then(|| "no metric name: the label \"__name__\" is missing or empty".to_owned())
-}
-
-/// A label name that is there twice. Senders must sort, so the neighbours nearly always tell.
-fn duplicate<'a>(labels: &[(&'a str, &'a str)]) -> Option<&'a str> {
-    if labels.is_sorted_by(|left, right| left.0 < right.0) {
-        return None;
-    }
-    let mut names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
-    names.sort_unstable();
-    names.iter().zip(names.iter().skip(1)).find(|(left, right)| left == right).map(|(name, _)| *name)
-}
-
-/// A series as an error shows it: what was sent, shortened.
-fn show(labels: &[(&str, &str)]) -> String {
-    const LONGEST: usize = 300;
-    let mut shown = String::from("{");
-    for (index, (name, value)) in labels.iter().enumerate() {
-        if shown.len() > LONGEST {
-            shown.push('…');
-            break;
-        }
-        let (name, value): (String, String) =
-            (name.chars().take(64).collect(), value.chars().take(64).collect());
-        shown.push_str(if index == 0 { "" } else { ", " });
-        shown.push_str(&format!("{name}={value:?}"));
-    }
-    shown.push('}');
-    shown
 }
 
 #[cfg(test)]

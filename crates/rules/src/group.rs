@@ -171,13 +171,13 @@ pub(crate) async fn end_series(
     if series.is_empty() {
         return Ok(());
     }
-    let rows = series.into_iter().map(|series| Row {
+    let ends = series.into_iter().map(|series| Row {
         series,
         timestamp_ms: at_ms,
         start_timestamp_ms: 0,
         value: SampleValue::Float(STALE_NAN),
     });
-    samples.write(rows.collect()).await.map(drop).map_err(|error| error.to_string())
+    samples.write(ends.collect()).await.map(drop).map_err(|error| error.to_string())
 }
 
 impl RuleState {
@@ -272,7 +272,7 @@ impl RuleState {
         if rows.is_empty() {
             return Ok(());
         }
-        let report = surround.samples.write(rows).await.map_err(|error| error.to_string())?;
+        let report = surround.samples.write(rows.into()).await.map_err(|error| error.to_string())?;
         refusals(&report)
     }
 

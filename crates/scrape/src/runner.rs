@@ -203,7 +203,7 @@ impl Runner {
     }
 
     async fn write(&self, rows: Vec<Row>) {
-        match self.world.sink.write(rows).await {
+        match self.world.sink.write(rows.into()).await {
             Ok(report) => {
                 self.world.stats.written(&report);
                 self.status.write_error(refusal(&report));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use watchfire_model::ingest::{Committed, MetricSink, Row, WriteReport};
+use watchfire_model::ingest::{Batch, Committed, MetricSink, Row, WriteReport};
 use watchfire_model::time::Clock;
 use watchfire_model::{Labels, Metadata, SampleValue};
 
@@ -20,9 +20,9 @@ pub(crate) struct RecordingSink {
 }
 
 impl MetricSink for RecordingSink {
-    fn write(&self, rows: Vec<Row>) -> Committed {
-        let accepted = rows.len();
-        self.rows.lock().unwrap().extend(rows);
+    fn write(&self, batch: Batch) -> Committed {
+        let accepted = batch.len();
+        self.rows.lock().unwrap().extend(batch.rows());
         Box::pin(async move { Ok(WriteReport { accepted, refused: Vec::new() }) })
     }
 

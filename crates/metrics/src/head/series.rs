@@ -2,10 +2,10 @@
 
 use super::memory::Memory;
 use crate::codec::chunk::{Chunk, ChunkWriter};
-use crate::ingest::IncomingValue;
 use crate::locked;
 use crate::read::gather::Gather;
 use std::sync::{Arc, Mutex};
+use watchfire_model::ingest::ValueRef;
 use watchfire_model::{Histogram, Labels, Samples, TimeRange};
 
 /// A chunk is closed at this many samples, so that reading the newest need not decode hours.
@@ -109,7 +109,7 @@ impl HeadSeries {
         &self,
         timestamp_ms: i64,
         start_ms: i64,
-        value: IncomingValue<'_>,
+        value: ValueRef<'_>,
         memory: &Memory,
     ) -> Appended {
         let mut state = locked(&self.state);
@@ -118,8 +118,8 @@ impl HeadSeries {
         let newest_histogram = state.extra.as_ref().and_then(|extra| extra.newest_histogram.as_ref());
         if timestamp_ms == newest {
             let same = match (value, newest_histogram) {
-                (IncomingValue::Float(value), None) => value.to_bits() == state.newest_bits,
-                (IncomingValue::Histogram(histogram), Some(kept)) => same_histogram(histogram, kept),
+                (ValueRef::Float(value), None) => value.to_bits() == state.newest_bits,
+                (ValueRef::Histogram(histogram), Some(kept)) => same_histogram(histogram, kept),
                 _ => false,
             };
             return if same { Appended::Duplicate } else { Appended::Conflict };
@@ -127,7 +127,7 @@ impl HeadSeries {
         let in_order = timestamp_ms > newest;
         let grown;
         match value {
-            IncomingValue::Float(value) if in_order => {
+            ValueRef::Float(value) if in_order => {
                 grown = state.active.push(timestamp_ms, value.to_bits());
                 if state.active.count >= CHUNK_SAMPLES {
                     state.sealed.extend(state.active.seal());
@@ -138,11 +138,11 @@ impl HeadSeries {
                     extra.newest_histogram = None;
                 }
             }
-            IncomingValue::Float(value) => {
+            ValueRef::Float(value) => {
                 state.extra.get_or_insert_default().late.push((timestamp_ms, value.to_bits()));
                 grown = size_of::<(i64, u64)>();
             }
-            IncomingValue::Histogram(histogram) => {
+            ValueRef::Histogram(histogram) => {
                 let extra = state.extra.get_or_insert_default();
                 extra.histograms.push((timestamp_ms, Arc::clone(histogram)));
                 grown = size_of::<(i64, Arc<Histogram>)>() + histogram_bytes(histogram);

@@ -46,7 +46,7 @@ proptest! {
         definitions(series.iter().map(|(id, labels)| (*id, labels.as_slice())), series.len(), &mut record);
         let mut encoder = SampleEncoder::default();
         for (id, at, start, bits) in &samples {
-            encoder.push(*id, *at, *start, IncomingValue::Float(f64::from_bits(*bits)));
+            encoder.push(*id, *at, *start, ValueRef::Float(f64::from_bits(*bits)));
         }
         record.extend_from_slice(&encoder.bytes);
         let mut found = Collected::default();
@@ -66,7 +66,7 @@ proptest! {
 fn a_scrape_of_whole_numbers_takes_few_bytes() {
     let mut encoder = SampleEncoder::default();
     for id in 1..1001 {
-        encoder.push(id, 1_700_000_000_000, 0, IncomingValue::Float(f64::from(id % 50)));
+        encoder.push(id, 1_700_000_000_000, 0, ValueRef::Float(f64::from(id % 50)));
     }
     assert!(encoder.bytes.len() < 2100, "{}", encoder.bytes.len());
 }
@@ -92,10 +92,10 @@ fn mutated_records_say_no_more_than_their_length_allows() {
     let histogram = Arc::new(Histogram { count: 3.0, sum: 4.5, ..Histogram::default() });
     for step in 0..40_i64 {
         let value = match step % 4 {
-            0 => IncomingValue::Float(step as f64),
-            1 => IncomingValue::Float(step as f64 / 3.0),
-            2 => IncomingValue::Float(STALE_NAN),
-            _ => IncomingValue::Histogram(&histogram),
+            0 => ValueRef::Float(step as f64),
+            1 => ValueRef::Float(step as f64 / 3.0),
+            2 => ValueRef::Float(STALE_NAN),
+            _ => ValueRef::Histogram(&histogram),
         };
         encoder.push([1, 2, 900][step as usize % 3], 1_700_000_000_000 + step * 15, step % 5, value);
     }

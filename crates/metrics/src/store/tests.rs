@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use std::task::{Context, Poll, Wake, Waker};
 use watchfire_disk::{Fault, RealDisk, SimDisk};
-use watchfire_model::ingest::{Committed, MetricSink, RefusalReason, Row, WriteError, WriteReport};
+use watchfire_model::ingest::{Batch, Committed, MetricSink, RefusalReason, Row, WriteError, WriteReport};
 use watchfire_model::time::ManualClock;
 use watchfire_model::{STALE_NAN, SampleValue, Samples};
 
@@ -102,8 +102,39 @@ fn bad_rows_are_refused_by_reason_and_the_rest_is_kept() {
     assert_eq!(report.accepted, 2);
     let reasons: Vec<RefusalReason> = report.refused.iter().map(|refusal| refusal.reason).collect();
     use RefusalReason::*;
-    assert_eq!(reasons, [DuplicateTimestamp, TooOld, TooFarAhead, InvalidLabels]);
+    assert_eq!(reasons, [TooOld, TooFarAhead, DuplicateTimestamp, InvalidLabels]);
     assert_eq!(everything(&store, &[]).values().map(Vec::len).sum::<usize>(), 1);
+}
+
+#[test]
+fn a_series_with_bad_labels_is_named_and_costs_no_other() {
+    let store = open_at(Arc::new(SimDisk::new(1)), Path::new("/s"));
+    let mut batch = Batch::new();
+    let mut series = |labels: &[(&[u8], &[u8])], samples: i64| {
+        batch.begin_series();
+        labels.iter().for_each(|(name, value)| batch.push_label(name, value));
+        (0..samples).for_each(|step| batch.push_float(NOW - step, 0, 1.0));
+    };
+    series(&[(b"__name__", b"up"), (b"b", b"1"), (b"a", b"1"), (b"b", b"2")], 2);
+    series(&[(b"a", b"1")], 1);
+    series(&[(b"__name__", b"up"), (b"a", b"\xff")], 1);
+    series(&[(b"__name__", b"good"), (b"a", b"1"), (b"gone", b"")], 1);
+    series(&[(b"a", b"1"), (b"__name__", b"good")], 1);
+    let report = wait(store.write(batch)).unwrap();
+    assert_eq!(report.accepted, 2);
+    let [refusal] = report.refused.as_slice() else { panic!("one reason: {report:?}") };
+    assert_eq!((refusal.reason, refusal.rows), (RefusalReason::InvalidLabels, 4));
+    assert_eq!(
+        refusal.example,
+        "series {__name__=\"up\", b=\"1\", a=\"1\", b=\"2\"}: the label \"b\" is there twice"
+    );
+    let kept = everything(&store, &[]);
+    assert_eq!(
+        kept.keys().collect::<Vec<_>>(),
+        ["good{a=\"1\"}"],
+        "the order of labels is none of the series'"
+    );
+    assert_eq!(kept["good{a=\"1\"}"].len(), 1, "the same sample twice");
 }
 
 #[test]
@@ -258,9 +289,9 @@ fn a_flipped_bit_in_a_part_costs_what_it_hits_and_is_reported() {
 }
 
 /// Rows of one batch: series, minutes before now, value.
-type Batch = Vec<(u8, i64, u64)>;
+type Sent = Vec<(u8, i64, u64)>;
 
-fn batch_rows(batch: &Batch) -> Vec<Row> {
+fn batch_rows(batch: &Sent) -> Vec<Row> {
     let name = |series: u8| format!("s{series}");
     batch
         .iter()
@@ -274,7 +305,7 @@ fn batch_rows(batch: &Batch) -> Vec<Row> {
 fn acknowledged_samples_survive_a_power_cut_at_every_call_and_none_is_invented() {
     let base = std::env::var("WATCHFIRE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
     println!("seed {base}; set WATCHFIRE_SEED to replay another");
-    let batches: Vec<Batch> = (0..8_u8)
+    let batches: Vec<Sent> = (0..8_u8)
         .map(|batch| {
             (0..6_u8)
                 .map(|index| {
@@ -350,7 +381,7 @@ fn a_full_disk_refuses_writes_with_a_reason_keeps_reading_and_recovers_alone() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Write(Batch),
+    Write(Sent),
     Compact,
     Flush,
     Reopen,
@@ -415,7 +446,7 @@ fn writers_readers_and_upkeep_at_once_lose_nothing() {
                 for step in 0..steps {
                     let at = NOW - 40_000_000 + step * 1000;
                     let rows = (0..10).map(|series| row("m", &format!("{writer}-{series}"), at, step as f64));
-                    wait(store.write(rows.collect())).unwrap();
+                    wait(store.write(rows.collect::<Vec<_>>())).unwrap();
                     if step % 10 == 9 {
                         // Whatever is being moved, a series never has holes.
                         let own = [Matcher::equal("instance", format!("{writer}-0"))];

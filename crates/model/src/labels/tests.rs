@@ -18,6 +18,21 @@ fn a_name_that_needs_quotes_gets_them() {
     assert_eq!(Labels::empty().to_string(), "{}");
 }
 
+#[test]
+fn bytes_that_are_no_text_are_named_with_their_label() {
+    let problem = |name: &[u8], value: &[u8]| {
+        let mut packed = Vec::new();
+        push_raw_label(&mut packed, name, value);
+        (Labels::from_raw(&packed).unwrap_err().to_string(), RawLabels(&packed).to_string())
+    };
+    let (told, shown) = problem(b"path", b"a\xffb");
+    assert_eq!(told, "the value of the label \"path\" is not UTF-8 text");
+    assert_eq!(shown, "{path=\"a\u{fffd}b\"}");
+    assert_eq!(problem(b"p\xff", b"").0, "the label name \"p\u{fffd}\" is not UTF-8 text");
+    let long = problem(&[b'n'; 5000], b"\xff").1;
+    assert!(long.len() < 300 && long.contains('…'), "{long}");
+}
+
 proptest! {
     #[test]
     fn packed_labels_read_back(pairs in proptest::collection::vec(("[a-z]{1,8}", ".{0,200}"), 0..8)) {
@@ -26,17 +41,29 @@ proptest! {
     }
 
     #[test]
-    fn pairs_in_order_and_out_of_order_make_the_same_labels(
-        pairs in proptest::collection::vec(("[a-d]{1,2}", "[xy]{0,2}"), 0..6)
+    fn sent_labels_become_the_set_they_are_or_a_problem_that_is_named(
+        pairs in proptest::collection::vec(("[a-d]{0,2}", "[xy]{0,2}"), 0..6)
     ) {
-        let mut pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        prop_assert_eq!(Labels::from_slice(&pairs), Labels::from_pairs(pairs.iter().copied()));
-        pairs.sort_by_key(|(name, _)| *name);
-        prop_assert_eq!(Labels::from_slice(&pairs), Labels::from_pairs(pairs.iter().copied()));
+        let mut packed = Vec::new();
+        for (name, value) in &pairs {
+            push_label(&mut packed, name, value);
+        }
+        let names: std::collections::HashSet<&String> = pairs.iter().map(|(name, _)| name).collect();
+        match Labels::from_raw(&packed) {
+            Ok(labels) => {
+                let expected = Labels::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                prop_assert_eq!(labels, expected);
+                prop_assert_eq!(names.len(), pairs.len());
+            }
+            Err(LabelProblem::EmptyName) => prop_assert!(names.contains(&String::new())),
+            Err(LabelProblem::Twice(name)) => prop_assert!(pairs.iter().filter(|pair| pair.0 == name).count() > 1),
+            Err(other) => prop_assert!(false, "{}", other),
+        }
     }
 
     #[test]
     fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let _ = (Labels::from_raw(&bytes), RawLabels(&bytes).to_string());
         if let Some(labels) = Labels::from_bytes(&bytes) {
             prop_assert!(labels.iter().all(|(_, value)| !value.is_empty()));
         }

@@ -1,5 +1,6 @@
 use super::*;
-use watchfire_model::ingest::{Refusal, RefusalReason};
+use watchfire_model::Labels;
+use watchfire_model::ingest::{Refusal, RefusalReason, Row};
 use watchfire_wire::remote_write::{FamilyMetadata, FloatSample, HistogramForm, encode};
 use watchfire_wire::snappy;
 
@@ -19,14 +20,18 @@ fn series<'a>(labels: &[(&'a str, &'a str)], values: &[f64]) -> TimeSeries<'a> {
     TimeSeries { labels: labels.to_vec(), samples: samples.collect(), ..TimeSeries::default() }
 }
 
+fn rows(received: &Received) -> Vec<Row> {
+    received.batch.rows().collect()
+}
+
 #[test]
 fn a_request_becomes_rows_and_metadata() {
     let sent = [series(&[("__name__", "up"), ("job", "a")], &[1.0, 0.0])];
     let metadata = FamilyMetadata { family: "up", help: "is it up", ..FamilyMetadata::default() };
     let received = accept(V1, &body(&sent, &[metadata])).unwrap();
     let labels = Labels::from_pairs([("__name__", "up"), ("job", "a")]);
-    assert_eq!(received.rows.len(), 2);
-    assert!(received.rows.iter().all(|row| row.series == labels));
+    assert_eq!(rows(&received).len(), 2);
+    assert!(rows(&received).iter().all(|row| row.series == labels));
     assert_eq!(received.metadata[0].1.help, "is it up");
     let answer = received.answer(received.counts(), &WriteReport { accepted: 2, refused: vec![] });
     assert_eq!((answer.status, answer.message.as_str()), (204, ""));
@@ -37,39 +42,7 @@ fn a_request_becomes_rows_and_metadata() {
 fn labels_may_come_in_any_order() {
     let sent = [series(&[("z", "1"), ("__name__", "up"), ("a", "2")], &[1.0])];
     let received = accept(V1, &body(&sent, &[])).unwrap();
-    assert_eq!(received.rows[0].series, Labels::from_pairs([("__name__", "up"), ("a", "2"), ("z", "1")]));
-}
-
-#[test]
-fn a_bad_series_is_named_and_costs_no_other() {
-    let sent = [
-        series(&[("__name__", "up"), ("b", "1"), ("a", "1"), ("b", "2")], &[1.0, 2.0]),
-        series(&[("a", "1")], &[1.0]),
-        series(&[("__name__", "good")], &[1.0]),
-    ];
-    let received = accept(V1, &body(&sent, &[])).unwrap();
-    assert_eq!(received.rows.len(), 1);
-    let answer = received.answer(received.counts(), &WriteReport { accepted: 1, refused: vec![] });
-    assert_eq!(answer.status, 400);
-    assert_eq!(
-        answer.message,
-        "series {__name__=\"up\", b=\"1\", a=\"1\", b=\"2\"}: the label \"b\" is there twice (3 samples with invalid labels)"
-    );
-    assert_eq!(answer.headers[0].1, "1");
-}
-
-#[test]
-fn duplicates_are_found_wherever_they_stand() {
-    for labels in [
-        vec![("__name__", "x"), ("a", "1"), ("a", "2")],
-        vec![("a", "1"), ("__name__", "x"), ("a", "2")],
-        vec![("b", "1"), ("a", "2"), ("__name__", "x"), ("a", "1")],
-    ] {
-        assert_eq!(label_problem(&labels).unwrap(), "the label \"a\" is there twice", "{labels:?}");
-    }
-    assert_eq!(label_problem(&[("b", "1"), ("a", "2"), ("__name__", "x")]), None);
-    assert_eq!(label_problem(&[("", "1")]).unwrap(), "a label without a name");
-    assert!(label_problem(&[("__name__", "")]).unwrap().starts_with("no metric name"));
+    assert_eq!(rows(&received)[0].series, Labels::from_pairs([("__name__", "up"), ("a", "2"), ("z", "1")]));
 }
 
 #[test]
@@ -118,13 +91,5 @@ proptest::proptest! {
     fn hostile_bodies_never_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100)) {
         let _ = accept(V1, &bytes);
         let _ = accept(V1, &snappy::compress(&bytes).unwrap());
-    }
-
-    #[test]
-    fn duplicate_names_are_found_as_a_set_would(names in proptest::collection::vec("[a-d]", 0..6)) {
-        let mut labels: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
-        labels.push(("__name__", "x"));
-        let distinct: std::collections::HashSet<_> = labels.iter().map(|(name, _)| *name).collect();
-        proptest::prop_assert_eq!(label_problem(&labels).is_some(), distinct.len() != labels.len());
     }
 }

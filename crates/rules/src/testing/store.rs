@@ -1,7 +1,7 @@
 //! Series in memory that rules read and write at once.
 
 use std::sync::{PoisonError, RwLock};
-use watchfire_model::ingest::{Committed, MetricSink, Row, WriteReport};
+use watchfire_model::ingest::{Batch, Committed, MetricSink, Row, WriteReport};
 use watchfire_model::{Labels, Matcher, Metadata, Samples, TimeRange};
 use watchfire_promql::testing::MemorySource;
 use watchfire_promql::{SelectHints, SeriesStream, Source, SourceError};
@@ -21,9 +21,9 @@ impl TestStore {
 }
 
 impl MetricSink for TestStore {
-    fn write(&self, rows: Vec<Row>) -> Committed {
-        let accepted = rows.len();
-        for row in rows {
+    fn write(&self, batch: Batch) -> Committed {
+        let accepted = batch.len();
+        for row in batch.rows() {
             self.append(row);
         }
         Box::pin(std::future::ready(Ok(WriteReport { accepted, refused: Vec::new() })))

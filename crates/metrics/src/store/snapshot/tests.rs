@@ -3,7 +3,7 @@ use crate::store::StoreOptions;
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_disk::{Disk, Fault, SimDisk};
-use watchfire_model::ingest::{MetricSink, Row};
+use watchfire_model::ingest::Row;
 use watchfire_model::time::ManualClock;
 use watchfire_model::{Labels, Matcher, SampleValue, Samples, TimeRange};
 
