@@ -11,7 +11,8 @@ mod write;
 pub(crate) use write::PartWriter;
 
 use crate::codec::bytes::Reader;
-use crate::codec::column::{take_floats, take_ints};
+use crate::codec::floats::take_floats;
+use crate::codec::ints::take_ints;
 use crate::codec::pack::unpack;
 use crate::read::gather::Gather;
 use roaring::RoaringBitmap;

@@ -2,7 +2,8 @@
 
 use super::{BLOCK_SAMPLES, HAS_HISTOGRAMS, HAS_STARTS, INLINE_BYTES, KIND, PAGE_BYTES, Place, Summary};
 use crate::codec::bytes::{put_signed, put_sized, put_varint};
-use crate::codec::column::{put_floats, put_ints};
+use crate::codec::floats::put_floats;
+use crate::codec::ints::put_ints;
 use crate::codec::pack::pack;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use roaring::RoaringBitmap;

@@ -1,0 +1,342 @@
+//! Whole numbers in bins: a number is coded as the bin it is in, by how frequent that is, and its place in the bin.
+//!
+//! Bins are halves of halves of the whole width, split wherever that makes the numbers shorter by more than telling of
+//! it costs. Which bin comes next is coded with tabled asymmetric numeral systems (Duda 2013), so that a bin which
+//! holds nearly all numbers costs nearly nothing; places inside of bins are plain bits. One bin alone is plain bit
+//! packing.
+
+use super::bits::{BitReader, BitWriter, low};
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
+const MAX_BINS: usize = 64;
+/// States are numbers of so many bits.
+const MIN_LOG: u32 = 5;
+const MAX_LOG: u32 = 10;
+const STATES: usize = 1 << MAX_LOG;
+/// Where a bin and a state are read in one step, they have at most so many bits together.
+const ONE_PEEK_BITS: u32 = 57;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    Split,
+    Empty,
+    Bin(Bin),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Bin {
+    /// The smallest number in it.
+    lower: u64,
+    /// It holds `1 << bits` numbers.
+    bits: u32,
+    /// How many of the numbers coded it holds; once normalised, how many of the states are its.
+    weight: u32,
+}
+
+/// Logarithms to base 2 of counts, which are asked for often.
+pub(crate) fn log2(count: usize) -> f32 {
+    static TABLE: OnceLock<Vec<f32>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| (0..=8192).map(|count: u16| f32::from(count).log2()).collect());
+    table.get(count).copied().unwrap_or_else(|| (count as f32).log2())
+}
+
+/// What telling of the tree costs, and how small a bin may be.
+struct Costs {
+    bin: f32,
+    log_all: f32,
+    /// Bins of so few numbers are not looked into.
+    few: usize,
+}
+
+/// Adds the cheapest tree over sorted numbers that lie in `lower..lower + (1 << bits)`; its cost in bits.
+fn plan(sorted: &[u64], lower: u64, bits: u32, costs: &Costs, nodes: &mut Vec<Node>) -> f32 {
+    let count = sorted.len();
+    if count == 0 {
+        nodes.push(Node::Empty);
+        return 2.0;
+    }
+    let bin = Node::Bin(Bin { lower, bits, weight: count as u32 });
+    let as_bin = count as f32 * (bits as f32 + costs.log_all - log2(count)) + costs.bin;
+    if bits == 0 || count <= costs.few {
+        nodes.push(bin);
+        return as_bin;
+    }
+    let at = nodes.len();
+    nodes.push(Node::Split);
+    let upper = lower + (1_u64 << (bits - 1));
+    let (left, right) = sorted.split_at(sorted.partition_point(|number| *number < upper));
+    let split = 2.0 + plan(left, lower, bits - 1, costs, nodes) + plan(right, upper, bits - 1, costs, nodes);
+    if split < as_bin {
+        return split;
+    }
+    nodes.truncate(at);
+    nodes.push(bin);
+    as_bin
+}
+
+/// The bits of states that fit this many numbers.
+fn log_for(count: usize) -> u32 {
+    (usize::BITS - count.leading_zeros()).clamp(MIN_LOG, MAX_LOG)
+}
+
+/// Makes the weights of bins sum to the number of states, none zero.
+fn normalise(bins: &mut [Bin], count: usize, log: u32) {
+    let states = 1_i64 << log;
+    let mut left = states;
+    for bin in bins.iter_mut() {
+        let share = (u64::from(bin.weight) << (log + 1)) / count.max(1) as u64;
+        bin.weight = (share.div_ceil(2) as u32).max(1);
+        left -= i64::from(bin.weight);
+    }
+    while left != 0 {
+        let Some(largest) = bins.iter_mut().max_by_key(|bin| bin.weight) else { return };
+        let change = left.max(1 - i64::from(largest.weight));
+        largest.weight = (i64::from(largest.weight) + change) as u32;
+        left -= change;
+    }
+}
+
+/// Hands out every state once, far from the one before.
+fn spread(bins: &[Bin], log: u32, mut each: impl FnMut(usize, usize)) {
+    let states = 1_usize << log;
+    let step = (states >> 1) + (states >> 3) + 3;
+    let mut state = 0;
+    for (index, bin) in bins.iter().enumerate() {
+        for _ in 0..bin.weight {
+            each(index, state);
+            state = (state + step) & (states - 1);
+        }
+    }
+}
+
+/// Memory for coding, used again and again.
+#[derive(Debug, Default)]
+struct Encoder {
+    sorted: Vec<u64>,
+    nodes: Vec<Node>,
+    bins: Vec<Bin>,
+    /// Where the states of each bin begin in `states`.
+    begins: Vec<u32>,
+    /// The states of the first bin in the order they were handed out, then those of the next.
+    states: Vec<u16>,
+    /// For each number its bin, and what is written to get to the state after it.
+    steps: Vec<(u8, u8, u16)>,
+}
+
+thread_local! {
+    static ENCODER: RefCell<Encoder> = RefCell::default();
+    static TABLE: RefCell<Box<[Entry; STATES]>> = RefCell::new(Box::new([Entry::default(); STATES]));
+}
+
+/// Appends numbers, 8192 at most; [`take`] must be told how many there are.
+pub(crate) fn put(out: &mut Vec<u8>, numbers: &[u64]) {
+    ENCODER.with_borrow_mut(|encoder| encoder.put(out, numbers));
+}
+
+impl Encoder {
+    fn put(&mut self, out: &mut Vec<u8>, numbers: &[u64]) {
+        let largest = numbers.iter().copied().max().unwrap_or(0);
+        let width = u64::BITS - largest.leading_zeros();
+        let mut writer = BitWriter::new(out);
+        writer.put(u64::from(width), 7);
+        let log = log_for(numbers.len());
+        self.plan(numbers, width, log);
+        if self.bins.len() <= 1 {
+            writer.put(0, 1);
+            for number in numbers {
+                writer.put(*number, width);
+            }
+            writer.finish();
+            return;
+        }
+        normalise(&mut self.bins, numbers.len(), log);
+        let first = self.steps(numbers, log);
+        self.write_tree(&mut writer, log);
+        writer.put(first, log);
+        for (number, (bin, taken, rest)) in numbers.iter().zip(self.steps.iter().rev()) {
+            let Some(bin) = self.bins.get(usize::from(*bin)) else { continue };
+            writer.put(u64::from(*rest), u32::from(*taken));
+            writer.put(number - bin.lower, bin.bits);
+        }
+        writer.finish();
+    }
+
+    fn plan(&mut self, numbers: &[u64], width: u32, log: u32) {
+        self.sorted.clear();
+        self.sorted.extend_from_slice(numbers);
+        self.sorted.sort_unstable();
+        let few = (numbers.len() / 512).max(4);
+        let mut costs = Costs { bin: (log + 1) as f32, log_all: log2(numbers.len()), few };
+        loop {
+            self.nodes.clear();
+            self.bins.clear();
+            plan(&self.sorted, 0, width, &costs, &mut self.nodes);
+            let bins = self
+                .nodes
+                .iter()
+                .filter_map(|node| if let Node::Bin(bin) = node { Some(*bin) } else { None });
+            self.bins.extend(bins);
+            if self.bins.len() <= MAX_BINS.min(1 << (log - 1)) {
+                return;
+            }
+            costs.bin *= 2.0;
+        }
+    }
+
+    /// Finds the steps from the last number to the first; returns the state to start from when reading.
+    fn steps(&mut self, numbers: &[u64], log: u32) -> u64 {
+        self.begins.clear();
+        let mut begin = 0;
+        for bin in &self.bins {
+            self.begins.push(begin);
+            begin += bin.weight;
+        }
+        self.states.clear();
+        spread(&self.bins, log, |_, state| self.states.push(state as u16));
+        self.steps.clear();
+        let mut state = 1_u32 << log;
+        for number in numbers.iter().rev() {
+            let index = self.bins.partition_point(|bin| bin.lower <= *number).saturating_sub(1);
+            let (Some(bin), Some(begin)) = (self.bins.get(index), self.begins.get(index)) else { continue };
+            let mut taken = log - bin.weight.ilog2();
+            if state >> taken < bin.weight {
+                taken -= 1;
+            }
+            self.steps.push((index as u8, taken as u8, low(u64::from(state), taken) as u16));
+            let place = (begin + (state >> taken) - bin.weight) as usize;
+            state = (1 << log) + u32::from(self.states.get(place).copied().unwrap_or(0));
+        }
+        u64::from(state - (1 << log))
+    }
+
+    fn write_tree(&self, writer: &mut BitWriter<'_>, log: u32) {
+        let mut bins = self.bins.iter();
+        for (index, node) in self.nodes.iter().enumerate() {
+            match node {
+                Node::Split => writer.put(0b01, 2),
+                Node::Empty => writer.put(0b11, 2),
+                Node::Bin(_) => {
+                    writer.put(0, 1);
+                    writer.put(bins.next().map_or(0, |bin| u64::from(bin.weight)), log);
+                }
+            }
+            if index == 0 {
+                writer.put(u64::from(log), 4);
+            }
+        }
+    }
+}
+
+/// What is to be done in a state.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    lower: u64,
+    /// The state after it, but for the bits taken.
+    next: u16,
+    taken: u8,
+    bits: u8,
+}
+
+/// Reads numbers that [`put`] wrote, into all of `out`; returns how many bytes they took, `None` when they are none.
+pub(crate) fn take(bytes: &[u8], out: &mut [u64]) -> Option<usize> {
+    let mut reader = BitReader::new(bytes);
+    let width = reader.take(7) as u32;
+    if width > 64 {
+        return None;
+    }
+    if reader.take(1) == 0 {
+        unpack(&mut reader, width, out);
+    } else {
+        TABLE.with_borrow_mut(|table| take_binned(&mut reader, width, table, out))?;
+    }
+    (!reader.is_over()).then(|| reader.used_bytes())
+}
+
+fn unpack(reader: &mut BitReader<'_>, width: u32, out: &mut [u64]) {
+    if width > 56 {
+        out.fill_with(|| reader.take(width));
+        return;
+    }
+    let mut reading = *reader;
+    for slot in out {
+        *slot = low(reading.peek(), width);
+        reading.skip(width);
+    }
+    *reader = reading;
+}
+
+fn take_binned(
+    reader: &mut BitReader<'_>,
+    width: u32,
+    table: &mut [Entry; STATES],
+    out: &mut [u64],
+) -> Option<()> {
+    if reader.take(1) != 0 || width == 0 {
+        return None;
+    }
+    let log = reader.take(4) as u32;
+    if !(MIN_LOG..=MAX_LOG).contains(&log) {
+        return None;
+    }
+    let upper = 1_u64 << (width - 1);
+    let mut open = vec![(upper, width - 1), (0, width - 1)];
+    let mut bins = Vec::with_capacity(MAX_BINS);
+    let mut weights = 0;
+    while let Some((lower, bits)) = open.pop() {
+        if reader.take(1) == 0 {
+            let weight = reader.take(log) as u32;
+            weights += weight;
+            bins.push(Bin { lower, bits, weight });
+            if weight == 0 || bins.len() > MAX_BINS {
+                return None;
+            }
+        } else if reader.take(1) == 0 {
+            let bits = bits.checked_sub(1)?;
+            open.push((lower + (1_u64 << bits), bits));
+            open.push((lower, bits));
+        }
+    }
+    if weights != 1 << log {
+        return None;
+    }
+    fill(table, &bins, log);
+    let mut state = reader.take(log) as usize;
+    let longest = bins.iter().map(|bin| bin.bits + log).max().unwrap_or(0);
+    let mut reading = *reader;
+    for slot in out {
+        #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside of the array")]
+        let entry = &table[state & (STATES - 1)];
+        let (taken, bits) = (u32::from(entry.taken), u32::from(entry.bits));
+        if longest <= ONE_PEEK_BITS {
+            let word = reading.peek();
+            state = usize::from(entry.next) + low(word, taken) as usize;
+            *slot = entry.lower + low(word >> taken, bits);
+            reading.skip(taken + bits);
+        } else {
+            state = usize::from(entry.next) + reading.take(taken) as usize;
+            *slot = entry.lower.wrapping_add(reading.take(bits));
+        }
+    }
+    *reader = reading;
+    Some(())
+}
+
+fn fill(table: &mut [Entry; STATES], bins: &[Bin], log: u32) {
+    let mut seen = [0_u32; MAX_BINS];
+    spread(bins, log, |index, state| {
+        let (Some(bin), Some(seen), Some(entry)) =
+            (bins.get(index), seen.get_mut(index), table.get_mut(state))
+        else {
+            return;
+        };
+        let number = bin.weight + *seen;
+        *seen += 1;
+        let taken = log - number.ilog2();
+        let next = ((number << taken) - (1 << log)) as u16;
+        *entry = Entry { lower: bin.lower, next, taken: taken as u8, bits: bin.bits as u8 };
+    });
+}
+
+#[cfg(test)]
+mod tests;
