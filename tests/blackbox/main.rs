@@ -5,6 +5,7 @@ mod harness;
 mod abuse;
 mod alerting;
 mod api;
+mod backup;
 mod bad_input;
 mod compliance;
 mod crash;

@@ -1,5 +1,9 @@
 //! The command line. Flags keep Prometheus's names where they mean the same.
 
+mod backup;
+
+pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,7 +23,6 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is parsed once")]
 pub(crate) enum Command {
     /// Runs the server. This is what happens without a command, too.
     Run(RunArgs),
@@ -33,6 +36,12 @@ pub(crate) enum Command {
     Test(Test),
     /// Asks a running server a PromQL query.
     Query(QueryArgs),
+    /// Saves the data folder to another folder or a bucket; only what is new since the last backup is sent.
+    Backup(BackupArgs),
+    /// Brings a backup back into a new data folder, every checksum compared.
+    Restore(RestoreArgs),
+    /// Reads a data folder or a backup from end to end, compares every checksum and names what is damaged.
+    Verify(VerifyArgs),
 }
 
 #[derive(Clone, Debug, Args)]

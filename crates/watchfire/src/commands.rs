@@ -1,6 +1,9 @@
 //! The commands that are not the server.
 
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod collect;
+mod progress;
 pub(crate) mod query;
 pub(crate) mod test_rules;
+pub(crate) mod verify;

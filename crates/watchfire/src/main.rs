@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check::run(check),
         Command::Test(test) => commands::test_rules::run(test),
         Command::Query(args) => commands::query::run(&args),
+        Command::Backup(args) => commands::backup::backup(&args),
+        Command::Restore(args) => commands::backup::restore(&args),
+        Command::Verify(args) => commands::verify::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
