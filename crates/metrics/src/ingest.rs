@@ -4,6 +4,7 @@ use crate::head::NotMade;
 use crate::head::memory::Memory;
 use crate::head::series::{Appended, HeadSeries};
 use crate::record::{self, SampleEncoder};
+use crate::retention::Retention;
 use crate::store::{Core, Store};
 use crate::{locked, reading};
 use roaring::RoaringBitmap;
@@ -149,7 +150,7 @@ struct Intake<'a> {
     logged: Vec<Arc<HeadSeries>>,
     /// Samples that were not there before.
     added: u64,
-    window: &'a Window,
+    window: Window,
     memory: &'a Memory,
 }
 
@@ -194,9 +195,10 @@ impl Core {
         // A flush and the forgetting of series happen between batches.
         let gate = reading(&self.gate);
         let now_ms = self.clock.now_ms();
+        let retention = self.retention();
         let window = Window {
             now_ms,
-            oldest_ms: now_ms.saturating_sub(self.options.retention_ms),
+            oldest_ms: now_ms.saturating_sub(retention.time_ms),
             newest_ms: now_ms.saturating_add(self.options.max_ahead_ms),
         };
         let mut intake = Intake {
@@ -204,10 +206,13 @@ impl Core {
             encoder: SampleEncoder::default(),
             logged: Vec::with_capacity(batch.len()),
             added: 0,
-            window: &window,
+            window,
             memory: &self.head.memory,
         };
         for series in batch.series().filter(|series| !series.is_empty()) {
+            if !retention.rules.is_empty() {
+                intake.window.oldest_ms = oldest_ms(&retention, now_ms, series);
+            }
             self.take_series(series, &mut intake);
         }
         let Intake { tally, encoder, logged, added, .. } = intake;
@@ -281,6 +286,17 @@ fn log_batch(
             Ok(commit) => return Ok(commit),
         }
     }
+}
+
+/// From when on the samples of a series are kept. The rules are asked only where they may matter.
+fn oldest_ms(retention: &Retention, now_ms: i64, series: SeriesRef<'_>) -> i64 {
+    let surely_kept_ms = now_ms.saturating_sub(retention.shortest_ms());
+    if series.samples().all(|sample| sample.timestamp_ms >= surely_kept_ms) {
+        return surely_kept_ms;
+    }
+    // Labels that are no label set are refused for that further on.
+    let keep_ms = series.checked_labels().map_or(retention.time_ms, |labels| retention.keep_ms(&labels));
+    now_ms.saturating_sub(keep_ms)
 }
 
 fn refused(error: AppendError) -> WriteError {

@@ -24,11 +24,13 @@ mod part;
 mod parts;
 mod read;
 mod record;
+mod retention;
 mod store;
 mod upkeep;
 mod verify;
 
 pub use read::selection::Selection;
+pub use retention::{KeepRule, Retention};
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};
 pub use verify::{Problem, Progress, Report, verify};
 

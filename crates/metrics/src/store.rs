@@ -10,12 +10,13 @@ use crate::head::Head;
 use crate::head::index::Index;
 use crate::head::series::HeadSeries;
 use crate::ingest::Introduced;
-use crate::locked;
 use crate::part::Part;
 use crate::parts::PartList;
 use crate::read::selection::Selection;
 use crate::record::{self, RecordSink, RecordValue};
+use crate::retention::{KeepRule, Retention};
 use crate::upkeep::{Worker, metadata};
+use crate::{locked, reading, writing};
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use stats::Counters;
@@ -37,6 +38,10 @@ use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 pub struct StoreOptions {
     /// Samples older than this, in milliseconds, are refused, and dropped once kept. 15 days.
     pub retention_ms: i64,
+    /// When the store takes more bytes than this, its oldest days are dropped. No bound.
+    pub retention_bytes: Option<u64>,
+    /// Series that are kept for another time than the rest; [`Store::set_retention`] changes it all. None.
+    pub retention_rules: Vec<KeepRule>,
     /// Samples further in the future than this, in milliseconds, are refused. 10 minutes.
     pub max_ahead_ms: i64,
     /// New series above this many in memory are refused. 5 million.
@@ -67,6 +72,8 @@ impl Default for StoreOptions {
         let log = LogOptions::default();
         Self {
             retention_ms: 15 * 24 * 3_600_000,
+            retention_bytes: None,
+            retention_rules: Vec::new(),
             max_ahead_ms: 600_000,
             max_series: 5_000_000,
             relaxed: false,
@@ -119,6 +126,7 @@ pub enum ReadError {
 
 pub(crate) struct Core {
     pub(crate) options: StoreOptions,
+    retention: RwLock<Arc<Retention>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) head: Head,
     pub(crate) log: Log,
@@ -141,6 +149,13 @@ pub(crate) struct Core {
 pub struct Store {
     pub(crate) core: Arc<Core>,
     worker: Worker,
+}
+
+impl Core {
+    /// What is kept at this moment.
+    pub(crate) fn retention(&self) -> Arc<Retention> {
+        Arc::clone(&reading(&self.retention))
+    }
 }
 
 impl fmt::Debug for Store {
@@ -169,6 +184,11 @@ impl Store {
         let parts = PartList::open(&*disk, path).map_err(io)?;
         let metadata = metadata::read(&*disk, path);
         let head = Head::new();
+        let retention = Retention {
+            time_ms: options.retention_ms,
+            size_bytes: options.retention_bytes,
+            rules: options.retention_rules.clone(),
+        };
         let mut replay = Replay {
             head: &head,
             series: HashMap::new(),
@@ -177,7 +197,7 @@ impl Store {
             samples: 0,
             orphans: 0,
             unreadable: 0,
-            oldest_ms: clock.now_ms().saturating_sub(options.retention_ms),
+            oldest_ms: clock.now_ms().saturating_sub(retention.longest_ms()),
         };
         let log_options = LogOptions {
             format: record::FORMAT,
@@ -207,6 +227,7 @@ impl Store {
         counters.corruptions.fetch_add(damage, std::sync::atomic::Ordering::Relaxed);
         let core = Core {
             options,
+            retention: RwLock::new(Arc::new(retention)),
             clock,
             head,
             log,
@@ -284,6 +305,16 @@ impl Store {
             found.push(labels);
         }
         Ok(found)
+    }
+
+    /// Keeps more or less from now on.
+    pub fn set_retention(&self, retention: Retention) {
+        *writing(&self.core.retention) = Arc::new(retention);
+    }
+
+    /// What is kept.
+    pub fn retention(&self) -> Arc<Retention> {
+        self.core.retention()
     }
 
     /// What metric families say about themselves, by name.

@@ -10,6 +10,7 @@ pub mod global;
 pub mod job;
 mod kubernetes;
 mod mask;
+pub mod metrics;
 mod remote;
 pub mod secret;
 pub mod section;
@@ -21,6 +22,7 @@ pub mod yaml;
 pub use alerting::{Alerting, Alertmanager};
 pub use global::Global;
 pub use job::ScrapeConfig;
+pub use metrics::Metrics;
 pub use storage::{Otlp, Storage};
 pub use yaml::{Fault, Place, Problem};
 
@@ -77,6 +79,8 @@ pub struct Config {
     pub alertmanager_file: Option<PathBuf>,
     /// `collect`: Watchfire's own key.
     pub collect: Collect,
+    /// `metrics`: Watchfire's own key.
+    pub metrics: Metrics,
     /// `built_in_rules`: Watchfire's own key. Whether the rules that come with the program are evaluated; by default
     /// unless `rule_files` names others.
     pub built_in_rules: bool,
@@ -99,6 +103,7 @@ impl Default for Config {
             otlp: Otlp::default(),
             alertmanager_file: None,
             collect: Collect::default(),
+            metrics: Metrics::default(),
             built_in_rules: true,
             notes: Vec::new(),
             masked: String::new(),
@@ -251,15 +256,14 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
             reading.note(place, message);
         }
     }
-    let place = root.has("storage");
     if let Some(section) = root.section("storage", "storage configuration")? {
         config.storage = Storage::read(section, reading)?;
-        if let Some(place) = place {
-            reading.note(
-                place,
-                "storage has no effect yet; set --storage.tsdb.retention.time for the retention",
-            );
-        }
+    }
+    if let Some(section) = root.section("metrics", "metrics configuration")? {
+        config.metrics = Metrics::read(section)?;
+    }
+    if let Some(raw) = config.storage.retention_time {
+        config.metrics.check_tiers(Some(raw))?;
     }
     let place = root.has("otlp");
     if let Some(section) = root.section("otlp", "OTLP configuration")? {

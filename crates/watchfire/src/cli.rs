@@ -58,9 +58,13 @@ pub(crate) struct RunArgs {
     #[arg(long = "storage.tsdb.path", value_name = "DIR", default_value = "data")]
     pub(crate) storage_path: PathBuf,
 
-    /// How long samples are kept.
-    #[arg(long = "storage.tsdb.retention.time", value_name = "DURATION", default_value = "30d", value_parser = duration)]
-    pub(crate) retention_time: Duration,
+    /// How long samples are kept; 30d unless a size is given. `storage.tsdb.retention` of the configuration comes first.
+    #[arg(long = "storage.tsdb.retention.time", value_name = "DURATION", value_parser = duration)]
+    pub(crate) retention_time: Option<Duration>,
+
+    /// When the store takes more than this, its oldest days are dropped: 512MB, 50GB. No bound by default.
+    #[arg(long = "storage.tsdb.retention.size", value_name = "SIZE", value_parser = size)]
+    pub(crate) retention_size: Option<u64>,
 
     /// Acknowledge writes before they are on disk. Faster on slow disks; a crash may lose the last second.
     #[arg(long = "storage.relaxed-durability")]
@@ -225,6 +229,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     watchfire_model::duration::parse(text).map_err(|error| format!("{error}; write it like 15s, 5m or 30d"))
 }
 
+fn size(text: &str) -> Result<u64, String> {
+    let bytes = watchfire_scrape::config::units::parse_size(text);
+    bytes.ok_or_else(|| "it needs a number and a unit, like 512MB or 50GB".to_owned())
+}
+
 fn external_url(text: &str) -> Result<http::Uri, String> {
     let url: http::Uri =
         text.parse().map_err(|error| format!("{error}; write it like https://watch.example/path"))?;
@@ -265,7 +274,7 @@ mod tests {
                 _ => cli.run,
             };
             assert_eq!(run.listen_address, "127.0.0.1:9999".parse().unwrap());
-            assert_eq!(run.retention_time, Duration::from_secs(30 * 86_400));
+            assert_eq!((run.retention_time, run.retention_size), (None, None));
         }
     }
 }

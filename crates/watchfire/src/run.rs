@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod control;
+mod keep;
 mod local;
 mod metrics;
 pub(crate) mod snapshot;
@@ -49,8 +50,11 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     let address = bound.address;
     let urls = url::Urls::new(&args, address);
 
+    let retention = keep::retention(&args, &loaded.config);
     let options = StoreOptions {
-        retention_ms: i64::try_from(args.retention_time.as_millis()).unwrap_or(i64::MAX),
+        retention_ms: retention.time_ms,
+        retention_bytes: retention.size_bytes,
+        retention_rules: retention.rules,
         relaxed: args.relaxed_durability,
         ..StoreOptions::default()
     };
@@ -181,7 +185,11 @@ fn flags(args: &RunArgs) -> Flags {
         ("config.file", path(&args.config_file)),
         ("alertmanager.file", path(&args.alertmanager_file)),
         ("storage.tsdb.path", args.storage_path.display().to_string()),
-        ("storage.tsdb.retention.time", duration(args.retention_time)),
+        ("storage.tsdb.retention.time", args.retention_time.map_or_else(String::new, duration)),
+        (
+            "storage.tsdb.retention.size",
+            args.retention_size.map_or_else(String::new, |size| format!("{size}B")),
+        ),
         ("storage.relaxed-durability", args.relaxed_durability.to_string()),
         ("web.listen-address", args.listen_address.to_string()),
         ("web.external-url", args.external_url.as_ref().map(ToString::to_string).unwrap_or_default()),

@@ -262,6 +262,7 @@ impl Section {
         let mut message = format!("unknown key {:?} in {}", super::yaml::shortened(&key.name), self.what);
         match nearest(&key.name, &self.known) {
             Some(name) => message.push_str(&format!("; did you mean {name:?}?")),
+            None if self.known.is_empty() => message.push_str("; expected none"),
             None => {
                 let mut known = self.known;
                 known.sort_unstable();

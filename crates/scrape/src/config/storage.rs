@@ -9,9 +9,9 @@ use std::time::Duration;
 /// `storage`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Storage {
-    /// How long samples should be kept. Without effect yet: `--storage.tsdb.retention.time` decides.
+    /// How long samples are kept, instead of what `--storage.tsdb.retention.time` says; never zero.
     pub retention_time: Option<Duration>,
-    /// How many bytes should be kept. Without effect yet.
+    /// How many bytes are kept, instead of what `--storage.tsdb.retention.size` says; never zero.
     pub retention_size_bytes: Option<u64>,
     /// How late a sample may come. Late samples are always taken; kept for `status/config`.
     pub out_of_order_time_window: Duration,
@@ -24,8 +24,8 @@ impl Storage {
             storage.out_of_order_time_window = tsdb.duration("out_of_order_time_window")?.unwrap_or_default();
             tsdb.number("stale_series_compaction_threshold")?;
             if let Some(mut retention) = tsdb.section("retention", "retention configuration")? {
-                storage.retention_time = retention.duration("time")?;
-                storage.retention_size_bytes = retention.size("size")?;
+                storage.retention_time = retention.duration("time")?.filter(|time| !time.is_zero());
+                storage.retention_size_bytes = retention.size("size")?.filter(|bytes| *bytes > 0);
                 let place = retention.has("percentage");
                 if retention.number("percentage")?.is_some_and(|share| share > 0.0)
                     && let Some(place) = place

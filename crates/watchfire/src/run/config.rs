@@ -1,5 +1,6 @@
 //! Everything a start or a reload reads, all of it or nothing.
 
+use super::keep;
 use crate::cli::RunArgs;
 use anyhow::{Context, anyhow, bail};
 use std::path::Path;
@@ -20,7 +21,12 @@ impl Loaded {
     /// Reads what the command line names. Without a configuration file everything is at its default.
     pub(crate) fn read(args: &RunArgs) -> anyhow::Result<Self> {
         let config = match &args.config_file {
-            Some(file) => Config::load(file, Check::Full)?,
+            Some(file) => {
+                let config = Config::load(file, Check::Full)?;
+                let raw = keep::time(args, &config);
+                config.metrics.check_tiers(raw).map_err(|problem| problem.in_file(file))?;
+                config
+            }
             None => Config::default(),
         };
         let mut rules = if config.built_in_rules { built_in_rules()? } else { Vec::new() };

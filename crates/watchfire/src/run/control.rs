@@ -1,7 +1,7 @@
 //! Reload, readiness and stop: what only the program as a whole can do.
 
 use super::config::Loaded;
-use super::{local, metrics, snapshot};
+use super::{keep, local, metrics, snapshot};
 use crate::cli::RunArgs;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -92,6 +92,7 @@ impl Center {
             return Err(error.into());
         }
         local::apply(app, &loaded.config.collect);
+        app.store.set_retention(keep::retention(&self.args, &loaded.config));
         let settings = Settings {
             evaluation_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,
