@@ -1,6 +1,8 @@
 //! How long samples are kept, and how much of them.
 
-use watchfire_model::{Labels, Matcher};
+use std::fmt;
+use std::time::Duration;
+use watchfire_model::{Labels, Matcher, duration};
 
 /// What is kept. A change takes effect at once for what is written and read, and on disk at the next upkeep.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,22 @@ impl Retention {
     /// The time for which every sample is kept.
     pub(crate) fn shortest_ms(&self) -> i64 {
         self.rules.iter().map(|rule| rule.keep_ms).fold(self.time_ms, i64::min)
+    }
+}
+
+/// As Prometheus's status page says it: `15d or 50GiB`; nothing where everything is kept. Rules are not in it.
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_bounded = self.time_ms != i64::MAX;
+        if is_bounded {
+            f.write_str(&duration::format(Duration::from_millis(self.time_ms.max(0).unsigned_abs())))?;
+        }
+        let Some(bytes) = self.size_bytes else { return Ok(()) };
+        let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        // The largest unit in which it is a whole number.
+        let power = (bytes.trailing_zeros() / 10).min(6);
+        let unit = units.get(power as usize).copied().unwrap_or_default();
+        write!(f, "{}{}{unit}", if is_bounded { " or " } else { "" }, bytes >> (10 * power))
     }
 }
 

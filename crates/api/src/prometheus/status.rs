@@ -63,7 +63,7 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response,
             "reloadConfigSuccess": config_is_good,
             "lastConfigTime": rfc3339(last_config_ms),
             "corruptionCount": stats.corruptions,
-            "storageRetention": app.flags.0.iter().find(|(name, _)| name == "storage.tsdb.retention.time").map(|(_, value)| value),
+            "storageRetention": app.store.retention().to_string(),
             "readOnlyReason": stats.read_only,
         })))
     })

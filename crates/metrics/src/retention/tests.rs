@@ -20,3 +20,16 @@ fn the_first_rule_that_fits_decides() {
     }
     assert_eq!((retention.shortest_ms(), retention.longest_ms()), (1, 60));
 }
+
+#[test]
+fn it_is_told_as_prometheus_tells_it() {
+    for (time_ms, size_bytes, told) in [
+        (15 * 86_400_000, None, "15d"),
+        (i64::MAX, Some(50 << 30), "50GiB"),
+        (5_400_000, Some(1000), "1h30m or 1000B"),
+        (i64::MAX, Some(1 << 60), "1EiB"),
+        (i64::MAX, None, ""),
+    ] {
+        assert_eq!(Retention { time_ms, size_bytes, rules: Vec::new() }.to_string(), told);
+    }
+}
