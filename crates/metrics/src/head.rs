@@ -1,10 +1,13 @@
 //! The series in memory: found by the hash of their labels, and by what their labels say.
 
+pub(crate) mod admission;
 pub(crate) mod index;
 pub(crate) mod memory;
 pub(crate) mod series;
 
+use crate::ceiling::Ceiling;
 use crate::{reading, writing};
+use admission::{Admission, Admitted, Refused, is_ordered};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use index::Index;
 use memory::Memory;
@@ -24,7 +27,7 @@ pub(crate) struct Head {
     shards: Vec<RwLock<HashTable<Arc<HeadSeries>>>>,
     registry: RwLock<Registry>,
     count: AtomicUsize,
-    max_series: AtomicUsize,
+    pub(crate) admission: Admission,
     pub(crate) memory: Memory,
 }
 
@@ -39,28 +42,27 @@ pub(crate) struct Registry {
 
 /// Why a new series was not made.
 #[derive(Debug)]
-pub(crate) enum NotMade {
-    TooMany,
+pub(crate) enum NotMade<'a> {
+    /// There are as many series as there are numbers for them.
+    NoNumber,
     NoMetricName,
     Invalid(LabelProblem),
+    /// A limit.
+    Refused(Refused<'a>),
 }
 
 impl Head {
-    /// An empty head without a limit: what the log gives back was admitted before.
-    pub(crate) fn new() -> Self {
+    /// An empty head. It takes every series until its admission is told to enforce limits: what the log gives back was
+    /// admitted before.
+    pub(crate) fn new(ceiling: Arc<Ceiling>) -> Self {
         Self {
             hasher: DefaultHashBuilder::default(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             registry: RwLock::default(),
             count: AtomicUsize::new(0),
-            max_series: AtomicUsize::new(usize::MAX),
+            admission: Admission::new(ceiling),
             memory: Memory::default(),
         }
-    }
-
-    /// From now on, refuses new series above this many.
-    pub(crate) fn limit(&self, max_series: usize) {
-        self.max_series.store(max_series, Ordering::Relaxed);
     }
 
     /// Series in memory.
@@ -80,63 +82,69 @@ impl Head {
 
     /// Calls `with` with the series of these packed labels. Those of a series not known yet are put in order and
     /// checked by `labels`.
-    pub(crate) fn with_series<T>(
+    pub(crate) fn with_series<'a, T>(
         &self,
-        packed: &[u8],
+        packed: &'a [u8],
         labels: impl FnOnce() -> Result<Labels, LabelProblem>,
         with: impl FnOnce(&Arc<HeadSeries>) -> T,
-    ) -> Result<T, NotMade> {
+    ) -> Result<T, NotMade<'a>> {
         let hash = self.hasher.hash_one(packed);
         let same = |series: &Arc<HeadSeries>| series.labels.as_bytes() == packed;
-        let shard = self.shard(hash).ok_or(NotMade::TooMany)?;
+        let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
         if let Some(series) = reading(shard).find(hash, same) {
             return Ok(with(series));
         }
+        // Before anything is made or locked: what is refused must cost little. In another order the labels may be those
+        // of a series that is known.
+        let admitted = if is_ordered(packed) { Some(self.admit(packed)?) } else { None };
         let labels = labels().map_err(NotMade::Invalid)?;
         if labels.get(METRIC_NAME).is_none() {
             return Err(NotMade::NoMetricName);
         }
-        if labels.as_bytes() != packed {
-            return self.with_ordered(labels, with);
+        match admitted {
+            Some(admitted) => self.make(hash, labels, admitted, with),
+            None => self.with_ordered(packed, labels, with),
         }
-        self.make(hash, labels, with)
     }
 
     /// As [`Head::with_series`], for labels that were sent in another order.
-    fn with_ordered<T>(
+    fn with_ordered<'a, T>(
         &self,
+        packed: &'a [u8],
         labels: Labels,
         with: impl FnOnce(&Arc<HeadSeries>) -> T,
-    ) -> Result<T, NotMade> {
+    ) -> Result<T, NotMade<'a>> {
         let hash = self.hasher.hash_one(labels.as_bytes());
         let same = |series: &Arc<HeadSeries>| series.labels == labels;
         if let Some(series) = self.shard(hash).and_then(|shard| reading(shard).find(hash, same).cloned()) {
             return Ok(with(&series));
         }
-        self.make(hash, labels, with)
+        self.make(hash, labels, self.admit(packed)?, with)
     }
 
-    fn make<T>(
+    fn admit<'a>(&self, packed: &'a [u8]) -> Result<Admitted<'_, 'a>, NotMade<'a>> {
+        self.admission.admit(packed).map_err(NotMade::Refused)
+    }
+
+    fn make<'a, T>(
         &self,
         hash: u64,
         labels: Labels,
+        admitted: Admitted<'_, 'a>,
         with: impl FnOnce(&Arc<HeadSeries>) -> T,
-    ) -> Result<T, NotMade> {
-        let shard = self.shard(hash).ok_or(NotMade::TooMany)?;
+    ) -> Result<T, NotMade<'a>> {
+        let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
         let same = |series: &Arc<HeadSeries>| series.labels == labels;
         let mut table = writing(shard);
         if let Some(series) = table.find(hash, same) {
             return Ok(with(series));
-        }
-        if self.count.load(Ordering::Relaxed) >= self.max_series.load(Ordering::Relaxed) {
-            return Err(NotMade::TooMany);
         }
         let mut registry = writing(&self.registry);
         let id = match registry.free.pop() {
             Some(id) => id,
             None => {
                 registry.by_id.push(None);
-                u32::try_from(registry.by_id.len() - 1).map_err(|_| NotMade::TooMany)?
+                u32::try_from(registry.by_id.len() - 1).map_err(|_| NotMade::NoNumber)?
             }
         };
         let series = Arc::new(HeadSeries::new(labels, id));
@@ -145,6 +153,7 @@ impl Head {
             *slot = Some(Arc::clone(&series));
         }
         drop(registry);
+        admitted.keep();
         self.count.fetch_add(1, Ordering::Relaxed);
         self.memory.change(0, series.own_bytes());
         let done = with(&series);
@@ -187,6 +196,7 @@ impl Head {
                 }
                 registry.resting.push(series.id);
                 self.count.fetch_sub(1, Ordering::Relaxed);
+                self.admission.forget(series.labels.as_bytes());
                 self.memory.change(series.own_bytes(), 0);
             }
         }

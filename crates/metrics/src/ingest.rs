@@ -1,6 +1,7 @@
 //! Taking batches in: head first, so that they can be queried, then the log, so that they are kept.
 
 use crate::head::NotMade;
+use crate::head::admission::Refusals;
 use crate::head::memory::Memory;
 use crate::head::series::{Appended, HeadSeries};
 use crate::record::{self, SampleEncoder};
@@ -41,6 +42,12 @@ impl Tally {
         match self.refused.iter_mut().find(|refusal| refusal.reason == reason) {
             Some(refusal) => refusal.rows += rows,
             None => self.refused.push(Refusal { reason, rows, example: example() }),
+        }
+    }
+
+    fn explain(&mut self, reason: RefusalReason, example: String) {
+        if let Some(refusal) = self.refused.iter_mut().find(|refusal| refusal.reason == reason) {
+            refusal.example = example;
         }
     }
 }
@@ -152,6 +159,7 @@ struct Intake<'a> {
     added: u64,
     window: Window,
     memory: &'a Memory,
+    refusals: Refusals<'a>,
 }
 
 impl Intake<'_> {
@@ -208,12 +216,18 @@ impl Core {
             added: 0,
             window,
             memory: &self.head.memory,
+            refusals: Refusals::default(),
         };
+        self.head.admission.at(now_ms);
         for series in batch.series().filter(|series| !series.is_empty()) {
             if !retention.rules.is_empty() {
                 intake.window.oldest_ms = oldest_ms(&retention, now_ms, series);
             }
             self.take_series(series, &mut intake);
+        }
+        // Only now is it known which label all that was refused had in common.
+        if let Some(words) = self.head.admission.settle(std::mem::take(&mut intake.refusals)) {
+            intake.tally.explain(RefusalReason::SeriesLimit, words);
         }
         let Intake { tally, encoder, logged, added, .. } = intake;
         self.counters.appended.fetch_add(added, Ordering::Relaxed);
@@ -230,7 +244,7 @@ impl Core {
         }
     }
 
-    fn take_series(&self, series: SeriesRef<'_>, intake: &mut Intake<'_>) {
+    fn take_series<'a>(&self, series: SeriesRef<'a>, intake: &mut Intake<'a>) {
         // First, so that a sample that is refused makes no series.
         let within = intake.window.sift(series, &mut intake.tally);
         if within == 0 {
@@ -242,9 +256,13 @@ impl Core {
             self.head.with_series(packed, || series.checked_labels(), |into| intake.take(series, into));
         let (reason, problem) = match made {
             Ok(()) => return,
-            Err(NotMade::TooMany) => {
-                let limit = self.options.max_series;
-                (RefusalReason::SeriesLimit, format!("would be a new series above the limit of {limit}"))
+            Err(NotMade::Refused(refused)) => {
+                intake.tally.refuse(RefusalReason::SeriesLimit, within, String::new);
+                intake.refusals.note(refused);
+                return;
+            }
+            Err(NotMade::NoNumber) => {
+                (RefusalReason::SeriesLimit, "there is no number left for a new series".to_owned())
             }
             Err(NotMade::NoMetricName) => (
                 RefusalReason::InvalidLabels,

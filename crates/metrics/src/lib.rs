@@ -15,6 +15,7 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod ceiling;
 mod codec;
 mod head;
 mod ingest;
@@ -29,6 +30,11 @@ mod store;
 mod upkeep;
 mod verify;
 
+pub use ceiling::{MemoryProbe, MemoryStats, MemoryUse, Pressure};
+pub use head::admission::SeriesLimits;
+pub use head::admission::report::{AdmissionCounters, Cardinality, Holder, RefusedCount};
+pub use head::admission::scope::LimitScope;
+pub use head::admission::tracker::Culprit;
 pub use read::selection::Selection;
 pub use retention::{KeepRule, Retention};
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};

@@ -6,7 +6,9 @@ mod stats;
 pub use snapshot::{SNAPSHOTS, Snapshot};
 pub use stats::StoreStats;
 
+use crate::ceiling::{Ceiling, MemoryProbe};
 use crate::head::Head;
+use crate::head::admission::SeriesLimits;
 use crate::head::index::Index;
 use crate::head::series::HeadSeries;
 use crate::ingest::Introduced;
@@ -44,8 +46,13 @@ pub struct StoreOptions {
     pub retention_rules: Vec<KeepRule>,
     /// Samples further in the future than this, in milliseconds, are refused. 10 minutes.
     pub max_ahead_ms: i64,
-    /// New series above this many in memory are refused. 5 million.
-    pub max_series: usize,
+    /// How many series there may be. [`Store::set_limits`] changes it.
+    pub limits: SeriesLimits,
+    /// Above this use of memory new series are refused; 0 for no ceiling, as without a probe. [`Store::set_limits`]
+    /// changes it.
+    pub memory_ceiling_bytes: u64,
+    /// Measures the process for the memory ceiling.
+    pub memory_probe: Option<Arc<dyn MemoryProbe>>,
     /// Acknowledge before the sync; a power cut may lose the last second.
     pub relaxed: bool,
     /// Writes are refused when the file system has less room than this. 64 MiB.
@@ -75,7 +82,9 @@ impl Default for StoreOptions {
             retention_bytes: None,
             retention_rules: Vec::new(),
             max_ahead_ms: 600_000,
-            max_series: 5_000_000,
+            limits: SeriesLimits::default(),
+            memory_ceiling_bytes: 0,
+            memory_probe: None,
             relaxed: false,
             min_free_bytes: log.min_free_bytes,
             max_queued_bytes: log.max_queued_bytes,
@@ -128,6 +137,7 @@ pub(crate) struct Core {
     pub(crate) options: StoreOptions,
     retention: RwLock<Arc<Retention>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ceiling: Arc<Ceiling>,
     pub(crate) head: Head,
     pub(crate) log: Log,
     pub(crate) introduced: Mutex<Introduced>,
@@ -183,7 +193,11 @@ impl Store {
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
         let parts = PartList::open(&*disk, path).map_err(io)?;
         let metadata = metadata::read(&*disk, path);
-        let head = Head::new();
+        let ceiling = Arc::new(Ceiling::new(options.memory_probe.clone()));
+        ceiling.limit(options.memory_ceiling_bytes);
+        let head = Head::new(Arc::clone(&ceiling));
+        head.admission.limit(&options.limits, std::iter::empty());
+        head.admission.at(clock.now_ms());
         let retention = Retention {
             time_ms: options.retention_ms,
             size_bytes: options.retention_bytes,
@@ -222,13 +236,14 @@ impl Store {
             "metric log read back"
         );
         let metadata = Mutex::new(std::mem::take(&mut replay.metadata));
-        head.limit(options.max_series);
+        head.admission.enforce();
         let counters = Counters::default();
         counters.corruptions.fetch_add(damage, std::sync::atomic::Ordering::Relaxed);
         let core = Core {
             options,
             retention: RwLock::new(Arc::new(retention)),
             clock,
+            ceiling,
             head,
             log,
             introduced: Mutex::default(),

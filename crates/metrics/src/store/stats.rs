@@ -1,6 +1,9 @@
 //! Numbers about the store, for its own metrics page and for the status page.
 
 use super::Store;
+use crate::head::admission::SeriesLimits;
+use crate::head::admission::report::{AdmissionCounters, Cardinality};
+use crate::writing;
 use std::sync::atomic::{AtomicU64, Ordering};
 use watchfire_disk::{LogState, LogStats};
 use watchfire_model::METRIC_NAME;
@@ -88,6 +91,30 @@ pub struct StoreStats {
 }
 
 impl Store {
+    /// Puts other limits in force, for new series: those that are there stay. A ceiling of 0 is none.
+    pub fn set_limits(&self, limits: &SeriesLimits, memory_ceiling_bytes: u64) {
+        // Writers wait only when another label names the tenant, while all series are counted again.
+        let _alone = (self.core.head.admission.limits().tenant_label != limits.tenant_label)
+            .then(|| writing(&self.core.gate));
+        let registry = self.core.head.registry();
+        self.core.head.admission.limit(limits, registry.iter().map(|series| &series.labels));
+        self.core.ceiling.limit(memory_ceiling_bytes);
+    }
+
+    /// Who has the series, who makes them and who is refused them; the lists hold `top` entries each. Walks all
+    /// targets: not for tight loops.
+    pub fn cardinality(&self, top: usize) -> Cardinality {
+        self.core.head.admission.at(self.core.clock.now_ms());
+        self.core.ceiling.measure();
+        self.core.head.admission.report(top)
+    }
+
+    /// Counts of series made, forgotten and refused, and memory against its ceiling; cheap.
+    pub fn admission(&self) -> AdmissionCounters {
+        self.core.ceiling.measure();
+        self.core.head.admission.counters()
+    }
+
     /// The store in numbers; the lists hold `top` entries each. Walks all series in memory: not for tight loops.
     pub fn stats(&self, top: usize) -> StoreStats {
         let core = &self.core;
@@ -156,3 +183,6 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
