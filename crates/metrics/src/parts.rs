@@ -1,6 +1,6 @@
 //! Which parts there are. On disk a directory for each UTC day holds its parts, so that a day is dropped as a whole.
 
-use crate::part::{KIND, Part};
+use crate::part::{KIND, PageCache, Part};
 use crate::{reading, writing};
 use std::collections::BTreeSet;
 use std::io;
@@ -16,6 +16,8 @@ pub(crate) struct PartList {
     /// By day, then by order.
     parts: RwLock<Arc<Vec<Arc<Part>>>>,
     next_seq: AtomicU64,
+    /// Unpacked pages of all parts.
+    pub(crate) cache: Arc<PageCache>,
     /// Parts that cannot be opened, and why.
     pub(crate) unreadable: Vec<String>,
     /// Numbers of parts that a merge found damaged, or that were to be merged with such: they stay as they are.
@@ -67,12 +69,13 @@ impl PartList {
     }
 
     /// Opens all parts, and removes those that a crash kept from being removed.
-    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> io::Result<Self> {
+        let cache = PageCache::new(cache_bytes);
         let (mut parts, mut unreadable, mut last) = (Vec::new(), Vec::new(), 0);
         let files = files(disk, path)?;
         for (day, seq, file) in &files {
             last = last.max(*seq);
-            match Part::open(disk, file, *seq, *day) {
+            match Part::open(disk, file, *seq, *day, &cache) {
                 Ok(part) => parts.push(Arc::new(part)),
                 Err(error) => {
                     tracing::error!(%error, "a part is left out");
@@ -95,7 +98,8 @@ impl PartList {
         }
         sort(&mut parts);
         let parts = RwLock::new(Arc::new(parts));
-        Ok(Self { parts, next_seq: AtomicU64::new(last + 1), unreadable, damaged: Mutex::default() })
+        let next_seq = AtomicU64::new(last + 1);
+        Ok(Self { parts, next_seq, cache, unreadable, damaged: Mutex::default() })
     }
 
     pub(crate) fn list(&self) -> Arc<Vec<Arc<Part>>> {
@@ -113,6 +117,10 @@ impl PartList {
         let mut parts: Vec<_> = kept.chain(new.into_iter().map(Arc::new)).collect();
         sort(&mut parts);
         *list = Arc::new(parts);
+        drop(list);
+        for seq in gone {
+            self.cache.forget(*seq);
+        }
     }
 }
 

@@ -67,6 +67,8 @@ pub struct StoreOptions {
     pub flush_every: Duration,
     /// They become one earlier when there are this many. 100 million.
     pub flush_samples: u64,
+    /// Pages of parts that are kept unpacked in memory take this much at most. 64 MiB.
+    pub page_cache_bytes: usize,
     /// Flush, merge and drop in the background; without, only [`Store::compact_now`] and [`Store::tend`] do.
     pub background: bool,
     /// No threads at all and no look at any clock but the injected one: what the background would do is done when
@@ -92,6 +94,7 @@ impl Default for StoreOptions {
             group_window: log.group_window,
             flush_every: Duration::from_secs(7200),
             flush_samples: 100_000_000,
+            page_cache_bytes: 64 << 20,
             background: true,
             stepped: false,
         }
@@ -191,7 +194,7 @@ impl Store {
         disk.create_dir_all(path).map_err(io)?;
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
-        let parts = PartList::open(&*disk, path).map_err(io)?;
+        let parts = PartList::open(&*disk, path, options.page_cache_bytes).map_err(io)?;
         let metadata = metadata::read(&*disk, path);
         let ceiling = Arc::new(Ceiling::new(options.memory_probe.clone()));
         ceiling.limit(options.memory_ceiling_bytes);

@@ -53,7 +53,8 @@ impl Core {
 
     pub(crate) fn open_part(&self, day: i64, seq: u64) -> Result<Part, CompactError> {
         let path = day_dir(&self.path, day).join(file_name(seq));
-        Part::open(&*self.disk, &path, seq, day).map_err(|error| self.fails(broken(&error)))
+        Part::open(&*self.disk, &path, seq, day, &self.parts.cache)
+            .map_err(|error| self.fails(broken(&error)))
     }
 
     pub(crate) fn remove(&self, day: i64, parts: &[Arc<Part>]) -> Result<(), CompactError> {

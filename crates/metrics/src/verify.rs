@@ -1,6 +1,6 @@
 //! A whole data directory read and checked, as `watchfire verify` does it. Nothing is changed.
 
-use crate::part::Part;
+use crate::part::{PageCache, Part};
 use crate::parts;
 use crate::record::{self, RecordSink, RecordValue};
 use crate::upkeep::metadata;
@@ -43,6 +43,14 @@ pub struct Report {
     pub series: u64,
     /// Samples in parts.
     pub samples: u64,
+    /// Bytes that columns of timestamps take in parts.
+    pub timestamp_bytes: u64,
+    /// Bytes that columns of values take in parts.
+    pub value_bytes: u64,
+    /// Bytes of parts that say which series there are and where their columns lie.
+    pub series_bytes: u64,
+    /// Bytes of parts by which series are found: label values, and the series that have them.
+    pub index_bytes: u64,
     /// Whole records of the log.
     pub log_records: u64,
     /// Bytes at the end of the log that belong to a write which a crash interrupted. They were never acknowledged, so
@@ -71,6 +79,7 @@ pub fn verify(
     progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> io::Result<Report> {
     let mut report = Report::default();
+    let no_cache = PageCache::new(0);
     let files = parts::files(disk, path)?;
     let length = |path: &Path| disk.open(path).and_then(|file| file.len()).unwrap_or(0);
     let lengths: Vec<u64> = files.iter().map(|(.., file)| length(file)).collect();
@@ -83,7 +92,7 @@ pub fn verify(
     let bytes_total = lengths.iter().sum::<u64>() + wal_bytes;
     for ((day, seq, file), len) in files.iter().zip(lengths) {
         let before = report.bytes;
-        let part = match Part::open(disk, file, *seq, *day) {
+        let part = match Part::open(disk, file, *seq, *day, &no_cache) {
             Ok(part) => part,
             Err(BlockError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => {
@@ -107,6 +116,10 @@ pub fn verify(
         report.blocks += verified.blocks;
         report.series += verified.series;
         report.samples += verified.samples;
+        report.timestamp_bytes += verified.timestamp_bytes;
+        report.value_bytes += verified.value_bytes;
+        report.series_bytes += verified.series_bytes;
+        report.index_bytes += verified.index_bytes;
         if report.interrupted {
             return Ok(report);
         }

@@ -1,8 +1,12 @@
+use super::values::ValuePage;
 use super::*;
 use crate::mutation::mutated;
+use crate::read::gather::Gather;
+use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use watchfire_disk::SimDisk;
-use watchfire_model::Samples;
+use watchfire_model::{Histogram, Labels, Matcher, Samples};
 
 type Truth = BTreeMap<String, Vec<(i64, u64)>>;
 
@@ -29,7 +33,7 @@ fn written(disk: &SimDisk) -> (Part, Truth) {
         truth.insert(labels.to_string(), bits(&samples));
     }
     writer.finish().unwrap();
-    (Part::open(disk, &dir.join("a.part"), 1, 0).unwrap(), truth)
+    (Part::open(disk, &dir.join("a.part"), 1, 0, &PageCache::new(1 << 20)).unwrap(), truth)
 }
 
 fn bits(samples: &Samples) -> Vec<(i64, u64)> {
@@ -62,7 +66,7 @@ fn a_mutated_file_gives_errors_or_what_was_written() {
     for case in 0..2000 {
         let path = Path::new("/p/b.part");
         disk.create(path).unwrap().append(&mutated(&whole, &mut random)).unwrap();
-        let Ok(part) = Part::open(&disk, path, 2, 0) else { continue };
+        let Ok(part) = Part::open(&disk, path, 2, 0, &PageCache::new(0)) else { continue };
         opened += 1;
         let mut damage = Vec::new();
         let ids = part.select(&[Matcher::equal("job", "1")], &mut damage);
@@ -71,10 +75,11 @@ fn a_mutated_file_gives_errors_or_what_was_written() {
         part.label_values("instance", Some(&ids), &mut damage, &mut names);
         match part.series_page(0) {
             Err((error, _)) => damage.push(error.to_string()),
-            Ok((_, page)) => {
-                for series in page {
+            Ok(page) => {
+                for rank in 0..page.len() {
+                    let series = PartSeries::on(&page, rank as u32).unwrap();
                     let (samples, lost) = read(&part, &series);
-                    let expected = &truth[&series.labels.to_string()];
+                    let expected = &truth[&series.labels().to_string()];
                     assert!(!lost.is_empty() || bits(&samples) == *expected, "case {case}: changed data");
                     damage.extend(lost);
                 }
@@ -112,20 +117,24 @@ fn mutated_pages_and_footers_behind_a_right_checksum_never_panic_nor_grow() {
             }
         }
         let bytes = mutated(&pages[case % pages.len()], &mut random);
-        let mut input = Reader::new(&bytes);
-        while !input.is_empty() {
-            let Some(series) = take_series(&mut input) else {
-                refused += 1;
-                break;
-            };
-            assert!(series.blocks.len() <= bytes.len(), "case {case}");
-            let (samples, _) = read(&part, &series);
-            assert!(samples.len() <= series.blocks.len() * BLOCK_SAMPLES, "case {case}");
+        match SeriesPage::decode(0, &bytes) {
+            None => refused += 1,
+            Some(page) => {
+                assert!(page.len() <= bytes.len(), "case {case}");
+                let page = Arc::new(page);
+                for rank in 0..page.len() {
+                    let series = PartSeries::on(&page, rank as u32).unwrap();
+                    let blocks = series.blocks().count();
+                    assert!(blocks <= bytes.len(), "case {case}");
+                    let (samples, _) = read(&part, &series);
+                    assert!(samples.len() <= blocks * BLOCK_SAMPLES, "case {case}");
+                }
+            }
         }
         let bytes = mutated(&values[case % values.len()], &mut random);
-        let mut input = Reader::new(&bytes);
-        while !input.is_empty() {
-            if take_value(&mut input, None).is_none() {
+        let mut page = ValuePage::new(&bytes);
+        while !page.is_empty() {
+            if page.next().is_none_or(|(_, ids)| ids.read().is_none()) {
                 refused += 1;
                 break;
             }

@@ -1,18 +1,24 @@
 //! Every byte of a part read and every block decoded, and what that finds.
 
-use super::{Part, Scratch, take_value};
-use crate::codec::bytes::Reader;
+use super::series::Place;
+use super::values::ValuePage;
+use super::{Part, PartSeries, Scratch};
 use crate::read::gather::Gather;
+use hashbrown::HashMap;
 use std::ops::ControlFlow;
 use watchfire_disk::BlockError;
 use watchfire_model::{Labels, Samples, TimeRange};
 
 /// What was read of a part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Verified {
     pub(crate) blocks: u64,
     pub(crate) series: u64,
     pub(crate) samples: u64,
+    pub(crate) timestamp_bytes: u64,
+    pub(crate) value_bytes: u64,
+    pub(crate) series_bytes: u64,
+    pub(crate) index_bytes: u64,
 }
 
 impl Part {
@@ -27,6 +33,9 @@ impl Part {
         let mut done = Verified::default();
         let mut bytes_read = 0;
         let mut whole = true;
+        let mut scratch = Scratch::default();
+        // Columns by where they lie: many series share timestamps, and groups.
+        let (mut timestamps, mut groups) = (HashMap::new(), HashMap::new());
         let mut previous: Option<Labels> = None;
         let mut rank = 0;
         while rank < self.summary.series {
@@ -36,23 +45,27 @@ impl Part {
                     each(error);
                     (rank, previous) = (end.max(rank + 1), None);
                 }
-                Ok((first, page)) => {
-                    if first != rank || page.is_empty() {
-                        whole = false;
-                        each(self.nonsense("a page of series does not hold the series it should"));
-                    }
-                    for series in &page {
-                        if previous.as_ref().is_some_and(|previous| *previous >= series.labels) {
+                Ok(page) => {
+                    let begin = rank;
+                    while let Some(series) = PartSeries::on(&page, rank) {
+                        if previous.as_ref().is_some_and(|previous| previous >= series.labels()) {
                             each(self.nonsense("series are not in label order"));
                         }
-                        let samples = self.verify_series(series, each, &mut bytes_read);
+                        let samples = self.verify_series(&series, &mut scratch, each, &mut bytes_read);
                         whole &= samples.is_some();
                         done.samples += samples.unwrap_or(0);
-                        done.blocks += 2 * series.blocks.len() as u64;
-                        previous = Some(series.labels.clone());
+                        for (block, timeline) in series.blocks() {
+                            groups.insert(block.values.group.offset, block.values.group.len);
+                            if let Place::At(column) = timeline.column {
+                                timestamps.insert(column.offset, column.len);
+                            }
+                        }
+                        previous = Some(series.labels().clone());
+                        rank += 1;
                     }
-                    done.series += page.len() as u64;
-                    rank += u32::try_from(page.len()).unwrap_or(u32::MAX).max(1);
+                    done.series += u64::from(rank - begin);
+                    // A page without its series would be asked for again and again.
+                    rank = rank.max(begin + 1);
                 }
             }
             if tick(bytes_read).is_break() {
@@ -62,8 +75,13 @@ impl Part {
         if whole && (done.series, done.samples) != (u64::from(self.summary.series), self.summary.samples) {
             each(self.nonsense("the footer counts other series or samples than there are"));
         }
+        let sum = |columns: HashMap<u64, u32>| columns.into_values().map(u64::from).sum();
+        done.blocks = (timestamps.len() + groups.len() + self.summary.series_pages.len()) as u64;
+        (done.timestamp_bytes, done.value_bytes) = (sum(timestamps), sum(groups));
+        done.series_bytes = self.summary.series_pages.iter().map(|(_, block)| u64::from(block.len)).sum();
         for (first, block) in self.summary.names.iter().flat_map(|entry| &entry.pages) {
             done.blocks += 1;
+            done.index_bytes += u64::from(block.len);
             bytes_read += u64::from(block.len);
             if let Err(error) = self.page(*block).and_then(|page| self.verify_values(first, &page)) {
                 each(error);
@@ -78,26 +96,27 @@ impl Part {
     /// The samples of a series; `None` when some cannot be read.
     fn verify_series(
         &self,
-        series: &super::PartSeries,
+        series: &PartSeries,
+        scratch: &mut Scratch,
         each: &mut dyn FnMut(BlockError),
         bytes_read: &mut u64,
     ) -> Option<u64> {
-        let (mut scratch, mut samples, mut count) = (Scratch::default(), Samples::default(), Some(0));
-        for block in &series.blocks {
-            *bytes_read += block.bytes_on_disk();
+        let (mut samples, mut count) = (Samples::default(), Some(0));
+        for (block, timeline) in series.blocks() {
+            *bytes_read += u64::from(block.values.len);
             let mut gather = Gather::new(TimeRange::ALL, &mut samples);
-            let read = self.read_block(block, &mut scratch, &mut gather).and_then(|()| {
+            let read = self.read_block(block, timeline, scratch, &mut gather).and_then(|()| {
                 let times = &samples.timestamps_ms;
                 let ends = (times.first().copied(), times.last().copied());
-                let as_told = times.len() == block.count
-                    && ends == (Some(block.range.start_ms), Some(block.range.end_ms))
+                let as_told = times.len() == timeline.count
+                    && ends == (Some(timeline.range.start_ms), Some(timeline.range.end_ms))
                     && times.is_sorted_by(|left, right| left < right);
                 as_told
                     .then_some(())
                     .ok_or_else(|| self.nonsense("a block holds other times than its page says"))
             });
             match read {
-                Ok(()) => count = count.map(|count| count + block.count as u64),
+                Ok(()) => count = count.map(|count| count + timeline.count as u64),
                 Err(error) => {
                     count = None;
                     each(error);
@@ -108,19 +127,19 @@ impl Part {
     }
 
     fn verify_values(&self, first: &str, page: &[u8]) -> Result<(), BlockError> {
-        let mut input = Reader::new(page);
-        let mut previous: Option<&str> = None;
-        while !input.is_empty() {
-            let (value, ids) = take_value(&mut input, None)
-                .ok_or_else(|| self.nonsense("a page of label values makes no sense"))?;
-            let in_order = previous.map_or(value == first, |previous| previous < value);
+        let mut page = ValuePage::new(page);
+        let mut previous: Option<String> = None;
+        while !page.is_empty() {
+            let (value, ids) =
+                page.next().ok_or_else(|| self.nonsense("a page of label values makes no sense"))?;
+            let in_order = previous.as_deref().map_or(value == first, |previous| previous < value);
             if !in_order {
                 return Err(self.nonsense("label values are not in order"));
             }
-            if ids.and_then(|ids| ids.max()).is_none_or(|last| last >= self.summary.series) {
+            if ids.read().and_then(|ids| ids.max()).is_none_or(|last| last >= self.summary.series) {
                 return Err(self.nonsense("a label value has series that do not exist"));
             }
-            previous = Some(value);
+            previous = Some(value.to_owned());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Series handed out one after the other, merged from memory and parts.
 
 use crate::head::series::HeadSeries;
-use crate::part::{Part, PartSeries, Scratch};
+use crate::part::{Part, PartSeries, Scratch, SeriesPage};
 use crate::read::gather::Gather;
 use crate::store::{Core, ReadError};
 use std::collections::VecDeque;
@@ -29,9 +29,8 @@ pub struct Selection {
 struct Cursor {
     part: Arc<Part>,
     ranks: std::iter::Peekable<roaring::bitmap::IntoIter>,
-    /// The series of the page that was read last, by rank.
-    page: Vec<Option<PartSeries>>,
-    page_first: u32,
+    /// The page that was read last.
+    page: Option<Arc<SeriesPage>>,
     next: Option<PartSeries>,
 }
 
@@ -44,7 +43,7 @@ impl fmt::Debug for Selection {
 impl Cursor {
     fn new(part: &Arc<Part>, matchers: &[Matcher], range: TimeRange, damage: &mut Vec<String>) -> Self {
         let ranks = part.select(matchers, damage).into_iter().peekable();
-        let mut cursor = Self { part: Arc::clone(part), ranks, page: Vec::new(), page_first: 0, next: None };
+        let mut cursor = Self { part: Arc::clone(part), ranks, page: None, next: None };
         cursor.advance(range, damage);
         cursor
     }
@@ -52,14 +51,10 @@ impl Cursor {
     fn advance(&mut self, range: TimeRange, damage: &mut Vec<String>) {
         self.next = None;
         while let Some(rank) = self.ranks.peek().copied() {
-            let place = rank.checked_sub(self.page_first).map(|place| place as usize);
-            let slot = place.and_then(|place| self.page.get_mut(place));
-            let Some(slot) = slot else {
+            let found = self.page.as_ref().and_then(|page| PartSeries::on(page, rank));
+            let Some(found) = found else {
                 match self.part.series_page(rank) {
-                    Ok((first, page)) if (rank as usize) < first as usize + page.len() => {
-                        self.page_first = first;
-                        self.page = page.into_iter().map(Some).collect();
-                    }
+                    Ok(page) if PartSeries::on(&page, rank).is_some() => self.page = Some(page),
                     Ok(_) => {
                         damage.push(format!("{}: a series is missing", self.part.path().display()));
                         self.ranks.next();
@@ -72,7 +67,7 @@ impl Cursor {
                 continue;
             };
             self.ranks.next();
-            self.next = slot.take().filter(|series| series.overlaps(range));
+            self.next = Some(found).filter(|series| series.overlaps(range));
             if self.next.is_some() {
                 return;
             }
@@ -107,9 +102,9 @@ impl Selection {
         let mut smallest = self.head.front().map(|series| &series.labels);
         for cursor in &self.parts {
             if let Some(series) = &cursor.next
-                && smallest.is_none_or(|smallest| series.labels < *smallest)
+                && smallest.is_none_or(|smallest| series.labels() < smallest)
             {
-                smallest = Some(&series.labels);
+                smallest = Some(series.labels());
             }
         }
         smallest.cloned()
@@ -121,7 +116,7 @@ impl Selection {
         while let Some(labels) = self.smallest() {
             let mut gather = Gather::new(self.range, samples);
             for cursor in &mut self.parts {
-                if let Some(series) = cursor.next.take_if(|series| series.labels == labels) {
+                if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
                     cursor.part.read(&series, &mut self.scratch, &mut gather, &mut self.warnings);
                     cursor.advance(self.range, &mut self.warnings);
                 }
@@ -146,7 +141,7 @@ impl Selection {
             let labels = self.smallest()?;
             let mut found = false;
             for cursor in &mut self.parts {
-                if cursor.next.as_ref().is_some_and(|series| series.labels == labels) {
+                if cursor.next.as_ref().is_some_and(|series| *series.labels() == labels) {
                     cursor.advance(self.range, &mut self.warnings);
                     found = true;
                 }
@@ -179,7 +174,7 @@ impl Selection {
             }
             let mut cursor = Cursor::new(part, &matchers, self.range, &mut self.warnings);
             while let Some(series) = cursor.next.take() {
-                if series.labels == *labels {
+                if series.labels() == labels {
                     part.read(&series, &mut self.scratch, gather, &mut self.warnings);
                 }
                 cursor.advance(self.range, &mut self.warnings);

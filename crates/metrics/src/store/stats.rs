@@ -64,6 +64,12 @@ pub struct StoreStats {
     pub part_bytes: u64,
     /// Samples in them; the same sample may be in two until they are merged.
     pub part_samples: u64,
+    /// Pages of parts asked for that were in memory.
+    pub page_cache_hits: u64,
+    /// Those that had to be read.
+    pub page_cache_misses: u64,
+    /// What the pages in memory take, in bytes.
+    pub page_cache_bytes: u64,
     /// The oldest sample in parts, in milliseconds since the Unix epoch; `None` without parts.
     pub min_ms: Option<i64>,
     /// The newest sample in parts.
@@ -156,6 +162,7 @@ impl Store {
     pub fn counters(&self) -> StoreStats {
         let core = &self.core;
         let parts = core.parts.list();
+        let cache = core.parts.cache.stats();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         StoreStats {
             samples_appended: count(&core.counters.appended),
@@ -169,6 +176,9 @@ impl Store {
             parts: parts.len() as u64,
             part_bytes: parts.iter().map(|part| part.bytes()).sum(),
             part_samples: parts.iter().map(|part| part.summary.samples).sum(),
+            page_cache_hits: cache.hits,
+            page_cache_misses: cache.misses,
+            page_cache_bytes: cache.bytes,
             min_ms: parts.iter().map(|part| part.summary.min_ms).min(),
             max_ms: parts.iter().map(|part| part.summary.max_ms).max(),
             read_only: match core.log.state() {

@@ -1,0 +1,153 @@
+//! Reading the samples of a part's series.
+
+use super::series::{Block, HAS_HISTOGRAMS, HAS_STARTS, Place, Timeline};
+use super::{BlockPlace, MAX_PAGE_BYTES, Part, PartSeries};
+use crate::codec::bytes::Reader;
+use crate::codec::floats::take_floats;
+use crate::codec::ints::take_ints;
+use crate::codec::pack::unpack;
+use crate::read::gather::Gather;
+use hashbrown::HashMap;
+use std::sync::Arc;
+use watchfire_disk::{BlockError, BlockRef};
+use watchfire_model::Histogram;
+
+/// An answer names at most so many damaged blocks.
+const MAX_NAMED_PLACES: usize = 100;
+/// Timestamps of so many samples are kept while series are read: neighbours in label order often share them.
+const MAX_KEPT_TIMESTAMPS: usize = 1 << 20;
+
+/// A place in the parts of a store: the part's number and the offset in its file.
+type Key = (u64, u64);
+
+/// Memory that reading uses again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    packed: Vec<u8>,
+    group: Vec<u8>,
+    /// Which group that is.
+    group_key: Option<Key>,
+    kept: HashMap<Key, Arc<Vec<i64>>>,
+    kept_timestamps: usize,
+    timestamps: Vec<i64>,
+    ints: Vec<i64>,
+    floats: Vec<f64>,
+    starts: Vec<i64>,
+}
+
+impl Part {
+    /// Hands over the samples of a series in the gatherer's range. Blocks that cannot be read are left out and named.
+    pub(crate) fn read(
+        &self,
+        series: &PartSeries,
+        scratch: &mut Scratch,
+        gather: &mut Gather<'_>,
+        damage: &mut Vec<String>,
+    ) {
+        let range = gather.range;
+        for (block, timeline) in series.blocks().filter(|(_, timeline)| timeline.range.overlaps(range)) {
+            if let Err(error) = self.read_block(block, timeline, scratch, gather)
+                && damage.len() < MAX_NAMED_PLACES
+            {
+                damage.push(format!("{}: {error}", series.labels()));
+            }
+        }
+    }
+
+    pub(super) fn read_block(
+        &self,
+        block: &Block,
+        timeline: &Timeline,
+        scratch: &mut Scratch,
+        gather: &mut Gather<'_>,
+    ) -> Result<(), BlockError> {
+        let nonsense = || self.nonsense("a block makes no sense");
+        let count = timeline.count;
+        self.load_group(&block.values, scratch)?;
+        let kept = match &timeline.column {
+            Place::Inline(bytes) => {
+                take_ints(&mut Reader::new(bytes), count, &mut scratch.timestamps).ok_or_else(nonsense)?;
+                None
+            }
+            Place::At(place) => Some(self.timestamps(*place, count, scratch)?),
+        };
+        let timestamps = kept.as_ref().map_or(&scratch.timestamps, |kept| &**kept);
+        let from = block.values.offset as usize;
+        let bytes = scratch.group.get(from..from + block.values.len as usize).ok_or_else(nonsense)?;
+        let mut input = Reader::new(bytes);
+        scratch.starts.clear();
+        if block.flags & HAS_STARTS != 0 {
+            take_ints(&mut input, count, &mut scratch.starts).ok_or_else(nonsense)?;
+        }
+        if block.flags & HAS_HISTOGRAMS != 0 {
+            return read_mixed(input, timestamps, &scratch.starts, gather).ok_or_else(nonsense);
+        }
+        take_floats(&mut input, count, &mut scratch.ints, &mut scratch.floats).ok_or_else(nonsense)?;
+        if scratch.starts.is_empty() {
+            gather.floats(timestamps, &scratch.floats);
+        } else {
+            for ((at, value), start) in timestamps.iter().zip(&scratch.floats).zip(&scratch.starts) {
+                gather.float(*at, *value, *start);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the group of a column, if it is not the one that was read last.
+    fn load_group(&self, place: &BlockPlace, scratch: &mut Scratch) -> Result<(), BlockError> {
+        let key = Some((self.seq, place.group.offset));
+        if scratch.group_key == key {
+            return Ok(());
+        }
+        scratch.group_key = None;
+        self.reader.read(place.group, &mut scratch.group)?;
+        scratch.group_key = key;
+        Ok(())
+    }
+
+    fn timestamps(
+        &self,
+        place: BlockRef,
+        count: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Arc<Vec<i64>>, BlockError> {
+        let key = (self.seq, place.offset);
+        if let Some(kept) = scratch.kept.get(&key).filter(|kept| kept.len() == count) {
+            return Ok(Arc::clone(kept));
+        }
+        self.reader.read(place, &mut scratch.packed)?;
+        let mut timestamps = Vec::new();
+        take_ints(&mut Reader::new(&scratch.packed), count, &mut timestamps)
+            .ok_or_else(|| self.nonsense("a column of timestamps makes no sense"))?;
+        let timestamps = Arc::new(timestamps);
+        if scratch.kept_timestamps + count > MAX_KEPT_TIMESTAMPS {
+            scratch.kept.clear();
+            scratch.kept_timestamps = 0;
+        }
+        scratch.kept_timestamps += count;
+        scratch.kept.insert(key, Arc::clone(&timestamps));
+        Ok(timestamps)
+    }
+}
+
+fn read_mixed(
+    mut input: Reader<'_>,
+    timestamps: &[i64],
+    starts: &[i64],
+    gather: &mut Gather<'_>,
+) -> Option<()> {
+    let len = usize::try_from(input.varint()?).ok().filter(|len| *len <= MAX_PAGE_BYTES)?;
+    let bytes = unpack(input.rest(), len)?;
+    let mut input = Reader::new(&bytes);
+    for (index, at) in timestamps.iter().enumerate() {
+        let start = starts.get(index).copied().unwrap_or(0);
+        if input.byte()? == 0 {
+            gather.float(*at, f64::from_bits(input.u64()?), start);
+        } else {
+            let (histogram, len) = Histogram::decode(input.rest())?;
+            input.bytes(len)?;
+            gather.histogram(*at, &Arc::new(histogram), start);
+        }
+    }
+    Some(())
+}
