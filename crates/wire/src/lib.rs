@@ -6,6 +6,7 @@
 //! expected. It never opens a socket or a file, and never looks at a clock.
 
 pub mod exposition;
+pub mod prometheus_block;
 pub mod protobuf;
 pub mod remote_write;
 pub mod snappy;
