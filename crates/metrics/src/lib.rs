@@ -18,6 +18,7 @@
 mod ceiling;
 mod codec;
 mod head;
+mod import;
 mod ingest;
 #[cfg(test)]
 mod mutation;
@@ -35,6 +36,7 @@ pub use head::admission::SeriesLimits;
 pub use head::admission::report::{AdmissionCounters, Cardinality, Holder, RefusedCount};
 pub use head::admission::scope::LimitScope;
 pub use head::admission::tracker::Culprit;
+pub use import::{Import, ImportReport, Imported};
 pub use read::selection::Selection;
 pub use retention::{KeepRule, Retention};
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};

@@ -11,6 +11,7 @@ use crate::head::Head;
 use crate::head::admission::SeriesLimits;
 use crate::head::index::Index;
 use crate::head::series::HeadSeries;
+use crate::import;
 use crate::ingest::Introduced;
 use crate::part::Part;
 use crate::parts::PartList;
@@ -191,6 +192,7 @@ impl Store {
         Log::check(&*disk, &wal, record::FORMAT)?;
         PartList::check(&*disk, path)?;
         metadata::check(&*disk, path)?;
+        import::check(&*disk, path)?;
         disk.create_dir_all(path).map_err(io)?;
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;

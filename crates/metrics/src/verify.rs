@@ -1,5 +1,6 @@
 //! A whole data directory read and checked, as `watchfire verify` does it. Nothing is changed.
 
+use crate::import;
 use crate::part::{PageCache, Part};
 use crate::parts;
 use crate::record::{self, RecordSink, RecordValue};
@@ -126,10 +127,15 @@ pub fn verify(
     }
     verify_log(&wal, disk, &mut report);
     report.interrupted = progress(&Progress { path: &wal, bytes_done: bytes_total, bytes_total }).is_break();
-    match metadata::verify(disk, path) {
-        Ok(false) => {}
-        Ok(true) => report.files += 1,
-        Err(error) => report.add(&path.join(metadata::METADATA_FILE), error),
+    for (name, verified) in [
+        (metadata::METADATA_FILE, metadata::verify(disk, path)),
+        (import::JOURNAL_FILE, import::verify(disk, path)),
+    ] {
+        match verified {
+            Ok(false) => {}
+            Ok(true) => report.files += 1,
+            Err(error) => report.add(&path.join(name), error),
+        }
     }
     Ok(report)
 }

@@ -65,6 +65,11 @@ impl PartWriter {
         })
     }
 
+    /// What was added so far.
+    pub(crate) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
     /// Adds a series, later in label order than all before, with the samples of `range`.
     pub(crate) fn add(&mut self, labels: &Labels, samples: &Samples, range: Range<usize>) -> io::Result<()> {
         if range.is_empty() {

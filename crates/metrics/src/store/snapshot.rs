@@ -1,6 +1,7 @@
 //! Snapshots: a second set of names for the files that make up the store at one moment.
 
 use super::{CompactError, Store};
+use crate::import::JOURNAL_FILE;
 use crate::locked;
 use crate::store::Core;
 use crate::upkeep::metadata::METADATA_FILE;
@@ -14,7 +15,7 @@ pub const SNAPSHOTS: &str = "snapshots";
 /// What the store keeps besides its log: folders of immutable files, and files that are only ever replaced as a whole.
 /// The log is not among them, as a flush goes before.
 const FOLDERS: [&str; 1] = ["parts"];
-const FILES: [&str; 1] = [METADATA_FILE];
+const FILES: [&str; 2] = [METADATA_FILE, JOURNAL_FILE];
 
 /// A snapshot on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

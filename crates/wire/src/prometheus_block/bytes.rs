@@ -125,12 +125,7 @@ impl<'a> Bytes<'a> {
 }
 
 /// Checks a checksum over `bytes`, which begin at `offset`.
-pub(crate) fn check(
-    bytes: &[u8],
-    expected: u32,
-    offset: u64,
-    what: &'static str,
-) -> Result<(), FormatError> {
+pub(crate) fn check(bytes: &[u8], expected: u32, offset: u64, what: &'static str) -> Result<(), FormatError> {
     let got = crc32c::crc32c(bytes);
     if got == expected {
         return Ok(());

@@ -96,8 +96,7 @@ pub fn read_frame(bytes: &[u8], offset: u64) -> Result<Frame<'_>, FormatError> {
     let expected = input.u32()?;
     check(summed, expected, offset, "a chunk")?;
     let (number, data) = summed.split_first().ok_or_else(|| input.truncated())?;
-    let encoding =
-        Encoding::from_number(*number).map_err(|problem| FormatError::new(offset, problem))?;
+    let encoding = Encoding::from_number(*number).map_err(|problem| FormatError::new(offset, problem))?;
     Ok(Frame { encoding, data })
 }
 

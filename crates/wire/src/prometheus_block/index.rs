@@ -153,7 +153,9 @@ impl Symbols {
         for index in 0..count {
             if index % STRIDE == 0 {
                 let at = section.len() - input.len();
-                marks.push(u32::try_from(at).map_err(|_| input.nonsense("a symbol table of more than 4 GiB"))?);
+                marks.push(
+                    u32::try_from(at).map_err(|_| input.nonsense("a symbol table of more than 4 GiB"))?,
+                );
             }
             input.string()?;
         }

@@ -50,12 +50,7 @@ impl Records {
     }
 
     /// Reads a page that begins at `offset` in its segment. `take` is handed every whole record, or what was damaged.
-    pub fn page(
-        &mut self,
-        page: &[u8],
-        offset: u64,
-        mut take: impl FnMut(Result<&[u8], FormatError>),
-    ) {
+    pub fn page(&mut self, page: &[u8], offset: u64, mut take: impl FnMut(Result<&[u8], FormatError>)) {
         let mut input = Bytes::new(page, offset, "a record");
         while !input.is_empty() {
             let step = self.fragment(&mut input);

@@ -145,8 +145,7 @@ pub(super) fn decode(data: &[u8], counts: Counts, samples: &mut Samples) -> Resu
     if usize::from(number) > bits.left() {
         return Err("a histogram chunk of fewer bits than samples");
     }
-    let told_once =
-        layout.positive_spans.len() + layout.negative_spans.len() + layout.custom_values.len();
+    let told_once = layout.positive_spans.len() + layout.negative_spans.len() + layout.custom_values.len();
     if told_once.saturating_mul(usize::from(number)) > MAX_REPEATED {
         return Err("a histogram chunk with an impossible layout");
     }
@@ -187,7 +186,8 @@ fn whole(layout: &Layout, number: u16, bits: &mut Bits<'_>, samples: &mut Sample
             total = total.wrapping_add(bucket.value);
             totals.push(total as f64);
         }
-        let (count, zero_count) = (count.value.cast_unsigned() as f64, zero_count.value.cast_unsigned() as f64);
+        let (count, zero_count) =
+            (count.value.cast_unsigned() as f64, zero_count.value.cast_unsigned() as f64);
         let histogram = layout.histogram(index, count, zero_count, sum.value, &totals);
         samples.push_histogram(time.value, Arc::new(histogram));
     }

@@ -8,7 +8,8 @@ const DOD_BITS: [u32; 5] = [0, 14, 17, 20, 64];
 const ENDS: &str = "an XOR chunk that ends within a sample";
 
 pub(super) fn decode(data: &[u8], samples: &mut Samples) -> Result<(), &'static str> {
-    let (count, stream) = data.split_first_chunk::<2>().ok_or("an XOR chunk without its number of samples")?;
+    let (count, stream) =
+        data.split_first_chunk::<2>().ok_or("an XOR chunk without its number of samples")?;
     let count = u16::from_be_bytes(*count);
     let mut bits = Bits::new(stream);
     // Every sample after the first two takes at least two bits.

@@ -160,8 +160,7 @@ fn histogram<'a>(
     let sum = input.float()?;
     let (positive_spans, negative_spans) = (spans(input)?, spans(input)?);
     let (positive_buckets, negative_buckets) = (buckets(input)?, buckets(input)?);
-    let custom_values =
-        if schema == CUSTOM_BUCKETS_SCHEMA { float_buckets(input)? } else { Vec::new() };
+    let custom_values = if schema == CUSTOM_BUCKETS_SCHEMA { float_buckets(input)? } else { Vec::new() };
     Ok(Histogram {
         reset_hint,
         schema,
