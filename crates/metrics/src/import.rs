@@ -25,6 +25,9 @@ use watchfire_model::{Labels, Samples};
 /// Parts are published when they hold this many series together: what is known of them is in memory until then.
 const MAX_OPEN_SERIES: u64 = 500_000;
 
+/// The position of a source that was read to its end and of which something is missing.
+const INCOMPLETE: u64 = u64::MAX;
+
 /// What of a source is in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -102,7 +105,7 @@ impl Store {
                 core.take_away(&doubt.parts)?;
             }
         }
-        if from_start {
+        if from_start || entry.position == Some(INCOMPLETE) {
             core.take_away(&std::mem::take(&mut entry.parts))?;
             (entry.position, entry.done) = (None, false);
         }
@@ -214,6 +217,13 @@ impl Import<'_> {
     /// Publishes the rest and notes that the source is in the store as a whole.
     pub fn finish(mut self) -> Result<ImportReport, CompactError> {
         self.publish(true)?;
+        Ok(self.report)
+    }
+
+    /// Publishes the rest of a source of which something could not be read: a later run takes it away and begins anew.
+    pub fn finish_incomplete(mut self) -> Result<ImportReport, CompactError> {
+        self.position = INCOMPLETE;
+        self.publish(false)?;
         Ok(self.report)
     }
 

@@ -1,8 +1,10 @@
 //! The command line. Flags keep Prometheus's names where they mean the same.
 
 mod backup;
+mod import;
 
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
+pub(crate) use import::{Import, ImportPrometheusArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -23,6 +25,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is parsed once")]
 pub(crate) enum Command {
     /// Runs the server. This is what happens without a command, too.
     Run(RunArgs),
@@ -42,6 +45,9 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Reads a data folder or a backup from end to end, compares every checksum and names what is damaged.
     Verify(VerifyArgs),
+    /// Brings another system's history into the data folder, while no server runs on it.
+    #[command(subcommand)]
+    Import(Import),
 }
 
 #[derive(Clone, Debug, Args)]

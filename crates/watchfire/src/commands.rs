@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod collect;
+pub(crate) mod import;
 mod progress;
 pub(crate) mod query;
 pub(crate) mod test_rules;

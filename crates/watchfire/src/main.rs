@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => commands::backup::backup(&args),
         Command::Restore(args) => commands::backup::restore(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Import(import) => commands::import::run(import),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

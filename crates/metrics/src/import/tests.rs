@@ -3,7 +3,7 @@ use crate::StoreOptions;
 use std::path::Path;
 use std::sync::Arc;
 use watchfire_disk::{BlockError, Disk, Fault, SimDisk};
-use watchfire_model::ingest::{MetricSink, Row};
+use watchfire_model::ingest::Row;
 use watchfire_model::time::ManualClock;
 use watchfire_model::{SampleValue, TimeRange};
 

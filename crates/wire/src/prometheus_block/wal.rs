@@ -74,9 +74,9 @@ impl Records {
     }
 
     /// Ends a segment: an error when its last record is not whole, as after a crash.
-    pub fn finish(&mut self, offset: u64) -> Result<(), FormatError> {
+    pub fn finish(&mut self) -> Result<(), FormatError> {
         match self.open.take() {
-            Some(_) => Err(FormatError::new(offset, Problem::Truncated("a record"))),
+            Some(began) => Err(FormatError::new(began, Problem::Truncated("a record"))),
             None => Ok(()),
         }
     }
