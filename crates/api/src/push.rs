@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 use watchfire_model::Labels;
-use watchfire_receive::remote_write::{self, Headers};
+use watchfire_receive::remote_write::{self, Headers, Received};
 
 /// Remote write 1.0: 204 once everything is on disk. What is refused is named in a 400, and the rest is kept.
 pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -17,24 +17,23 @@ pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap
         content_encoding: header("content-encoding"),
         version: header("x-prometheus-remote-write-version"),
     };
-    let mut received = match remote_write::accept(sent, &body) {
+    let Received { batch, metadata } = match remote_write::accept(sent, &body) {
         Ok(received) => received,
         Err(error) => return (status(error.status), format!("{error}\n")).into_response(),
     };
-    let counts = received.counts();
-    for (family, metadata) in std::mem::take(&mut received.metadata) {
+    for (family, metadata) in metadata {
         app.sink.describe(&Labels::empty(), &family, metadata);
     }
-    let report = match app.sink.write(std::mem::take(&mut received.batch)).await {
+    let report = match app.sink.write(batch).await {
         Ok(report) => report,
         // Nothing was acknowledged: 503 makes the sender keep the batch and try again.
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     };
-    let answer = received.answer(counts, &report);
+    let answer = remote_write::answer(&report);
     let mut response = (status(answer.status), answer.message).into_response();
-    for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            response.headers_mut().insert(name, value);
+    for (name, count) in answer.headers {
+        if let Ok(name) = HeaderName::try_from(name) {
+            response.headers_mut().insert(name, HeaderValue::from(count));
         }
     }
     response

@@ -16,7 +16,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use watchfire_disk::{AppendError, Commit, Log, LogState};
 use watchfire_model::ingest::{
-    Batch, Committed, MetricSink, Refusal, RefusalReason, SampleRef, SeriesRef, WriteError, WriteReport,
+    Batch, Committed, MetricSink, Refusal, RefusalReason, SampleRef, SeriesRef, ValueRef, WriteError,
+    WriteReport,
 };
 use watchfire_model::labels::RawLabels;
 use watchfire_model::{Labels, Metadata};
@@ -29,27 +30,6 @@ const MAX_FAMILIES: usize = 200_000;
 pub(crate) struct Introduced {
     segment: u64,
     ids: RoaringBitmap,
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    accepted: usize,
-    refused: Vec<Refusal>,
-}
-
-impl Tally {
-    fn refuse(&mut self, reason: RefusalReason, rows: usize, example: impl FnOnce() -> String) {
-        match self.refused.iter_mut().find(|refusal| refusal.reason == reason) {
-            Some(refusal) => refusal.rows += rows,
-            None => self.refused.push(Refusal { reason, rows, example: example() }),
-        }
-    }
-
-    fn explain(&mut self, reason: RefusalReason, example: String) {
-        if let Some(refusal) = self.refused.iter_mut().find(|refusal| refusal.reason == reason) {
-            refusal.example = example;
-        }
-    }
 }
 
 impl Store {
@@ -128,16 +108,16 @@ impl Window {
     }
 
     /// Refuses the samples of a series that lie outside, and returns how many lie within.
-    fn sift(&self, series: SeriesRef<'_>, tally: &mut Tally) -> usize {
+    fn sift(&self, series: SeriesRef<'_>, refused: &mut Vec<Refusal>) -> usize {
         let mut within = 0;
         for SampleRef { timestamp_ms: at, .. } in series.samples() {
             if at < self.oldest_ms {
-                tally.refuse(RefusalReason::TooOld, 1, || {
+                Refusal::note(refused, RefusalReason::TooOld, 1, || {
                     let by_ms = self.oldest_ms.saturating_sub(at);
                     format!("{} at {at} ms is {by_ms} ms older than the retention keeps", show(series))
                 });
             } else if at > self.newest_ms {
-                tally.refuse(RefusalReason::TooFarAhead, 1, || {
+                Refusal::note(refused, RefusalReason::TooFarAhead, 1, || {
                     let by_ms = at.saturating_sub(self.now_ms);
                     format!("{} at {at} ms is {by_ms} ms in the future; check the clocks", show(series))
                 });
@@ -151,7 +131,7 @@ impl Window {
 
 /// A batch on its way into memory: what became of it, and what goes into the log.
 struct Intake<'a> {
-    tally: Tally,
+    report: WriteReport,
     encoder: SampleEncoder,
     /// The series of the samples that were encoded.
     logged: Vec<Arc<HeadSeries>>,
@@ -175,7 +155,8 @@ impl Intake<'_> {
                 // Also a duplicate is logged: the first may be on its way in another batch that fails.
                 Appended::Duplicate => {}
                 Appended::Conflict => {
-                    self.tally.refuse(RefusalReason::DuplicateTimestamp, 1, || {
+                    let refused = &mut self.report.refused;
+                    Refusal::note(refused, RefusalReason::DuplicateTimestamp, 1, || {
                         format!(
                             "{} at {timestamp_ms} ms has another value already, which stays",
                             show(series)
@@ -185,7 +166,8 @@ impl Intake<'_> {
                 }
             }
             self.encoder.push(into.id, timestamp_ms, start_timestamp_ms, value);
-            self.tally.accepted += 1;
+            self.report.accepted += 1;
+            self.report.histograms += usize::from(matches!(value, ValueRef::Histogram(_)));
         }
         if self.encoder.bytes.len() > before {
             self.logged.push(Arc::clone(into));
@@ -210,7 +192,7 @@ impl Core {
             newest_ms: now_ms.saturating_add(self.options.max_ahead_ms),
         };
         let mut intake = Intake {
-            tally: Tally::default(),
+            report: WriteReport { refused: batch.refused().to_vec(), ..WriteReport::default() },
             encoder: SampleEncoder::default(),
             logged: Vec::with_capacity(batch.len()),
             added: 0,
@@ -227,12 +209,11 @@ impl Core {
         }
         // Only now is it known which label all that was refused had in common.
         if let Some(words) = self.head.admission.settle(std::mem::take(&mut intake.refusals)) {
-            intake.tally.explain(RefusalReason::SeriesLimit, words);
+            Refusal::explain(&mut intake.report.refused, RefusalReason::SeriesLimit, words);
         }
-        let Intake { tally, encoder, logged, added, .. } = intake;
+        let Intake { report, encoder, logged, added, .. } = intake;
         self.counters.appended.fetch_add(added, Ordering::Relaxed);
-        self.counters.refuse(&tally.refused);
-        let report = WriteReport { accepted: tally.accepted, refused: tally.refused };
+        self.counters.refuse(&report.refused);
         if logged.is_empty() {
             return ready(Ok(report));
         }
@@ -246,7 +227,7 @@ impl Core {
 
     fn take_series<'a>(&self, series: SeriesRef<'a>, intake: &mut Intake<'a>) {
         // First, so that a sample that is refused makes no series.
-        let within = intake.window.sift(series, &mut intake.tally);
+        let within = intake.window.sift(series, &mut intake.report.refused);
         if within == 0 {
             return;
         }
@@ -257,7 +238,7 @@ impl Core {
         let (reason, problem) = match made {
             Ok(()) => return,
             Err(NotMade::Refused(refused)) => {
-                intake.tally.refuse(RefusalReason::SeriesLimit, within, String::new);
+                Refusal::note(&mut intake.report.refused, RefusalReason::SeriesLimit, within, String::new);
                 intake.refusals.note(refused);
                 return;
             }
@@ -270,7 +251,9 @@ impl Core {
             ),
             Err(NotMade::Invalid(problem)) => (RefusalReason::InvalidLabels, problem.to_string()),
         };
-        intake.tally.refuse(reason, within, || format!("series {}: {problem}", show(series)));
+        Refusal::note(&mut intake.report.refused, reason, within, || {
+            format!("series {}: {problem}", show(series))
+        });
     }
 }
 

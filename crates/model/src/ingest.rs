@@ -29,6 +29,10 @@ pub struct Row {
 pub struct WriteReport {
     /// Rows kept, duplicates of a kept sample included.
     pub accepted: usize,
+    /// How many of them are native histograms.
+    pub histograms: usize,
+    /// Exemplars kept; those are not among the rows.
+    pub exemplars: usize,
     /// Rows refused, with the reason and an example; empty when all went well.
     pub refused: Vec<Refusal>,
 }
@@ -51,6 +55,28 @@ pub struct Refusal {
     pub example: String,
 }
 
+impl Refusal {
+    /// Counts rows in a list of one entry for each reason; `example` is asked for the first.
+    pub fn note(
+        refused: &mut Vec<Self>,
+        reason: RefusalReason,
+        rows: usize,
+        example: impl FnOnce() -> String,
+    ) {
+        match refused.iter_mut().find(|refusal| refusal.reason == reason) {
+            Some(refusal) => refusal.rows += rows,
+            None => refused.push(Self { reason, rows, example: example() }),
+        }
+    }
+
+    /// Puts better words in the place of a reason's example.
+    pub fn explain(refused: &mut [Self], reason: RefusalReason, words: String) {
+        if let Some(refusal) = refused.iter_mut().find(|refusal| refusal.reason == reason) {
+            refusal.example = words;
+        }
+    }
+}
+
 /// Why a row was not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -65,6 +91,8 @@ pub enum RefusalReason {
     DuplicateTimestamp,
     /// The labels have no metric name or are not valid.
     InvalidLabels,
+    /// A native histogram that contradicts itself.
+    InvalidHistogram,
 }
 
 impl RefusalReason {
@@ -76,6 +104,7 @@ impl RefusalReason {
             Self::SeriesLimit => "series_limit",
             Self::DuplicateTimestamp => "duplicate_timestamp",
             Self::InvalidLabels => "invalid_labels",
+            Self::InvalidHistogram => "invalid_histogram",
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Prometheus remote write 1.0, `POST /api/v1/write`.
+//! Prometheus remote write, `POST /api/v1/write`.
 //!
-//! [`accept`] turns a request into rows; the caller hands them to its sink, waits until they are on disk, and turns
-//! the sink's report into the answer with [`Received::answer`]. The headers in the answer are those of the
-//! remote-write 2.0 specification, which senders of version 1 may ignore.
+//! [`accept`] turns a request into a batch; the caller hands it to its sink, waits until it is on disk, and turns the
+//! sink's report into the answer with [`answer`]. The headers in the answer are those of the remote-write 2.0
+//! specification, which senders of version 1 may ignore.
 
+use std::cell::RefCell;
 use watchfire_model::Metadata;
 use watchfire_model::ingest::{Batch, WriteReport};
-use watchfire_wire::remote_write::{self as wire, Part, Reader, TimeSeries};
+use watchfire_wire::remote_write as wire;
 use watchfire_wire::snappy::SnappyError;
 
 /// The headers of a request that matter here, as they were sent.
@@ -37,8 +38,6 @@ pub struct Received {
     pub batch: Batch,
     /// What the request says about metric families, in the order sent.
     pub metadata: Vec<(String, Metadata)>,
-    /// Exemplars, which are not kept yet.
-    pub exemplars_skipped: usize,
 }
 
 /// What to answer a sender.
@@ -47,94 +46,57 @@ pub struct Answer {
     /// 204 when everything was kept, 400 when something was not; then the good rows are kept all the same.
     pub status: u16,
     /// Headers that count what was kept.
-    pub headers: Vec<(&'static str, String)>,
-    /// The reason, empty with 204.
+    pub headers: [(&'static str, usize); 3],
+    /// The reasons with their counts and an example each, empty with 204.
     pub message: String,
+}
+
+/// A thread keeps a buffer up to this size for the next request.
+const KEPT_BUFFER_BYTES: usize = 4 << 20;
+
+thread_local! {
+    /// What requests are decompressed into.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Decodes a request. The body is compressed, as it came; its size limit is the HTTP server's business.
 pub fn accept(headers: Headers<'_>, body: &[u8]) -> Result<Received, ReceiveError> {
     check_headers(headers)?;
-    let bytes = wire::decompress(body).map_err(|error| {
+    BUFFER.with_borrow_mut(|buffer| {
+        let received = decode(body, buffer);
+        if buffer.len() > KEPT_BUFFER_BYTES {
+            *buffer = Vec::new();
+        }
+        received
+    })
+}
+
+fn decode(body: &[u8], buffer: &mut Vec<u8>) -> Result<Received, ReceiveError> {
+    let bytes = wire::decompress_into(body, buffer).map_err(|error| {
         let status = if matches!(error, SnappyError::TooLarge { .. }) { 413 } else { 400 };
         ReceiveError { status, message: error.to_string() }
     })?;
     let mut received = Received::default();
-    let mut reader = Reader::new(&bytes);
-    let mut series = TimeSeries::default();
-    loop {
-        let part = reader.next_into(&mut series);
-        match part.map_err(|error| ReceiveError { status: 400, message: error.to_string() })? {
-            None => return Ok(received),
-            Some(Part::Metadata(family)) if family.family.is_empty() => {}
-            Some(Part::Metadata(family)) => received.metadata.push((
-                family.family.to_owned(),
-                Metadata { kind: family.kind, unit: family.unit.to_owned(), help: family.help.to_owned() },
-            )),
-            Some(Part::Series) => received.take(&series),
-        }
-    }
+    wire::decode(bytes, &mut received.batch, &mut received.metadata)
+        .map_err(|error| ReceiveError { status: 400, message: error.to_string() })?;
+    received.metadata.retain(|(family, _)| !family.is_empty());
+    Ok(received)
 }
 
-impl Received {
-    fn take(&mut self, series: &TimeSeries<'_>) {
-        self.exemplars_skipped += series.exemplars.len();
-        if series.samples.is_empty() && series.histograms.is_empty() {
-            return;
-        }
-        self.batch.begin_series();
-        for (name, value) in &series.labels {
-            self.batch.push_label(name.as_bytes(), value.as_bytes());
-        }
-        for sample in &series.samples {
-            self.batch.push_float(sample.timestamp_ms, 0, sample.value);
-        }
-        for sample in &series.histograms {
-            self.batch.push_histogram(sample.timestamp_ms, 0, std::sync::Arc::clone(&sample.histogram));
-        }
+/// The answer once the sink has reported.
+pub fn answer(report: &WriteReport) -> Answer {
+    let reason = |refusal: &watchfire_model::ingest::Refusal| {
+        format!("{} ({} samples {})", refusal.example, refusal.rows, refusal.reason.as_str())
+    };
+    Answer {
+        status: if report.refused.is_empty() { 204 } else { 400 },
+        headers: [
+            ("X-Prometheus-Remote-Write-Samples-Written", report.accepted - report.histograms),
+            ("X-Prometheus-Remote-Write-Histograms-Written", report.histograms),
+            ("X-Prometheus-Remote-Write-Exemplars-Written", report.exemplars),
+        ],
+        message: report.refused.iter().map(reason).collect::<Vec<_>>().join("; "),
     }
-
-    /// The answer once the sink has reported. `floats` and `histograms` were counted before the rows were handed
-    /// over: [`Received::counts`].
-    pub fn answer(&self, counts: Counts, report: &WriteReport) -> Answer {
-        let refused_rows = report.refused_rows();
-        // The sink does not say which kind it refused; histograms are rare, so floats are counted down first.
-        let floats = counts.floats.saturating_sub(refused_rows);
-        let histograms = counts.histograms.saturating_sub(refused_rows.saturating_sub(counts.floats));
-        let mut reasons: Vec<String> = Vec::new();
-        for refusal in &report.refused {
-            reasons.push(format!(
-                "{} ({} samples {})",
-                refusal.example,
-                refusal.rows,
-                refusal.reason.as_str()
-            ));
-        }
-        Answer {
-            status: if reasons.is_empty() { 204 } else { 400 },
-            headers: vec![
-                ("X-Prometheus-Remote-Write-Samples-Written", floats.to_string()),
-                ("X-Prometheus-Remote-Write-Histograms-Written", histograms.to_string()),
-                ("X-Prometheus-Remote-Write-Exemplars-Written", "0".to_owned()),
-            ],
-            message: reasons.join("; "),
-        }
-    }
-
-    /// How many rows of either kind there are.
-    pub fn counts(&self) -> Counts {
-        let histograms = self.batch.histogram_count();
-        Counts { floats: self.batch.len() - histograms, histograms }
-    }
-}
-
-/// Rows of a request by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Float samples.
-    pub floats: usize,
-    /// Native histograms.
-    pub histograms: usize,
 }
 
 fn check_headers(headers: Headers<'_>) -> Result<(), ReceiveError> {

@@ -23,7 +23,7 @@ impl MetricSink for RecordingSink {
     fn write(&self, batch: Batch) -> Committed {
         let accepted = batch.len();
         self.rows.lock().unwrap().extend(batch.rows());
-        Box::pin(async move { Ok(WriteReport { accepted, refused: Vec::new() }) })
+        Box::pin(async move { Ok(WriteReport { accepted, ..WriteReport::default() }) })
     }
 
     fn describe(&self, target: &Labels, family: &str, metadata: Metadata) {

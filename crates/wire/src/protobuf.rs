@@ -86,6 +86,7 @@ impl<'a> MessageReader<'a> {
     }
 
     /// The next field, or `None` at the end of the message.
+    #[inline]
     #[expect(clippy::should_implement_trait, reason = "an iterator of results would be read past an error")]
     pub fn next(&mut self) -> Result<Option<Field<'a>>, ProtobufError> {
         if self.at >= self.bytes.len() {
@@ -113,10 +114,12 @@ impl<'a> MessageReader<'a> {
         Ok(Some(Field { number, value, offset }))
     }
 
+    #[cold]
     fn truncated(&self) -> ProtobufError {
         ProtobufError { offset: self.base + self.at, problem: Problem::Truncated }
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], ProtobufError> {
         let end = self.at.checked_add(length);
         let taken = end.and_then(|end| self.bytes.get(self.at..end)).ok_or_else(|| self.truncated())?;
@@ -124,12 +127,25 @@ impl<'a> MessageReader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], ProtobufError> {
-        let truncated = self.truncated();
-        self.take(N)?.try_into().map_err(|_| truncated)
+        let taken = self.take(N)?;
+        taken.try_into().map_err(|_| self.truncated())
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, ProtobufError> {
+        // Keys and most lengths have one byte.
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, ProtobufError> {
         let start = self.at;
         let mut number = 0_u64;
         for shift in (0..70).step_by(7) {
@@ -149,6 +165,7 @@ impl<'a> MessageReader<'a> {
 }
 
 impl<'a> Field<'a> {
+    #[cold]
     fn mistyped<T>(&self, field: &'static str, expected: &'static str) -> Result<T, ProtobufError> {
         Err(ProtobufError { offset: self.offset, problem: Problem::FieldType { field, expected } })
     }
@@ -161,10 +178,17 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The value as bytes, of a string or otherwise.
+    pub fn bytes(&self, field: &'static str) -> Result<&'a [u8], ProtobufError> {
+        match self.value {
+            Value::Bytes(bytes) => Ok(bytes),
+            _ => self.mistyped(field, "string"),
+        }
+    }
+
     /// The value as text.
     pub fn string(&self, field: &'static str) -> Result<&'a str, ProtobufError> {
-        let Value::Bytes(bytes) = self.value else { return self.mistyped(field, "string") };
-        std::str::from_utf8(bytes).map_err(|error| ProtobufError {
+        std::str::from_utf8(self.bytes(field)?).map_err(|error| ProtobufError {
             offset: self.offset + error.valid_up_to(),
             problem: Problem::Utf8(field),
         })

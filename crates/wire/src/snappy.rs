@@ -31,8 +31,13 @@ pub enum SnappyError {
 /// The longest a byte can grow: a copy of 64 bytes takes three.
 const LARGEST_RATIO: usize = 22;
 
-/// Decompresses a block of at most `limit_bytes`.
-pub fn decompress(body: &[u8], limit_bytes: usize) -> Result<Vec<u8>, SnappyError> {
+/// Decompresses a block of at most `limit_bytes` to the start of `buffer`, whose memory is used again: what lies behind
+/// it there is of earlier blocks.
+pub fn decompress_into<'a>(
+    body: &[u8],
+    limit_bytes: usize,
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8], SnappyError> {
     let corrupt = |error: snap::Error| SnappyError::Corrupt(error.to_string());
     if body.is_empty() {
         return Err(SnappyError::Corrupt("it is empty".to_owned()));
@@ -44,7 +49,11 @@ pub fn decompress(body: &[u8], limit_bytes: usize) -> Result<Vec<u8>, SnappyErro
     if declared_bytes > body.len().saturating_mul(LARGEST_RATIO) {
         return Err(SnappyError::Impossible { declared_bytes, body_bytes: body.len() });
     }
-    snap::raw::Decoder::new().decompress_vec(body).map_err(corrupt)
+    if buffer.len() < declared_bytes {
+        buffer.resize(declared_bytes, 0);
+    }
+    let bytes = snap::raw::Decoder::new().decompress(body, buffer).map_err(corrupt)?;
+    Ok(buffer.get(..bytes).unwrap_or_default())
 }
 
 /// Compresses a block.

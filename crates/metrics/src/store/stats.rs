@@ -9,18 +9,19 @@ use watchfire_disk::{LogState, LogStats};
 use watchfire_model::METRIC_NAME;
 use watchfire_model::ingest::{Refusal, RefusalReason};
 
-const REASONS: [RefusalReason; 5] = [
+const REASONS: [RefusalReason; 6] = [
     RefusalReason::TooOld,
     RefusalReason::TooFarAhead,
     RefusalReason::SeriesLimit,
     RefusalReason::DuplicateTimestamp,
     RefusalReason::InvalidLabels,
+    RefusalReason::InvalidHistogram,
 ];
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) appended: AtomicU64,
-    refused: [AtomicU64; 5],
+    refused: [AtomicU64; 6],
     pub(crate) corruptions: AtomicU64,
     pub(crate) flush_failures: AtomicU64,
 }

@@ -502,7 +502,7 @@ fn a_batch_whose_log_write_failed_is_kept_once_it_is_sent_again() {
             Err(_) => std::thread::sleep(Duration::from_millis(1)),
         }
     };
-    assert_eq!(report, WriteReport { accepted: 2, refused: Vec::new() });
+    assert_eq!(report, WriteReport { accepted: 2, ..WriteReport::default() });
     disk.cut_power();
     drop(store);
     disk.restart();

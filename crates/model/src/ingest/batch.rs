@@ -1,6 +1,6 @@
 //! A batch of samples in few allocations.
 
-use super::Row;
+use super::{Refusal, RefusalReason, Row};
 use crate::labels::{LabelProblem, push_raw_label};
 use crate::{Histogram, Labels, SampleValue};
 use std::ops::Range;
@@ -22,6 +22,7 @@ pub struct Batch {
     histograms: Vec<Arc<Histogram>>,
     exemplars: Vec<ExemplarEntry>,
     exemplar_labels: Vec<u8>,
+    refused: Vec<Refusal>,
 }
 
 /// A series' samples and exemplars go on to where those of the next series begin.
@@ -70,9 +71,9 @@ impl Batch {
         self.samples.len()
     }
 
-    /// Whether there is nothing to keep: neither a sample nor an exemplar.
+    /// Whether there is nothing to keep or to tell: no sample, no exemplar, and nothing was refused.
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty() && self.exemplars.is_empty()
+        self.samples.is_empty() && self.exemplars.is_empty() && self.refused.is_empty()
     }
 
     /// How many of the samples are native histograms.
@@ -93,6 +94,18 @@ impl Batch {
         self.histograms.clear();
         self.exemplars.clear();
         self.exemplar_labels.clear();
+        self.refused.clear();
+    }
+
+    /// Notes that rows could not be made of what was sent. The sink counts them and tells of them in its report, as of
+    /// those that it refuses itself.
+    pub fn refuse(&mut self, reason: RefusalReason, rows: usize, example: impl FnOnce() -> String) {
+        Refusal::note(&mut self.refused, reason, rows, example);
+    }
+
+    /// What was refused before it came here.
+    pub fn refused(&self) -> &[Refusal] {
+        &self.refused
     }
 
     /// Bytes of memory held, used or not, without what histograms and shared labels hold.

@@ -1,7 +1,7 @@
 use super::*;
 use watchfire_model::Labels;
 use watchfire_model::ingest::{Refusal, RefusalReason, Row};
-use watchfire_wire::remote_write::{FamilyMetadata, FloatSample, HistogramForm, encode};
+use watchfire_wire::remote_write::{FamilyMetadata, FloatSample, HistogramForm, TimeSeries, encode};
 use watchfire_wire::snappy;
 
 const V1: Headers<'_> = Headers {
@@ -33,9 +33,21 @@ fn a_request_becomes_rows_and_metadata() {
     assert_eq!(rows(&received).len(), 2);
     assert!(rows(&received).iter().all(|row| row.series == labels));
     assert_eq!(received.metadata[0].1.help, "is it up");
-    let answer = received.answer(received.counts(), &WriteReport { accepted: 2, refused: vec![] });
+}
+
+#[test]
+fn the_answer_counts_what_was_kept_by_kind() {
+    let report = WriteReport { accepted: 5, histograms: 2, exemplars: 7, refused: vec![] };
+    let answer = answer(&report);
     assert_eq!((answer.status, answer.message.as_str()), (204, ""));
-    assert_eq!(answer.headers[0], ("X-Prometheus-Remote-Write-Samples-Written", "2".to_owned()));
+    assert_eq!(
+        answer.headers,
+        [
+            ("X-Prometheus-Remote-Write-Samples-Written", 3),
+            ("X-Prometheus-Remote-Write-Histograms-Written", 2),
+            ("X-Prometheus-Remote-Write-Exemplars-Written", 7),
+        ]
+    );
 }
 
 #[test]
@@ -46,14 +58,19 @@ fn labels_may_come_in_any_order() {
 }
 
 #[test]
-fn what_the_sink_refused_is_told_and_counted() {
-    let sent = [series(&[("__name__", "up")], &[1.0, 2.0, 3.0])];
-    let received = accept(V1, &body(&sent, &[])).unwrap();
-    let refusal = Refusal { reason: RefusalReason::TooOld, rows: 2, example: "up is too old".to_owned() };
-    let report = WriteReport { accepted: 1, refused: vec![refusal] };
-    let answer = received.answer(received.counts(), &report);
-    assert_eq!((answer.status, answer.message.as_str()), (400, "up is too old (2 samples too_old)"));
-    assert_eq!(answer.headers[0].1, "1");
+fn what_the_sink_refused_is_told_with_its_count_and_an_example() {
+    let refusal = |reason, rows, example: &str| Refusal { reason, rows, example: example.to_owned() };
+    let refused = vec![
+        refusal(RefusalReason::TooOld, 2, "up is too old"),
+        refusal(RefusalReason::InvalidHistogram, 1, "the histogram of h at 5 ms: nonsense"),
+    ];
+    let answer = answer(&WriteReport { accepted: 1, refused, ..WriteReport::default() });
+    assert_eq!(answer.status, 400);
+    assert_eq!(
+        answer.message,
+        "up is too old (2 samples too_old); the histogram of h at 5 ms: nonsense (1 samples invalid_histogram)"
+    );
+    assert_eq!(answer.headers[0].1, 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl MetricSink for TestStore {
         for row in batch.rows() {
             self.append(row);
         }
-        Box::pin(std::future::ready(Ok(WriteReport { accepted, refused: Vec::new() })))
+        Box::pin(std::future::ready(Ok(WriteReport { accepted, ..WriteReport::default() })))
     }
 
     fn describe(&self, _target: &Labels, _family: &str, _metadata: Metadata) {}

@@ -1,19 +1,63 @@
 use super::*;
 use proptest::prelude::*;
-use watchfire_model::STALE_NAN;
 use watchfire_model::histogram::{CUSTOM_BUCKETS_SCHEMA, ResetHint, Span};
+use watchfire_model::ingest::ValueRef;
+use watchfire_model::labels::RawLabels;
+use watchfire_model::{Metadata, STALE_NAN};
 
-fn read_all(bytes: &[u8]) -> Result<(Vec<TimeSeries<'_>>, Vec<FamilyMetadata<'_>>), DecodeError> {
-    let mut reader = Reader::new(bytes);
-    let (mut all, mut metadata) = (Vec::new(), Vec::new());
-    let mut series = TimeSeries::default();
-    while let Some(part) = reader.next_into(&mut series)? {
-        match part {
-            Part::Series => all.push(series.clone()),
-            Part::Metadata(family) => metadata.push(family),
+/// What a request holds, written again as a sender would; a decoded batch has no order of its own to compare.
+#[derive(Debug, PartialEq)]
+struct Read {
+    series: Vec<OwnedSeries>,
+    families: Vec<(String, Metadata)>,
+    refused: Vec<String>,
+}
+
+/// Labels as sent, floats with their bits, histograms, exemplars.
+type OwnedSeries = (
+    Vec<(Vec<u8>, Vec<u8>)>,
+    Vec<(i64, u64)>,
+    Vec<(i64, Arc<Histogram>)>,
+    Vec<(Vec<(Vec<u8>, Vec<u8>)>, i64, f64)>,
+);
+
+fn labels_of(packed: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    RawLabels(packed).iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn read_all(bytes: &[u8]) -> Result<Read, DecodeError> {
+    let (mut batch, mut families) = (Batch::new(), Vec::new());
+    decode(bytes, &mut batch, &mut families)?;
+    let series = batch.series().map(|series| {
+        let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+        for sample in series.samples() {
+            match sample.value {
+                ValueRef::Float(value) => floats.push((sample.timestamp_ms, value.to_bits())),
+                ValueRef::Histogram(histogram) => histograms.push((sample.timestamp_ms, histogram.clone())),
+            }
         }
-    }
-    Ok((all, metadata))
+        let exemplars = series
+            .exemplars()
+            .map(|exemplar| (labels_of(exemplar.packed_labels), exemplar.timestamp_ms, exemplar.value));
+        (labels_of(series.packed_labels()), floats, histograms, exemplars.collect())
+    });
+    let refused = batch.refused().iter().map(|refusal| refusal.example.clone()).collect();
+    Ok(Read { series: series.collect(), families, refused })
+}
+
+/// What is read when this was sent.
+fn as_read(sent: &TimeSeries<'_>) -> OwnedSeries {
+    let labels = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| (name.as_bytes().to_owned(), value.as_bytes().to_owned())).collect()
+    };
+    let floats = sent.samples.iter().map(|sample| (sample.timestamp_ms, sample.value.to_bits()));
+    let histograms = sent.histograms.iter().map(|sample| (sample.timestamp_ms, sample.histogram.clone()));
+    let exemplars = sent.exemplars.iter().map(|sent| (labels(&sent.labels), sent.timestamp_ms, sent.value));
+    (labels(&sent.labels), floats.collect(), histograms.collect(), exemplars.collect())
+}
+
+fn unpacked(body: &[u8]) -> Result<Vec<u8>, SnappyError> {
+    decompress_into(body, &mut Vec::new()).map(<[u8]>::to_vec)
 }
 
 fn histogram() -> Histogram {
@@ -57,10 +101,12 @@ fn a_request_of_every_part_reads_back() {
     for form in [HistogramForm::Float, HistogramForm::Integer] {
         let bytes = encode([&series, &TimeSeries::default()], &[metadata], form);
         let body = snappy::compress(&bytes).unwrap();
-        assert_eq!(decompress(&body).unwrap(), bytes);
-        let (all, families) = read_all(&bytes).unwrap();
-        assert_eq!(all, [series.clone(), TimeSeries::default()]);
-        assert_eq!(families, [metadata]);
+        assert_eq!(unpacked(&body).unwrap(), bytes);
+        let read = read_all(&bytes).unwrap();
+        assert_eq!(read.series, [as_read(&series), as_read(&TimeSeries::default())]);
+        let described = Metadata { kind: metadata.kind, help: "how much".to_owned(), unit: "kg".to_owned() };
+        assert_eq!(read.families, [("größe".to_owned(), described)]);
+        assert_eq!(read.refused, Vec::<String>::new());
     }
 }
 
@@ -69,8 +115,7 @@ fn a_stale_marker_keeps_its_bits() {
     let sample = FloatSample { timestamp_ms: 1, value: STALE_NAN };
     let series = TimeSeries { samples: vec![sample], ..TimeSeries::default() };
     let bytes = encode([&series], &[], HistogramForm::Float);
-    let (all, _) = read_all(&bytes).unwrap();
-    assert!(watchfire_model::is_stale(all[0].samples[0].value));
+    assert_eq!(read_all(&bytes).unwrap().series[0].1, [(1, STALE_NAN.to_bits())]);
 }
 
 #[test]
@@ -80,12 +125,12 @@ fn a_declared_size_is_refused_before_memory_is_reserved() {
         body.push(0);
         body
     };
-    let error = decompress(&declared(u32::MAX)).unwrap_err();
+    let error = unpacked(&declared(u32::MAX)).unwrap_err();
     assert_eq!(error, SnappyError::TooLarge { declared_bytes: u32::MAX as usize, limit_bytes: 32 << 20 });
-    let error = decompress(&declared(32 << 20)).unwrap_err();
+    let error = unpacked(&declared(32 << 20)).unwrap_err();
     assert!(matches!(error, SnappyError::Impossible { .. }), "{error}");
-    assert!(matches!(decompress(b"").unwrap_err(), SnappyError::Corrupt(_)));
-    assert!(matches!(decompress(b"\x05hello").unwrap_err(), SnappyError::Corrupt(_)));
+    assert!(matches!(unpacked(b"").unwrap_err(), SnappyError::Corrupt(_)));
+    assert!(matches!(unpacked(b"\x05hello").unwrap_err(), SnappyError::Corrupt(_)));
 }
 
 struct MessageBytes;
@@ -103,22 +148,47 @@ impl MessageBytes {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_refused_with_its_place() {
+fn a_buffer_serves_one_body_after_another() {
+    let mut buffer = Vec::new();
+    for bytes in [b"long long long".as_slice(), b"short"] {
+        let body = snappy::compress(bytes).unwrap();
+        assert_eq!(decompress_into(&body, &mut buffer).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn text_that_is_not_utf8_is_left_to_whoever_keeps_the_series() {
     let series = TimeSeries { labels: vec![("a", "bcd")], ..TimeSeries::default() };
     let mut bytes = encode([&series], &[], HistogramForm::Float);
     let last = bytes.len() - 1;
     bytes[last] = 0xff;
-    let error = read_all(&bytes).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "not a prometheus.WriteRequest: byte {last} of the protobuf message: the field label.value is not UTF-8 text"
-        )
-    );
+    assert_eq!(read_all(&bytes).unwrap().series[0].0, [(b"a".to_vec(), b"bc\xff".to_vec())]);
 }
 
 #[test]
-fn a_histogram_that_contradicts_itself_is_refused_with_its_series() {
+fn bytes_that_are_no_request_are_refused_with_their_place() {
+    let sample = FloatSample { timestamp_ms: 1, value: 1.0 };
+    let series = TimeSeries { labels: vec![("a", "b")], samples: vec![sample], ..TimeSeries::default() };
+    let bytes = encode([&series], &[], HistogramForm::Float);
+    for (spoil, said) in [
+        (
+            0,
+            "not a prometheus.WriteRequest: byte 1 of the protobuf message: the field timeseries as another type",
+        ),
+        (2, "byte 3 of the protobuf message: the field labels as another type"),
+        (12, "byte 13 of the protobuf message: the field sample.value as another type than `double`"),
+    ] {
+        let mut bytes = bytes.clone();
+        bytes[spoil] &= 0xf8;
+        let error = read_all(&bytes).unwrap_err().to_string();
+        assert!(error.contains(said), "{spoil}: {error}");
+    }
+    let error = read_all(&bytes[..bytes.len() - 1]).unwrap_err();
+    assert!(error.to_string().contains("the message ends within a field"), "{error}");
+}
+
+#[test]
+fn a_histogram_that_contradicts_itself_is_refused_with_its_series_and_nothing_else() {
     type Spoil = fn(&mut Histogram);
     let mistakes: [(Spoil, &str); 7] = [
         (|h| h.schema = 9, "the schema 9; expected -4 to 8, or -53 for custom buckets"),
@@ -133,8 +203,9 @@ fn a_histogram_that_contradicts_itself_is_refused_with_its_series() {
         let mut spoilt = histogram();
         spoil(&mut spoilt);
         let bytes = request_of(&spoilt, HistogramForm::Integer);
-        let error = read_all(&bytes).unwrap_err();
-        assert_eq!(error.to_string(), format!("the histogram of h at 5: {problem}"));
+        let read = read_all(&bytes).unwrap();
+        assert_eq!(read.refused, [format!("the histogram of {{__name__=\"h\"}} at 5 ms: {problem}")]);
+        assert!(read.series[0].2.is_empty());
     }
 }
 
@@ -149,11 +220,13 @@ fn custom_buckets_are_taken_when_their_bounds_grow() {
         custom_values: vec![0.1, 1.0],
         ..Histogram::default()
     };
-    assert!(read_all(&request_of(&custom, HistogramForm::Integer)).is_ok());
+    let taken =
+        |histogram: &Histogram, form| read_all(&request_of(histogram, form)).unwrap().series[0].2.len() == 1;
+    assert!(taken(&custom, HistogramForm::Integer));
     let falling = Histogram { custom_values: vec![1.0, 0.1], ..custom.clone() };
-    assert!(read_all(&request_of(&falling, HistogramForm::Integer)).is_err());
+    assert!(!taken(&falling, HistogramForm::Integer));
     let short = Histogram { custom_values: vec![1.0], ..custom };
-    assert!(read_all(&request_of(&short, HistogramForm::Float)).is_err());
+    assert!(!taken(&short, HistogramForm::Float));
 }
 
 #[test]
@@ -161,12 +234,13 @@ fn unknown_fields_are_passed_over() {
     let mut bytes = vec![0x9a, 0x06, 3, 1, 2, 3]; // field 99, three bytes
     let series = TimeSeries { labels: vec![("a", "b")], ..TimeSeries::default() };
     bytes.extend(encode([&series], &[], HistogramForm::Float));
-    assert_eq!(read_all(&bytes).unwrap().0, [series]);
+    assert_eq!(read_all(&bytes).unwrap().series, [as_read(&series)]);
 }
 
-type OwnedSeries = (Vec<(String, String)>, Vec<(i64, u64)>);
+/// Labels, and times with the bits of floats.
+type AnySeries = (Vec<(String, String)>, Vec<(i64, u64)>);
 
-fn any_series() -> impl Strategy<Value = OwnedSeries> {
+fn any_series() -> impl Strategy<Value = AnySeries> {
     let labels = prop::collection::vec(("\\PC{0,6}", "\\PC{0,6}"), 0..4);
     (labels, prop::collection::vec(any::<(i64, u64)>(), 0..5))
 }
@@ -180,19 +254,36 @@ proptest! {
             ..TimeSeries::default()
         }).collect();
         let bytes = encode(&written, &[], HistogramForm::Float);
-        let (read, _) = read_all(&bytes).unwrap();
-        prop_assert_eq!(read.len(), written.len());
-        for (read, written) in read.iter().zip(&written) {
-            prop_assert_eq!(&read.labels, &written.labels);
-            let bits = |series: &TimeSeries<'_>| series.samples.iter().map(|sample| (sample.timestamp_ms, sample.value.to_bits())).collect::<Vec<_>>();
-            prop_assert_eq!(bits(read), bits(written));
+        let expected: Vec<OwnedSeries> = written.iter().map(as_read).collect();
+        prop_assert_eq!(read_all(&bytes).unwrap().series, expected);
+    }
+
+    #[test]
+    fn fields_in_any_order_and_repeated_mean_what_protobuf_says(
+        name in "[a-z]{0,200}", value in "[a-z]{0,200}", backwards: bool, twice: bool
+    ) {
+        let mut fields = [(1, &name), (2, &value)];
+        if backwards {
+            fields.reverse();
         }
+        let mut series = crate::protobuf::MessageWriter::new();
+        series.message(1, |message| message.message(1, |label| {
+            if twice {
+                label.string(1, "overwritten");
+            }
+            for (number, text) in fields {
+                label.string(number, text);
+            }
+        }));
+        let read = read_all(&series.finish()).unwrap();
+        let name = if twice && name.is_empty() { "overwritten" } else { name.as_str() };
+        prop_assert_eq!(&read.series[0].0, &vec![(name.as_bytes().to_vec(), value.as_bytes().to_vec())]);
     }
 
     #[test]
     fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = read_all(&bytes);
-        let _ = decompress(&bytes);
+        let _ = unpacked(&bytes);
     }
 
     #[test]
@@ -204,6 +295,6 @@ proptest! {
         let mut body = snappy::compress(&bytes).unwrap();
         let at = at % body.len();
         body[at] = byte;
-        let _ = decompress(&body);
+        let _ = unpacked(&body);
     }
 }
