@@ -56,6 +56,14 @@ pub fn decompress_into<'a>(
     Ok(buffer.get(..bytes).unwrap_or_default())
 }
 
+/// Decompresses a block of at most `limit_bytes`.
+pub fn decompress(body: &[u8], limit_bytes: usize) -> Result<Vec<u8>, SnappyError> {
+    let mut bytes = Vec::new();
+    let len = decompress_into(body, limit_bytes, &mut bytes)?.len();
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
 /// Compresses a block.
 pub fn compress(bytes: &[u8]) -> Result<Vec<u8>, SnappyError> {
     snap::raw::Encoder::new().compress_vec(bytes).map_err(|error| SnappyError::Corrupt(error.to_string()))
