@@ -75,6 +75,13 @@ impl Setup {
 
     /// As [`Setup::start`], where the server's routes have a path before them.
     pub(crate) async fn start_at_prefix(&self, prefix: &str) -> Server {
+        let server = self.start_unready();
+        server.until_ready(prefix).await;
+        server
+    }
+
+    /// Starts the server and waits until it listens.
+    pub(crate) fn start_unready(&self) -> Server {
         let mut child = self.command().spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, receiver) = mpsc::channel();
@@ -90,9 +97,7 @@ impl Setup {
         });
         let address = receiver.recv_timeout(PATIENCE).expect("the server says where it listens");
         let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        let server = Server { child, address, client };
-        server.until_ready(prefix).await;
-        server
+        Server { child, address, client }
     }
 
     /// Starts a server that must refuse to: its exit status and what it said.
@@ -147,7 +152,7 @@ impl Server {
         result.first()?["value"][1].as_str()?.parse().ok()
     }
 
-    async fn until_ready(&self, prefix: &str) {
+    pub(crate) async fn until_ready(&self, prefix: &str) {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             if let Ok(response) = self.client.get(self.url(&format!("{prefix}/-/ready"))).send().await

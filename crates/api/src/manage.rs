@@ -15,7 +15,14 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.control.is_ready() {
         "Watchfire is Ready.\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable: still starting\n").into_response()
+        let progress = app.store.replay_progress();
+        let doing = if progress.done {
+            "still starting".to_owned()
+        } else {
+            format!("reading the log back, segment {} of {}", progress.current, progress.last)
+        };
+        let body = format!("Service Unavailable: {doing}\n");
+        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], body).into_response()
     }
 }
 

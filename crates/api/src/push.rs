@@ -4,18 +4,19 @@ use crate::app::App;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::sync::Arc;
 use watchfire_model::Labels;
+use watchfire_model::ingest::WriteError;
 use watchfire_receive::remote_write::{self, Headers, Received};
 
 /// Remote write 1.0: 204 once everything is on disk. What is refused is named in a 400, and the rest is kept.
 pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let sent_header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let sent = Headers {
-        content_type: header("content-type"),
-        content_encoding: header("content-encoding"),
-        version: header("x-prometheus-remote-write-version"),
+        content_type: sent_header("content-type"),
+        content_encoding: sent_header("content-encoding"),
+        version: sent_header("x-prometheus-remote-write-version"),
     };
     let Received { batch, metadata } = match remote_write::accept(sent, &body) {
         Ok(received) => received,
@@ -27,7 +28,13 @@ pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap
     let report = match app.sink.write(batch).await {
         Ok(report) => report,
         // Nothing was acknowledged: 503 makes the sender keep the batch and try again.
-        Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(error) => {
+            let mut response = (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+            if matches!(error, WriteError::Starting(_)) {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            return response;
+        }
     };
     let answer = remote_write::answer(&report);
     let mut response = (status(answer.status), answer.message).into_response();

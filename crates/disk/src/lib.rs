@@ -21,8 +21,8 @@ mod sim;
 pub use blocks::{BlockError, BlockReader, BlockRef, BlockWriter, FileKind};
 pub use fs::{DirLock, Disk, Entry, ReadFile, WriteFile};
 pub use log::{
-    AppendError, Commit, CommitError, Damage, Log, LogError, LogOptions, LogState, LogStats, Recovery,
-    SYNC_BUCKETS_SECONDS,
+    AppendError, Backlog, Commit, CommitError, Damage, Log, LogError, LogOptions, LogState, LogStats,
+    Recovery, SYNC_BUCKETS_SECONDS,
 };
 pub use publish::{is_leftover, publish, remove_leftovers};
 pub use real::RealDisk;

@@ -9,19 +9,22 @@
 //! Records may lean on earlier records of the same segment only. So a segment can be dropped on its own, damage in
 //! one harms no other, and the caller needs no checkpoints. [`Log::append`] tells when the segment has changed.
 
+mod backlog;
 mod commit;
 mod segment;
 mod writer;
 
+pub use backlog::Backlog;
 pub use commit::{Commit, CommitError};
 pub use segment::Damage;
 
 use crate::fs::Disk;
 use crate::locked;
+use backlog::Tail;
 use commit::Cell;
-use segment::Tail;
 use std::collections::VecDeque;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -235,7 +238,11 @@ impl Log {
         for (number, path) in segments {
             let tail = if number == last { Tail::Leave } else { Tail::Damage };
             let done = segment::check_header(disk, &path, format).and_then(|()| {
-                segment::replay(disk, &path, tail, &mut recovery, &mut |record| each(&path, record))
+                backlog::replay(disk, &path, tail, &mut recovery, &mut |record| {
+                    each(&path, record);
+                    ControlFlow::Continue(())
+                })
+                .map(|_| ())
             });
             match done {
                 Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -253,16 +260,35 @@ impl Log {
         options: LogOptions,
         mut replay: impl FnMut(u64, &[u8]),
     ) -> Result<(Self, Recovery), LogError> {
-        let io = |source| LogError::Io { path: dir.to_owned(), source };
-        disk.create_dir_all(dir).map_err(io)?;
-        Self::check(&*disk, dir, options.format)?;
-        let mut recovery = Recovery::default();
-        let segments = segment::list(&*disk, dir)?;
+        let segments = Self::prepare(&disk, dir, &options)?;
         let last = segments.last().map_or(0, |(number, _)| *number);
-        for (number, path) in segments {
-            let tail = if number == last { Tail::CutOff } else { Tail::Damage };
-            segment::replay(&*disk, &path, tail, &mut recovery, &mut |record| replay(number, record))?;
-        }
+        let recovery = Backlog::new(Arc::clone(&disk), segments).read(|number, record| {
+            replay(number, record);
+            ControlFlow::Continue(())
+        })?;
+        Ok((Self::start(disk, dir, options, last)?, recovery))
+    }
+
+    /// As [`Log::open`], but leaves the reading to the caller. Nothing may be appended before that is done: a torn end
+    /// is known as such only at the end of the log.
+    pub fn begin(disk: Arc<dyn Disk>, dir: &Path, options: LogOptions) -> Result<(Self, Backlog), LogError> {
+        let segments = Self::prepare(&disk, dir, &options)?;
+        let last = segments.last().map_or(0, |(number, _)| *number);
+        let log = Self::start(Arc::clone(&disk), dir, options, last)?;
+        Ok((log, Backlog::new(disk, segments)))
+    }
+
+    fn prepare(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        options: &LogOptions,
+    ) -> Result<Vec<(u64, PathBuf)>, LogError> {
+        disk.create_dir_all(dir).map_err(|source| LogError::Io { path: dir.to_owned(), source })?;
+        Self::check(&**disk, dir, options.format)?;
+        segment::list(&**disk, dir)
+    }
+
+    fn start(disk: Arc<dyn Disk>, dir: &Path, options: LogOptions, last: u64) -> Result<Self, LogError> {
         let state = State { tail: last + 1, ..State::default() };
         let shared = Arc::new(Shared {
             disk,
@@ -275,10 +301,11 @@ impl Log {
             Worker::Caller(Writer::default())
         } else {
             let shared = Arc::clone(&shared);
+            let io = |source| LogError::Io { path: dir.to_owned(), source };
             let thread = std::thread::Builder::new().name("log-writer".to_owned());
             Worker::Thread(thread.spawn(move || writer::run(&shared)).map_err(io)?)
         };
-        Ok((Self { shared, worker: Mutex::new(Some(worker)) }, recovery))
+        Ok(Self { shared, worker: Mutex::new(Some(worker)) })
     }
 
     /// With [`LogOptions::stepped`], does what the writing thread would do next: writes the oldest group that waits,
@@ -323,9 +350,11 @@ impl Log {
         state.tail
     }
 
-    /// Whether the segment being written has grown to the length at which a caller should roll.
-    pub fn wants_roll(&self) -> bool {
-        locked(&self.shared.state).tail_bytes >= self.shared.options.segment_bytes
+    /// Whether the segment being written has grown to the length at which a caller should roll. `repeated_bytes` of it
+    /// would have to be said again in the next one; they are to be no more than a quarter of a segment.
+    pub fn wants_roll(&self, repeated_bytes: u64) -> bool {
+        let segment_bytes = self.shared.options.segment_bytes.max(repeated_bytes.saturating_mul(4));
+        locked(&self.shared.state).tail_bytes >= segment_bytes
     }
 
     /// Whether more than [`LogOptions::max_queued_bytes`] wait for the disk. A caller then awaits a

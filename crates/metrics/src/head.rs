@@ -6,7 +6,7 @@ pub(crate) mod memory;
 pub(crate) mod series;
 
 use crate::ceiling::Ceiling;
-use crate::{reading, writing};
+use crate::{locked, reading, writing};
 use admission::{Admission, Admitted, Refused, is_ordered};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use index::Index;
@@ -14,18 +14,25 @@ use memory::Memory;
 use series::HeadSeries;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, RwLock};
 use watchfire_model::labels::LabelProblem;
 use watchfire_model::{Labels, METRIC_NAME, Matcher};
 
 /// Writers rarely meet in one of so many.
 const SHARDS: usize = 64;
+/// Questions wait while so many series are put into the index: about half a millisecond.
+const INDEXED_AT_ONCE: usize = 512;
 
 #[derive(Debug)]
 pub(crate) struct Head {
     hasher: DefaultHashBuilder,
     shards: Vec<RwLock<HashTable<Arc<HeadSeries>>>>,
     registry: RwLock<Registry>,
+    /// Where both are needed, this is locked before the registry.
+    index: RwLock<Index>,
+    /// While the log is read back, new series go to the index through here, on a thread of its own.
+    unindexed: Mutex<Option<Sender<Arc<HeadSeries>>>>,
     count: AtomicUsize,
     pub(crate) admission: Admission,
     pub(crate) memory: Memory,
@@ -33,7 +40,6 @@ pub(crate) struct Head {
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    pub(crate) index: Index,
     by_id: Vec<Option<Arc<HeadSeries>>>,
     free: Vec<u32>,
     /// Numbers of forgotten series, which the log's current segment may still use.
@@ -59,6 +65,8 @@ impl Head {
             hasher: DefaultHashBuilder::default(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             registry: RwLock::default(),
+            index: RwLock::default(),
+            unindexed: Mutex::default(),
             count: AtomicUsize::new(0),
             admission: Admission::new(ceiling),
             memory: Memory::default(),
@@ -148,12 +156,12 @@ impl Head {
             }
         };
         let series = Arc::new(HeadSeries::new(labels, id));
-        registry.index.insert(id, &series.labels);
         if let Some(slot) = registry.by_id.get_mut(id as usize) {
             *slot = Some(Arc::clone(&series));
         }
         drop(registry);
         admitted.keep();
+        self.put_in_index(&series);
         self.count.fetch_add(1, Ordering::Relaxed);
         self.memory.change(0, series.own_bytes());
         let done = with(&series);
@@ -165,12 +173,49 @@ impl Head {
         reading(&self.registry)
     }
 
+    pub(crate) fn index(&self) -> std::sync::RwLockReadGuard<'_, Index> {
+        reading(&self.index)
+    }
+
+    fn put_in_index(&self, series: &Arc<HeadSeries>) {
+        if let Some(later) = &*locked(&self.unindexed) {
+            // The other end outlives this one, see `index_at_once`.
+            let _ = later.send(Arc::clone(series));
+            return;
+        }
+        writing(&self.index).insert(series.id, &series.labels);
+    }
+
+    /// From now on, new series wait to be put in the index by [`Head::index_all`].
+    pub(crate) fn index_later(&self) -> Receiver<Arc<HeadSeries>> {
+        let (sender, receiver) = channel();
+        *locked(&self.unindexed) = Some(sender);
+        receiver
+    }
+
+    /// Puts into the index what comes, until [`Head::index_at_once`].
+    pub(crate) fn index_all(&self, new: &Receiver<Arc<HeadSeries>>) {
+        while let Ok(first) = new.recv() {
+            // Many for one lock, but not so many that a question waits.
+            let mut index = writing(&self.index);
+            for series in std::iter::once(first).chain(new.try_iter().take(INDEXED_AT_ONCE)) {
+                index.insert(series.id, &series.labels);
+            }
+        }
+    }
+
+    /// New series are put into the index at once again; what waits still goes there.
+    pub(crate) fn index_at_once(&self) {
+        *locked(&self.unindexed) = None;
+    }
+
     /// The series that satisfy all matchers, in label order.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<Arc<HeadSeries>> {
+        let index = self.index();
+        let ids = index.select(matchers);
         let registry = self.registry();
-        let ids = registry.index.select(matchers);
         let mut found: Vec<_> = ids.iter().filter_map(|id| registry.get(id).cloned()).collect();
-        drop(registry);
+        drop((registry, index));
         found.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
         found
     }
@@ -189,8 +234,8 @@ impl Head {
             let mut table = writing(shard);
             if let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, series)) {
                 entry.remove();
+                writing(&self.index).remove(series.id, &series.labels);
                 let mut registry = writing(&self.registry);
-                registry.index.remove(series.id, &series.labels);
                 if let Some(slot) = registry.by_id.get_mut(series.id as usize) {
                     *slot = None;
                 }

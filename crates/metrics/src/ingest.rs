@@ -30,6 +30,8 @@ const MAX_FAMILIES: usize = 200_000;
 pub(crate) struct Introduced {
     segment: u64,
     ids: RoaringBitmap,
+    /// Bytes that the introductions took.
+    bytes: u64,
 }
 
 impl Store {
@@ -54,6 +56,9 @@ impl Store {
 
 impl MetricSink for Store {
     fn write(&self, batch: Batch) -> Committed {
+        if let Some(pending) = self.core.recovery.pending() {
+            return ready(Err(WriteError::Starting(pending)));
+        }
         if batch.is_empty() {
             // What was described before is promised with the batch, also when there is nothing else in it.
             let barrier = self.core.log.barrier().map_err(refused);
@@ -78,6 +83,10 @@ impl MetricSink for Store {
 
     fn describe(&self, _target: &Labels, family: &str, metadata: Metadata) {
         let core = &self.core;
+        if !core.recovery.is_done() {
+            // The batch that comes with it is refused and sent again, and this with it.
+            return;
+        }
         {
             let mut known = locked(&core.metadata);
             let room = known.len() < MAX_FAMILIES;
@@ -177,6 +186,9 @@ impl Intake<'_> {
 
 impl Core {
     fn take(&self, batch: &Batch) -> Committed {
+        if let Some(pending) = self.recovery.pending() {
+            return ready(Err(WriteError::Starting(pending)));
+        }
         match self.log.state() {
             LogState::Writable => {}
             LogState::ReadOnly(reason) => return ready(Err(WriteError::ReadOnly(reason))),
@@ -263,13 +275,13 @@ fn log_batch(
     kept: &[Arc<HeadSeries>],
     samples: &[u8],
 ) -> Result<Commit, AppendError> {
-    if log.wants_roll() {
+    if log.wants_roll(introduced.bytes) {
         log.roll();
     }
     let mut segment = log.segment();
     loop {
         if introduced.segment != segment {
-            *introduced = Introduced { segment, ids: RoaringBitmap::new() };
+            *introduced = Introduced { segment, ..Introduced::default() };
         }
         let new: Vec<&HeadSeries> =
             kept.iter().map(|series| &**series).filter(|series| introduced.ids.insert(series.id)).collect();
@@ -284,7 +296,10 @@ fn log_batch(
                 }
                 return Err(error);
             }
-            Ok(commit) => return Ok(commit),
+            Ok(commit) => {
+                introduced.bytes += definitions.len() as u64;
+                return Ok(commit);
+            }
         }
     }
 }

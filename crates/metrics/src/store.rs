@@ -10,13 +10,13 @@ use crate::ceiling::{Ceiling, MemoryProbe};
 use crate::head::Head;
 use crate::head::admission::SeriesLimits;
 use crate::head::index::Index;
-use crate::head::series::HeadSeries;
 use crate::import;
 use crate::ingest::Introduced;
 use crate::part::Part;
 use crate::parts::PartList;
 use crate::read::selection::Selection;
-use crate::record::{self, RecordSink, RecordValue};
+use crate::record;
+use crate::recovery::{Recovery, ReplayProgress, Replayer};
 use crate::retention::{KeepRule, Retention};
 use crate::upkeep::{Worker, metadata};
 use crate::{locked, reading, writing};
@@ -31,8 +31,6 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, DirLock, Disk, Log, LogError, LogOptions};
-use watchfire_model::ingest::ValueRef;
-use watchfire_model::labels::LabelProblem;
 use watchfire_model::time::Clock;
 use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 
@@ -122,7 +120,7 @@ pub enum OpenError {
     },
     /// The log cannot be opened, or is of a newer release.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(#[from] Arc<LogError>),
     /// A part is of a newer release.
     #[error(transparent)]
     Part(#[from] BlockError),
@@ -144,6 +142,7 @@ pub(crate) struct Core {
     pub(crate) ceiling: Arc<Ceiling>,
     pub(crate) head: Head,
     pub(crate) log: Log,
+    pub(crate) recovery: Recovery,
     pub(crate) introduced: Mutex<Introduced>,
     pub(crate) metadata: Mutex<HashMap<String, Metadata>>,
     pub(crate) counters: Counters,
@@ -163,6 +162,7 @@ pub(crate) struct Core {
 pub struct Store {
     pub(crate) core: Arc<Core>,
     worker: Worker,
+    replayer: Replayer,
 }
 
 impl Core {
@@ -187,9 +187,22 @@ impl Store {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
+        let store = Self::open_serving(path, options, disk, clock)?;
+        store.wait_until_ready()?;
+        Ok(store)
+    }
+
+    /// As [`Store::open`], but returns before the log is read back. Until that is done, see [`Store::wait_until_ready`],
+    /// answers come from the parts and from what has been read, with a warning that says so, and writes are refused.
+    pub fn open_serving(
+        path: &Path,
+        options: StoreOptions,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: path.to_owned(), source };
         let wal = path.join("wal");
-        Log::check(&*disk, &wal, record::FORMAT)?;
+        Log::check(&*disk, &wal, record::FORMAT).map_err(Arc::new)?;
         PartList::check(&*disk, path)?;
         metadata::check(&*disk, path)?;
         import::check(&*disk, path)?;
@@ -208,16 +221,6 @@ impl Store {
             size_bytes: options.retention_bytes,
             rules: options.retention_rules.clone(),
         };
-        let mut replay = Replay {
-            head: &head,
-            series: HashMap::new(),
-            metadata,
-            segment: 0,
-            samples: 0,
-            orphans: 0,
-            unreadable: 0,
-            oldest_ms: clock.now_ms().saturating_sub(retention.longest_ms()),
-        };
         let log_options = LogOptions {
             format: record::FORMAT,
             group_window: options.group_window,
@@ -228,22 +231,7 @@ impl Store {
             stepped: options.stepped,
             ..LogOptions::default()
         };
-        let (log, recovery) = Log::open(Arc::clone(&disk), &wal, log_options, |segment, record| {
-            replay.record(segment, record);
-        })?;
-        let damage = recovery.damage.len() as u64 + replay.unreadable;
-        tracing::info!(
-            samples = replay.samples,
-            series = head.len(),
-            segments = recovery.segments,
-            damaged = damage,
-            orphans = replay.orphans,
-            "metric log read back"
-        );
-        let metadata = Mutex::new(std::mem::take(&mut replay.metadata));
-        head.admission.enforce();
-        let counters = Counters::default();
-        counters.corruptions.fetch_add(damage, std::sync::atomic::Ordering::Relaxed);
+        let (log, backlog) = Log::begin(Arc::clone(&disk), &wal, log_options).map_err(Arc::new)?;
         let core = Core {
             options,
             retention: RwLock::new(Arc::new(retention)),
@@ -251,9 +239,10 @@ impl Store {
             ceiling,
             head,
             log,
+            recovery: Recovery::of(&backlog),
             introduced: Mutex::default(),
-            metadata,
-            counters,
+            metadata: Mutex::new(metadata),
+            counters: Counters::default(),
             gate: RwLock::new(()),
             disk,
             path: path.to_owned(),
@@ -263,8 +252,19 @@ impl Store {
             _lock: lock,
         };
         let core = Arc::new(core);
+        let replayer = Replayer::start(&core, backlog).map_err(io)?;
         let worker = Worker::start(&core).map_err(io)?;
-        Ok(Self { core, worker })
+        Ok(Self { core, worker, replayer })
+    }
+
+    /// Blocks until the log is read back and writes are taken; an error when it cannot be read.
+    pub fn wait_until_ready(&self) -> Result<(), OpenError> {
+        Ok(self.core.recovery.wait()?)
+    }
+
+    /// How far the log has been read back.
+    pub fn replay_progress(&self) -> ReplayProgress {
+        self.core.recovery.progress()
     }
 
     /// The series that satisfy all matchers and have samples in the range, in label order.
@@ -298,9 +298,9 @@ impl Store {
 
     /// What is in memory is recent enough for any range: its series are not told apart by time here.
     fn ask_head(&self, matchers: &[Matcher], mut ask: impl FnMut(Option<&RoaringBitmap>, &Index)) {
-        let registry = self.core.head.registry();
-        let ids = (!matchers.is_empty()).then(|| registry.index.select(matchers));
-        ask(ids.as_ref(), &registry.index);
+        let index = self.core.head.index();
+        let ids = (!matchers.is_empty()).then(|| index.select(matchers));
+        ask(ids.as_ref(), &index);
     }
 
     fn ask_parts(
@@ -372,8 +372,11 @@ impl Store {
     /// Puts the samples in memory into parts, so that the next start is quick, and refuses later writes; reads go on.
     pub fn close(&self) {
         self.worker.stop();
+        self.replayer.stop();
         let _upkeep = locked(&self.core.upkeep);
-        if let Err(error) = self.core.flush() {
+        if !self.core.recovery.is_done() {
+            tracing::info!("the log was not read back to its end, it stays as it is");
+        } else if let Err(error) = self.core.flush() {
             tracing::warn!(%error, "samples stay in the log until the next start");
         }
         self.core.log.close();
@@ -388,66 +391,6 @@ pub struct CompactError {
     pub path: PathBuf,
     /// What the operating system said.
     pub source: io::Error,
-}
-
-/// Puts the log's records back into the head.
-struct Replay<'a> {
-    head: &'a Head,
-    /// What a number stands for in this segment.
-    series: HashMap<u32, Arc<HeadSeries>>,
-    metadata: HashMap<String, Metadata>,
-    segment: u64,
-    samples: u64,
-    /// Samples whose series was lost to damage.
-    orphans: u64,
-    unreadable: u64,
-    oldest_ms: i64,
-}
-
-impl Replay<'_> {
-    fn record(&mut self, segment: u64, record: &[u8]) {
-        if segment != self.segment {
-            self.series.clear();
-            self.segment = segment;
-        }
-        if record::decode(record, self).is_none() {
-            self.unreadable += 1;
-        }
-    }
-}
-
-impl RecordSink for Replay<'_> {
-    fn define(&mut self, id: u32, labels: &[u8]) {
-        let found = self.head.with_series(
-            labels,
-            || Labels::from_bytes(labels).ok_or(LabelProblem::Packing),
-            Arc::clone,
-        );
-        match found {
-            Ok(series) => self.series.insert(id, series),
-            Err(_) => self.series.remove(&id),
-        };
-    }
-
-    fn sample(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: RecordValue) {
-        let Some(series) = self.series.get(&id) else {
-            self.orphans += 1;
-            return;
-        };
-        if timestamp_ms < self.oldest_ms {
-            return;
-        }
-        let value = match &value {
-            RecordValue::Float(value) => ValueRef::Float(*value),
-            RecordValue::Histogram(histogram) => ValueRef::Histogram(histogram),
-        };
-        series.append(timestamp_ms, start_ms, value, &self.head.memory);
-        self.samples += 1;
-    }
-
-    fn metadata(&mut self, family: String, metadata: Metadata) {
-        self.metadata.insert(family, metadata);
-    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,9 @@ pub enum WriteError {
     /// The disk takes no more, or is failing; reads go on.
     #[error("storage is read-only: {0}")]
     ReadOnly(String),
+    /// What was written before is still being read back after a start; reads are answered with what is there.
+    #[error("storage is starting: {0}; try again soon")]
+    Starting(String),
     /// The store is shutting down.
     #[error("storage is shutting down")]
     Closed,

@@ -13,9 +13,9 @@ use crate::cli::RunArgs;
 use anyhow::Context;
 use config::Loaded;
 use control::Center;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use watchfire_alerting::{Alerting, AlertingOptions};
 use watchfire_api::{App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics};
 use watchfire_disk::RealDisk;
@@ -58,7 +58,8 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         relaxed: args.relaxed_durability,
         ..StoreOptions::default()
     };
-    let store = Store::open(&args.storage_path, options, Arc::new(RealDisk), Arc::clone(&clock))
+    // Questions are answered while the log is read back; see `start` for what waits.
+    let store = Store::open_serving(&args.storage_path, options, Arc::new(RealDisk), Arc::clone(&clock))
         .with_context(|| format!("cannot open the data folder {}", args.storage_path.display()))?;
     let store = Arc::new(store);
     let ledger = Ledger::open(&args.storage_path.join("ledger.db"), started_ms)
@@ -72,20 +73,23 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         external_host: urls.external_host().map(str::to_owned),
         ..watchfire_scrape::Options::default()
     };
-    let scrape = watchfire_scrape::Manager::start(
-        scrape_options,
-        &loaded.config,
-        Arc::clone(&sink),
-        Arc::clone(&clock),
-    )
-    .await?;
+    let nothing = watchfire_scrape::Config::default();
+    let scrape =
+        watchfire_scrape::Manager::start(scrape_options, &nothing, Arc::clone(&sink), Arc::clone(&clock))
+            .await?;
     let scrape = Arc::new(scrape);
     let options = AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock) };
     let alerting = tokio::task::spawn_blocking(|| Alerting::open(options)).await??;
     let (stop_alerting, stopped) = watch::channel(false);
+    let (begin_sending, begun) = oneshot::channel();
     let sending = tokio::spawn({
         let alerting = alerting.clone();
-        async move { alerting.run(stopped, DRAIN).await }
+        async move {
+            // Whom to tell is known only then.
+            if begun.await.is_ok() {
+                alerting.run(stopped, DRAIN).await;
+            }
+        }
     });
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
         engine: engine.clone(),
@@ -129,14 +133,31 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         query_metrics: Arc::new(QueryMetrics::default()),
     });
     center.adopt(Arc::clone(&app));
-    center.apply(loaded).await?;
+    let failure = Arc::new(OnceLock::new());
+    let starting = tokio::spawn({
+        let (store, center, failure) = (Arc::clone(&store), Arc::clone(&center), Arc::clone(&failure));
+        let url = urls.external();
+        async move {
+            match start(store, &center, loaded).await {
+                Ok(()) => {
+                    // Nobody listens once the program is stopping.
+                    let _ = begin_sending.send(());
+                    println!("Watchfire is watching: {url}/");
+                }
+                Err(error) => {
+                    let _ = failure.set(error);
+                    watchfire_api::Control::quit(&*center);
+                }
+            }
+        }
+    });
 
     tracing::info!(address = %address, "Listening on");
-    println!("Watchfire is watching: {}/", urls.external());
     let signals = tokio::spawn(signals(Arc::clone(&center)));
     let limits = ConnectionLimits { connections: args.max_connections, read_timeout: args.read_timeout };
     bound.serve(Arc::clone(&app), limits, stop).await;
     tracing::info!("stopping");
+    starting.abort();
     signals.abort();
     rules.stop().await;
     scrape.stop().await;
@@ -144,7 +165,14 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     sending.await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     tracing::info!("stopped");
-    Ok(())
+    Arc::into_inner(failure).and_then(OnceLock::into_inner).map_or(Ok(()), Err)
+}
+
+/// Waits for the log to be read back and puts the configuration in force: what writes, evaluates and tells people begins
+/// when the past is whole.
+async fn start(store: Arc<Store>, center: &Center, loaded: Loaded) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(move || store.wait_until_ready()).await??;
+    center.apply(loaded).await
 }
 
 fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {

@@ -45,9 +45,16 @@ fn build(app: &App) -> serde_json::Value {
     })
 }
 
-/// How far the log has been read back. Nothing is served before that is done.
-pub(crate) async fn walreplay() -> Response {
-    success(&json!({"min": 0, "max": 0, "current": 0, "state": "done"}))
+/// How far the log has been read back, in segments, as Prometheus tells it.
+pub(crate) async fn walreplay(State(app): State<Arc<App>>) -> Response {
+    let progress = app.store.replay_progress();
+    let state = if progress.done { "done" } else { "in progress" };
+    success(&json!({
+        "min": progress.first,
+        "max": progress.last,
+        "current": progress.current,
+        "state": state,
+    }))
 }
 
 pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {

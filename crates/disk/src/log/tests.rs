@@ -188,7 +188,11 @@ fn mutated_segments_give_back_only_records_that_were_written() {
         let mut found: Vec<Vec<u8>> = Vec::new();
         let mut recovery = Recovery::default();
         let tail = if case % 2 == 0 { Tail::CutOff } else { Tail::Damage };
-        segment::replay(&disk, path, tail, &mut recovery, &mut |record| found.push(record.to_vec())).unwrap();
+        let mut each = |record: &[u8]| {
+            found.push(record.to_vec());
+            ControlFlow::Continue(())
+        };
+        let _ = backlog::replay(&disk, path, tail, &mut recovery, &mut each).unwrap();
         assert!(found.iter().all(|record| records.contains(record)), "case {case}: invented a record");
         let told = recovery.torn_bytes + recovery.damage.iter().map(|damage| damage.bytes).sum::<u64>();
         assert!(told <= bytes.len() as u64, "case {case}");

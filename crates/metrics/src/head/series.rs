@@ -236,6 +236,12 @@ impl HeadSeries {
         state.sealed.len() + usize::from(state.active.count > 0)
     }
 
+    /// Samples in memory that came after a newer one.
+    #[cfg(test)]
+    pub(crate) fn late(&self) -> usize {
+        locked(&self.state).extra.as_ref().map_or(0, |extra| extra.late.len())
+    }
+
     /// Copies all samples into `out` for a flush, and says how much that was.
     pub(crate) fn copy(&self, out: &mut Samples) -> Copied {
         let copied = {

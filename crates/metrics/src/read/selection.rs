@@ -81,8 +81,11 @@ impl Selection {
         let flushes = core.flushes.load(Ordering::SeqCst);
         let head = core.head.select(matchers).into();
         let mut selection = Self::from_parts(&core.parts.list(), matchers, range);
-        selection.warnings.extend(core.parts.unreadable.iter().cloned());
-        selection.counted = core.parts.unreadable.len();
+        // What is known already, and counted, comes first.
+        let pending = core.recovery.pending().map(|pending| format!("{pending}; samples are missing"));
+        let known: Vec<String> = core.parts.unreadable.iter().cloned().chain(pending).collect();
+        selection.counted = known.len();
+        selection.warnings.splice(0..0, known);
         (selection.core, selection.head, selection.flushes) = (Some(Arc::clone(core)), head, flushes);
         selection
     }

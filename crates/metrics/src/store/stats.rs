@@ -132,7 +132,9 @@ impl Store {
             stats.head_min_ms = Some(stats.head_min_ms.map_or(range.start_ms, |at| at.min(range.start_ms)));
             stats.head_max_ms = stats.head_max_ms.max(Some(range.end_ms));
         }
-        for (name, values) in registry.index.iter() {
+        drop(registry);
+        let index = core.head.index();
+        for (name, values) in index.iter() {
             stats.label_pairs += values.len() as u64;
             stats.values_by_label.push((name.to_owned(), values.len() as u64));
             let bytes = values.iter().map(|(value, postings)| value.len() as u64 * postings.len()).sum();
@@ -146,7 +148,7 @@ impl Store {
                 }
             }
         }
-        drop(registry);
+        drop(index);
         for list in [
             &mut stats.series_by_metric,
             &mut stats.values_by_label,

@@ -16,6 +16,10 @@ const FORGET_AT_ONCE: usize = 4096;
 impl Core {
     /// Makes parts of the samples in memory and then frees that memory and the log that held them.
     pub(crate) fn flush(&self) -> Result<(), CompactError> {
+        if let Some(pending) = self.recovery.pending() {
+            // It would drop the segments that are still to be read.
+            return Err(self.fails(io::Error::new(io::ErrorKind::ResourceBusy, pending)));
+        }
         for empty in self.head.empty_series().chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);

@@ -62,6 +62,9 @@ fn work(core: &Core, stop: &(Mutex<bool>, Condvar)) {
             return;
         }
         drop(stopped);
+        if !core.recovery.is_done() {
+            continue;
+        }
         let appended = core.counters.appended.load(Ordering::Relaxed);
         let waiting = appended.saturating_sub(flushed_at.load(Ordering::Relaxed));
         let due = last_flush.elapsed() >= core.options.flush_every || waiting >= core.options.flush_samples;

@@ -114,6 +114,9 @@ impl Center {
     fn try_reload(&self) -> anyhow::Result<()> {
         // A signal and a request at once must not mix two configurations.
         let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_ready() {
+            anyhow::bail!("the program is still starting; try again when /-/ready answers 200");
+        }
         let loaded = Loaded::read(&self.args)?;
         self.runtime.block_on(self.apply(loaded))
     }
