@@ -2,9 +2,11 @@
 //!
 //! Absolute times depend on the machine, so what counts is the ratio to a peer: below 1 is less than the peer needs.
 
+mod chart;
 mod load;
 mod peers;
 mod queries;
+mod scale;
 
 use anyhow::{Context, bail};
 use load::Target;
@@ -14,19 +16,47 @@ use std::time::Duration;
 use watchfire_wire::remote_write::{FloatSample, HistogramForm, TimeSeries, encode};
 use watchfire_wire::snappy;
 
-/// Series, and how long a history of them.
-struct Plan {
-    series: usize,
-    scrapes: i64,
-    watchfire: PathBuf,
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Ingest, a crash and the restart after it, and queries, at one size.
+    Compare,
+    /// Ingest and restart at four sizes, each ten times the one before.
+    Scale,
 }
 
+/// Series, and how long a history of them.
+#[derive(Clone, Debug)]
+struct Plan {
+    mode: Mode,
+    series: usize,
+    scrapes: i64,
+    queries: bool,
+    watchfire: PathBuf,
+    /// Where a chart goes.
+    chart: Option<PathBuf>,
+}
+
+const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg]]";
 const SCRAPE_INTERVAL_MS: i64 = 15_000;
 const TARGETS_PER_REQUEST: usize = 4;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let plan = plan()?;
+    match plan.mode {
+        Mode::Compare => {
+            let (_folder, mut peers) = start(&plan).await?;
+            let ingested = ingest(&plan, &mut peers).await?;
+            ingested.print(&plan, &peers);
+            if plan.queries { queries::compare(&peers, ingested.end_ms).await } else { Ok(()) }
+        }
+        Mode::Scale => scale::measure(&plan).await,
+    }
+}
+
+/// Starts all servers there are, with empty data folders, which go with the first of the pair.
+async fn start(plan: &Plan) -> anyhow::Result<(tempfile::TempDir, Vec<Peer>)> {
     let folder = tempfile::tempdir()?;
     let mut peers = vec![Peer::start("watchfire", &plan.watchfire, folder.path()).await?];
     for name in ["prometheus", "victoria-metrics"] {
@@ -38,8 +68,7 @@ async fn main() -> anyhow::Result<()> {
     if peers.len() == 1 {
         bail!("no peer to compare with; install one of Debian's packages prometheus and victoria-metrics");
     }
-    let end_ms = ingest(&plan, &peers).await?;
-    queries::compare(&peers, end_ms).await
+    Ok((folder, peers))
 }
 
 fn plan() -> anyhow::Result<Plan> {
@@ -49,14 +78,92 @@ fn plan() -> anyhow::Result<Plan> {
             Err(_) => Ok(default),
         }
     };
-    let watchfire =
-        std::env::args_os().nth(1).map(PathBuf::from).context("usage: watchfire-bench WATCHFIRE_BINARY")?;
+    let mut args = std::env::args_os().skip(1);
+    let watchfire = args.next().map(PathBuf::from).context(USAGE)?;
+    let mode = match args.next() {
+        None => Mode::Compare,
+        Some(word) if word == "compare" => Mode::Compare,
+        Some(word) if word == "scale" => Mode::Scale,
+        Some(_) => bail!(USAGE),
+    };
     let series = usize::try_from(number("BENCH_SERIES", 30_000)?).context("BENCH_SERIES is negative")?;
-    Ok(Plan { series, scrapes: number("BENCH_SCRAPES", 120)?, watchfire })
+    let default_scrapes = if mode == Mode::Scale { 20 } else { 120 };
+    Ok(Plan {
+        mode,
+        series,
+        scrapes: number("BENCH_SCRAPES", default_scrapes)?,
+        queries: number("BENCH_QUERIES", 1)? != 0,
+        watchfire,
+        chart: args.next().map(PathBuf::from),
+    })
 }
 
-/// Sends the same requests to every peer in turn, and prints what they cost.
-async fn ingest(plan: &Plan, peers: &[Peer]) -> anyhow::Result<i64> {
+/// What taking the load has cost every peer, in the order of the peers.
+struct Ingested {
+    samples: u64,
+    /// When the scrape after the last would have been due.
+    end_ms: i64,
+    costs: Vec<IngestCost>,
+}
+
+/// What taking the load has cost one server.
+#[derive(Clone, Copy, Debug)]
+struct IngestCost {
+    /// Microseconds of CPU per sample, while it came in.
+    cpu_us: f64,
+    /// The same, with the merging afterwards.
+    with_merging_us: f64,
+    /// Resident bytes per series, before the merging.
+    resident: f64,
+    /// Bytes on disk per sample, after the merging.
+    disk: f64,
+    /// Seconds from the start after a crash until it says it is ready, with all of the load still in its log.
+    restart_s: f64,
+    /// The share of the series that it still knows then.
+    kept: f64,
+}
+
+impl IngestCost {
+    fn columns(self) -> [f64; 5] {
+        [self.cpu_us, self.with_merging_us, self.resident, self.disk, self.restart_s]
+    }
+}
+
+impl Ingested {
+    fn print(&self, plan: &Plan, peers: &[Peer]) {
+        println!(
+            "\n{} series, {} scrapes, {} samples by remote write",
+            plan.series, plan.scrapes, self.samples
+        );
+        println!(
+            "{:28}{:>16}{:>16}{:>20}{:>16}{:>16}{:>16}",
+            "",
+            "CPU µs/sample",
+            "with merging",
+            "resident B/series",
+            "disk B/sample",
+            "restart s",
+            "series kept"
+        );
+        for (peer, cost) in peers.iter().zip(&self.costs) {
+            let [cpu, merged, resident, disk, restart] = cost.columns();
+            print!("{:28}{cpu:>16.3}{merged:>16.3}{resident:>20.0}{disk:>16.2}{restart:>16.2}", peer.name);
+            println!("{:>15.1}%", cost.kept * 100.0);
+        }
+        let Some(ours) = self.costs.first() else { return };
+        for (peer, cost) in peers.iter().zip(&self.costs).skip(1) {
+            print!("{:28}", format!("ratio to {}", peer.name));
+            let widths = [16, 16, 20, 16, 16];
+            for ((ours, theirs), width) in ours.columns().into_iter().zip(cost.columns()).zip(widths) {
+                print!("{:>width$.2}", ours / theirs);
+            }
+            println!();
+        }
+    }
+}
+
+/// Sends the same requests to every peer in turn.
+async fn ingest(plan: &Plan, peers: &mut [Peer]) -> anyhow::Result<Ingested> {
     let now_ms =
         i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis())?;
     let end_ms = now_ms / SCRAPE_INTERVAL_MS * SCRAPE_INTERVAL_MS - 2 * SCRAPE_INTERVAL_MS;
@@ -70,7 +177,7 @@ async fn ingest(plan: &Plan, peers: &[Peer]) -> anyhow::Result<i64> {
         for group in targets.chunks_mut(TARGETS_PER_REQUEST) {
             let (body, count) = request(group, tick_ms)?;
             samples += count;
-            for peer in peers {
+            for peer in peers.iter() {
                 let response = client
                     .post(format!("{}/api/v1/write", peer.base))
                     .header("content-type", "application/x-protobuf")
@@ -89,44 +196,32 @@ async fn ingest(plan: &Plan, peers: &[Peer]) -> anyhow::Result<i64> {
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     let busy: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
-    for peer in peers {
+    let mut restarts = Vec::new();
+    for peer in peers.iter_mut() {
+        let restart = peer.crash_and_restart().await?;
+        restarts.push((restart.as_secs_f64(), peer.count_series(end_ms).await?));
+    }
+    let restarted: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
+    for peer in peers.iter() {
         peer.settle().await?;
     }
     let settled: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
 
-    println!("\n{} series, {} scrapes, {samples} samples by remote write", plan.series, plan.scrapes);
-    println!(
-        "{:24}{:>18}{:>18}{:>18}{:>18}",
-        "", "CPU µs/sample", "with merging", "resident B/series", "disk B/sample"
-    );
-    let rows: Vec<[f64; 4]> = before
-        .iter()
-        .zip(&busy)
-        .zip(&settled)
-        .map(|((before, busy), settled)| {
-            [
-                (busy.cpu_s - before.cpu_s) * 1e6 / samples as f64,
-                (settled.cpu_s - before.cpu_s) * 1e6 / samples as f64,
-                busy.resident_bytes as f64 / plan.series as f64,
-                settled.disk_bytes as f64 / samples as f64,
-            ]
-        })
-        .collect();
-    for (peer, row) in peers.iter().zip(&rows) {
-        println!("{:24}{:>18.3}{:>18.3}{:>18.0}{:>18.2}", peer.name, row[0], row[1], row[2], row[3]);
+    let mut costs = Vec::new();
+    for index in 0..peers.len() {
+        let cpu_s = busy[index].cpu_s - before[index].cpu_s;
+        let merging_s = settled[index].cpu_s - restarted[index].cpu_s;
+        let (restart_s, kept) = restarts[index];
+        costs.push(IngestCost {
+            cpu_us: cpu_s * 1e6 / samples as f64,
+            with_merging_us: (cpu_s + merging_s) * 1e6 / samples as f64,
+            resident: busy[index].resident_bytes as f64 / plan.series as f64,
+            disk: settled[index].disk_bytes as f64 / samples as f64,
+            restart_s,
+            kept: kept as f64 / plan.series as f64,
+        });
     }
-    for (peer, row) in peers.iter().zip(&rows).skip(1) {
-        let ratio = |index: usize| rows[0][index] / row[index];
-        println!(
-            "{:24}{:>18.2}{:>18.2}{:>18.2}{:>18.2}",
-            format!("ratio to {}", peer.name),
-            ratio(0),
-            ratio(1),
-            ratio(2),
-            ratio(3)
-        );
-    }
-    Ok(end_ms)
+    Ok(Ingested { samples, end_ms, costs })
 }
 
 fn request(targets: &mut [Target], tick_ms: i64) -> anyhow::Result<(Vec<u8>, u64)> {

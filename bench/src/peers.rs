@@ -11,6 +11,8 @@ pub(crate) struct Peer {
     child: Child,
     pub(crate) base: String,
     data: PathBuf,
+    program: PathBuf,
+    args: Vec<String>,
 }
 
 /// What a server has cost so far.
@@ -31,52 +33,78 @@ impl Peer {
         let data = folder.join(name);
         std::fs::create_dir_all(&data)?;
         let empty = folder.join(format!("{name}.yml"));
-        let mut command = Command::new(program);
-        match name {
+        let data_path = data.display();
+        let address = format!("127.0.0.1:{port}");
+        let args: Vec<String> = match name {
             "watchfire" => {
                 std::fs::write(&empty, "collect: {enabled: false}\n")?;
-                command
-                    .arg("run")
-                    .arg(format!("--config.file={}", empty.display()))
-                    .arg(format!("--storage.tsdb.path={}", data.display()))
-                    .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-                    .arg("--log.level=error");
+                vec![
+                    "run".to_owned(),
+                    format!("--config.file={}", empty.display()),
+                    format!("--storage.tsdb.path={data_path}"),
+                    format!("--web.listen-address={address}"),
+                    "--log.level=error".to_owned(),
+                ]
             }
             "prometheus" => {
                 std::fs::write(&empty, "scrape_configs: []\n")?;
-                command
-                    .arg(format!("--config.file={}", empty.display()))
-                    .arg(format!("--storage.tsdb.path={}", data.display()))
-                    .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-                    .args([
-                        "--web.enable-remote-write-receiver",
-                        "--web.enable-admin-api",
-                        "--log.level=error",
-                    ]);
+                vec![
+                    format!("--config.file={}", empty.display()),
+                    format!("--storage.tsdb.path={data_path}"),
+                    format!("--web.listen-address={address}"),
+                    "--web.enable-remote-write-receiver".to_owned(),
+                    "--web.enable-admin-api".to_owned(),
+                    "--log.level=error".to_owned(),
+                ]
             }
-            "victoria-metrics" => {
-                command
-                    .arg(format!("-storageDataPath={}", data.display()))
-                    .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
-                    .args(["-retentionPeriod=30d", "-search.latencyOffset=0s", "-loggerLevel=ERROR"]);
-            }
+            "victoria-metrics" => vec![
+                format!("-storageDataPath={data_path}"),
+                format!("-httpListenAddr={address}"),
+                "-retentionPeriod=30d".to_owned(),
+                "-search.latencyOffset=0s".to_owned(),
+                "-search.maxUniqueTimeseries=5000000".to_owned(),
+                "-loggerLevel=ERROR".to_owned(),
+            ],
             other => bail!("no way is known to start {other}"),
-        }
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let peer = Self { name, child, base: format!("http://127.0.0.1:{port}"), data };
+        };
+        let child = spawn(program, &args)?;
+        let program = program.to_owned();
+        let peer = Self { name, child, base: format!("http://{address}"), data, program, args };
         peer.until_ready().await?;
         Ok(peer)
+    }
+
+    /// Kills the server as a crash would, starts it again on its data, and waits until it says it is ready.
+    pub(crate) async fn crash_and_restart(&mut self) -> anyhow::Result<Duration> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let started = Instant::now();
+        self.child = spawn(&self.program, &self.args)?;
+        self.until_ready().await?;
+        Ok(started.elapsed())
+    }
+
+    /// How many series have a sample at that time, as a query tells.
+    pub(crate) async fn count_series(&self, at_ms: i64) -> anyhow::Result<u64> {
+        let url = format!(
+            "{}/api/v1/query?query=count(%7B__name__!%3D%22%22%7D)&time={}&timeout=300s",
+            self.base,
+            at_ms / 1000
+        );
+        let body = reqwest::get(url).await?.text().await?;
+        let answer: serde_json::Value =
+            serde_json::from_str(&body).with_context(|| format!("{}: {body:.200}", self.name))?;
+        if answer["status"] != "success" {
+            bail!("{} does not count: {}", self.name, answer["error"]);
+        }
+        let count = answer["data"]["result"][0]["value"][1].as_str().unwrap_or("0");
+        Ok(count.parse::<f64>()? as u64)
     }
 
     async fn until_ready(&self) -> anyhow::Result<()> {
         let started = Instant::now();
         let path = if self.name == "victoria-metrics" { "/health" } else { "/-/ready" };
-        while started.elapsed() < Duration::from_secs(30) {
+        while started.elapsed() < Duration::from_secs(600) {
             if let Ok(response) = reqwest::get(format!("{}{path}", self.base)).await
                 && response.status().is_success()
             {
@@ -120,6 +148,16 @@ impl Peer {
         tokio::time::sleep(Duration::from_secs(3)).await;
         Ok(())
     }
+}
+
+fn spawn(program: &Path, args: &[String]) -> anyhow::Result<Child> {
+    Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))
 }
 
 impl Drop for Peer {
