@@ -56,14 +56,33 @@ impl State {
 
 #[derive(Debug, Default)]
 struct Extra {
-    /// Samples older than the newest at their arrival, in order of arrival.
+    /// Floats older than the newest sample at their arrival and without a start timestamp, in order of arrival.
     late: Vec<(i64, u64)>,
+    /// The other late samples.
+    odd: Vec<Odd>,
+    /// Histograms that came in time order.
     histograms: Vec<(i64, Arc<Histogram>)>,
     newest_histogram: Option<Arc<Histogram>>,
-    /// Spans of samples with one start timestamp: first and last sample, start. Only the last one grows.
+    /// Spans of samples in time order with one start timestamp: first and last sample, start. The last one grows.
     starts: Vec<(i64, i64, i64)>,
     /// The last span must not grow.
     starts_closed: bool,
+}
+
+/// A late histogram, or a late float with a start timestamp.
+#[derive(Debug)]
+struct Odd {
+    timestamp_ms: i64,
+    start_ms: i64,
+    value: OddValue,
+    /// How many of `late` came before it: of two samples with one time the first to arrive stays.
+    after: usize,
+}
+
+#[derive(Debug)]
+enum OddValue {
+    Float(f64),
+    Histogram(Arc<Histogram>),
 }
 
 /// What became of a sample.
@@ -81,6 +100,7 @@ pub(crate) enum Appended {
 pub(crate) struct Copied {
     chunks: usize,
     late: usize,
+    odd: usize,
     histograms: usize,
     starts: usize,
 }
@@ -138,23 +158,32 @@ impl HeadSeries {
                     extra.newest_histogram = None;
                 }
             }
-            ValueRef::Float(value) => {
+            ValueRef::Float(value) if start_ms == 0 => {
                 state.extra.get_or_insert_default().late.push((timestamp_ms, value.to_bits()));
                 grown = size_of::<(i64, u64)>();
             }
-            ValueRef::Histogram(histogram) => {
+            ValueRef::Histogram(histogram) if in_order => {
                 let extra = state.extra.get_or_insert_default();
                 extra.histograms.push((timestamp_ms, Arc::clone(histogram)));
                 grown = size_of::<(i64, Arc<Histogram>)>() + histogram_bytes(histogram);
-                if in_order {
-                    extra.newest_histogram = Some(Arc::clone(histogram));
-                }
+                extra.newest_histogram = Some(Arc::clone(histogram));
+            }
+            value => {
+                let extra = state.extra.get_or_insert_default();
+                let (value, held) = match value {
+                    ValueRef::Float(value) => (OddValue::Float(value), 0),
+                    ValueRef::Histogram(histogram) => {
+                        (OddValue::Histogram(Arc::clone(histogram)), histogram_bytes(histogram))
+                    }
+                };
+                extra.odd.push(Odd { timestamp_ms, start_ms, value, after: extra.late.len() });
+                grown = size_of::<Odd>() + held;
             }
         }
-        if start_ms != 0 || state.extra.as_ref().is_some_and(|extra| !extra.starts.is_empty()) {
-            state.extra.get_or_insert_default().note_start(timestamp_ms, start_ms, in_order);
-        }
         if in_order {
+            if start_ms != 0 || state.extra.as_ref().is_some_and(|extra| !extra.starts.is_empty()) {
+                state.extra.get_or_insert_default().note_start(timestamp_ms, start_ms);
+            }
             state.newest_ms = timestamp_ms;
         }
         if grown > 0 {
@@ -189,9 +218,14 @@ impl HeadSeries {
             for (at, histogram) in &extra.histograms {
                 gather.histogram(*at, histogram, start_of(*at));
             }
-            for (at, bits) in &extra.late {
-                gather.float(*at, f64::from_bits(*bits), start_of(*at));
+            let mut odd = extra.odd.iter().peekable();
+            for (index, (at, bits)) in extra.late.iter().enumerate() {
+                while let Some(odd) = odd.next_if(|odd| odd.after <= index) {
+                    odd.read(gather);
+                }
+                gather.float(*at, f64::from_bits(*bits), 0);
             }
+            odd.for_each(|odd| odd.read(gather));
         }
         state.drained
     }
@@ -204,6 +238,7 @@ impl HeadSeries {
             || state.sealed.iter().any(|chunk| range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)))
             || state.extra.as_ref().is_some_and(|extra| {
                 extra.late.iter().any(|(at, _)| range.contains(*at))
+                    || extra.odd.iter().any(|odd| range.contains(odd.timestamp_ms))
                     || extra.histograms.iter().any(|(at, _)| range.contains(*at))
             })
     }
@@ -215,7 +250,8 @@ impl HeadSeries {
         let sealed = state.sealed.iter().map(|chunk| (chunk.first_ms, chunk.last_ms));
         let extra = state.extra.iter().flat_map(|extra| {
             let histograms = extra.histograms.iter().map(|(at, _)| (*at, *at));
-            extra.late.iter().map(|(at, _)| (*at, *at)).chain(histograms)
+            let odd = extra.odd.iter().map(|odd| (odd.timestamp_ms, odd.timestamp_ms));
+            extra.late.iter().map(|(at, _)| (*at, *at)).chain(odd).chain(histograms)
         });
         let all = sealed.chain(active).chain(extra);
         all.reduce(|left, right| (left.0.min(right.0), left.1.max(right.1)))
@@ -227,7 +263,9 @@ impl HeadSeries {
         let state = locked(&self.state);
         state.active.count == 0
             && state.sealed.is_empty()
-            && state.extra.as_ref().is_none_or(|extra| extra.late.is_empty() && extra.histograms.is_empty())
+            && state.extra.as_ref().is_none_or(|extra| {
+                extra.late.is_empty() && extra.odd.is_empty() && extra.histograms.is_empty()
+            })
     }
 
     /// Chunks in memory.
@@ -256,6 +294,7 @@ impl HeadSeries {
                     Copied {
                         chunks,
                         late: extra.late.len(),
+                        odd: extra.odd.len(),
                         histograms: extra.histograms.len(),
                         starts: extra.starts.len(),
                     }
@@ -278,8 +317,14 @@ impl HeadSeries {
         state.sealed.shrink_to_fit();
         state.drained = flush;
         if let Some(extra) = &mut state.extra {
-            extra.late.drain(..copied.late.min(extra.late.len()));
+            let late = copied.late.min(extra.late.len());
+            extra.late.drain(..late);
             extra.late.shrink_to_fit();
+            extra.odd.drain(..copied.odd.min(extra.odd.len()));
+            extra.odd.shrink_to_fit();
+            for odd in &mut extra.odd {
+                odd.after = odd.after.saturating_sub(late);
+            }
             extra.histograms.drain(..copied.histograms.min(extra.histograms.len()));
             extra.histograms.shrink_to_fit();
             extra.starts.drain(..copied.starts.min(extra.starts.len()));
@@ -294,28 +339,47 @@ impl Extra {
         let histograms: usize = self.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).sum();
         size_of::<Self>()
             + self.late.capacity() * size_of::<(i64, u64)>()
+            + self.odd.capacity() * size_of::<Odd>()
+            + self.odd.iter().map(Odd::held_bytes).sum::<usize>()
             + self.histograms.capacity() * size_of::<(i64, Arc<Histogram>)>()
             + histograms
             + self.starts.capacity() * size_of::<(i64, i64, i64)>()
     }
 
-    fn note_start(&mut self, timestamp_ms: i64, start_ms: i64, in_order: bool) {
-        if in_order
-            && !self.starts_closed
+    fn note_start(&mut self, timestamp_ms: i64, start_ms: i64) {
+        if !self.starts_closed
             && let Some((_, last, start)) = self.starts.last_mut()
             && *start == start_ms
         {
             *last = timestamp_ms;
             return;
         }
-        self.starts_closed = !in_order;
+        self.starts_closed = false;
         self.starts.push((timestamp_ms, timestamp_ms, start_ms));
     }
 
-    /// A late sample's own span is shorter than, and comes after, the one it falls into.
+    /// The start timestamp of a sample that came in time order.
     fn start_of(&self, timestamp_ms: i64) -> i64 {
-        let inside = |span: &&(i64, i64, i64)| span.0 <= timestamp_ms && timestamp_ms <= span.1;
-        self.starts.iter().rev().find(inside).map_or(0, |span| span.2)
+        let index = self.starts.partition_point(|span| span.1 < timestamp_ms);
+        self.starts.get(index).filter(|span| span.0 <= timestamp_ms).map_or(0, |span| span.2)
+    }
+}
+
+impl Odd {
+    fn read(&self, gather: &mut Gather<'_>) {
+        match &self.value {
+            OddValue::Float(value) => gather.float(self.timestamp_ms, *value, self.start_ms),
+            OddValue::Histogram(histogram) => {
+                gather.histogram(self.timestamp_ms, histogram, self.start_ms);
+            }
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        match &self.value {
+            OddValue::Float(_) => 0,
+            OddValue::Histogram(histogram) => histogram_bytes(histogram),
+        }
     }
 }
 

@@ -538,3 +538,33 @@ fn series_that_ended_are_forgotten_and_their_numbers_never_mix_up_the_log() {
     disk.restart();
     assert_eq!(everything(&open_at(Arc::new(disk), Path::new("/s")), &[]), before);
 }
+
+#[test]
+fn of_late_samples_with_one_time_the_first_stays_whole_whatever_its_kind() {
+    let store = open_at(Arc::new(SimDisk::new(14)), Path::new("/s"));
+    let histogram = SampleValue::Histogram(Arc::default());
+    let at = |at, value: &SampleValue, start_timestamp_ms| Row {
+        value: value.clone(),
+        start_timestamp_ms,
+        ..row("m", "a", at, 0.0)
+    };
+    let (one, two) = (SampleValue::Float(1.0), SampleValue::Float(2.0));
+    let rows = vec![
+        at(NOW, &one, 7),
+        at(NOW - 1000, &one, 0),
+        at(NOW - 1000, &histogram, 0),
+        at(NOW - 2000, &histogram, 5),
+        at(NOW - 2000, &two, 6),
+        at(NOW - 3000, &two, 0),
+        at(NOW - 3000, &two, 6),
+    ];
+    wait(store.write(rows.into())).unwrap();
+    for _ in 0..2 {
+        let mut samples = Samples::default();
+        store.select(&[], TimeRange::ALL).unwrap().next(&mut samples).unwrap().unwrap();
+        let found: Vec<_> = samples.iter().map(|(_, value)| value).collect();
+        assert_eq!(found, [two.clone(), histogram.clone(), one.clone(), one.clone()]);
+        assert_eq!(samples.start_timestamps_ms, [0, 5, 0, 7]);
+        store.compact_now().unwrap();
+    }
+}
