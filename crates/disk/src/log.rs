@@ -12,6 +12,7 @@
 mod backlog;
 mod commit;
 mod segment;
+mod torn;
 mod writer;
 
 pub use backlog::Backlog;

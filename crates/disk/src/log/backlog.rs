@@ -1,7 +1,7 @@
 //! What earlier runs left in a log, read through a window of bounded size.
 
 use super::segment::{self, FRAME_HEADER_BYTES, FRAME_MARK, HEADER_BYTES};
-use super::{Damage, LogError, Recovery};
+use super::{Damage, LogError, Recovery, torn};
 use crate::fs::{Disk, ReadFile};
 use std::io;
 use std::ops::ControlFlow;
@@ -82,7 +82,11 @@ pub(super) fn replay(
         }
         let next = window.next_frame(position).map_err(io)?;
         let skipped = next.unwrap_or(window.len) - position;
-        if next.is_none() && tail != Tail::Damage {
+        // Without more than a header nothing was ever acknowledged in it.
+        let unfinished = next.is_none()
+            && (window.len <= HEADER_BYTES as u64
+                || (tail != Tail::Damage && is_unfinished(disk, path, position).map_err(io)?));
+        if unfinished {
             recovery.torn_bytes += skipped;
             if tail == Tail::CutOff {
                 tracing::info!(segment = %path.display(), bytes = skipped, "cut off an interrupted write");
@@ -100,6 +104,12 @@ pub(super) fn replay(
         position += skipped;
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// Whether what stands at `position` and reaches to the end of the file is what a crash left of a write.
+fn is_unfinished(disk: &dyn Disk, path: &Path, position: u64) -> io::Result<bool> {
+    let mut window = Window::open(disk, path)?;
+    Ok(torn::is_unfinished(window.at(position, usize::MAX)?))
 }
 
 /// A stretch of a file, which only ever moves on.
