@@ -22,9 +22,6 @@ use watchfire_model::ingest::{
 use watchfire_model::labels::RawLabels;
 use watchfire_model::{Labels, Metadata};
 
-/// More families than this are not kept: their names come from outside.
-const MAX_FAMILIES: usize = 200_000;
-
 /// Which series the log's current segment knows.
 #[derive(Debug, Default)]
 pub(crate) struct Introduced {
@@ -60,12 +57,7 @@ impl MetricSink for Store {
             return ready(Err(WriteError::Starting(pending)));
         }
         if batch.is_empty() {
-            // What was described before is promised with the batch, also when there is nothing else in it.
-            let barrier = self.core.log.barrier().map_err(refused);
-            return Box::pin(async move {
-                barrier?.await.map_err(|error| WriteError::ReadOnly(error.0))?;
-                Ok(WriteReport::default())
-            });
+            return self.core.promise(WriteReport::default());
         }
         if !self.core.log.is_crowded() {
             return self.core.take(&batch);
@@ -82,25 +74,7 @@ impl MetricSink for Store {
     }
 
     fn describe(&self, _target: &Labels, family: &str, metadata: Metadata) {
-        let core = &self.core;
-        if !core.recovery.is_done() {
-            // The batch that comes with it is refused and sent again, and this with it.
-            return;
-        }
-        {
-            let mut known = locked(&core.metadata);
-            let room = known.len() < MAX_FAMILIES;
-            match known.get_mut(family) {
-                Some(kept) if *kept == metadata => return,
-                Some(kept) => *kept = metadata.clone(),
-                None if !room => return,
-                None => {
-                    known.insert(family.to_owned(), metadata.clone());
-                }
-            }
-        }
-        let record = record::metadata(family, &metadata);
-        while let Err(AppendError::SegmentChanged(_)) = core.log.append(core.log.segment(), &[&record]) {}
+        self.core.describe(family, metadata);
     }
 }
 
@@ -226,12 +200,24 @@ impl Core {
         let Intake { report, encoder, logged, added, .. } = intake;
         self.counters.appended.fetch_add(added, Ordering::Relaxed);
         self.counters.refuse(&report.refused);
+        let described = self.log_described();
         if logged.is_empty() {
-            return ready(Ok(report));
+            drop(gate);
+            return if described { self.promise(report) } else { ready(Ok(report)) };
         }
         let logged = log_batch(&self.log, &mut locked(&self.introduced), &logged, &encoder.bytes);
         drop(gate);
         match logged {
+            Ok(commit) => Box::pin(Pending { commit, report: Some(report) }),
+            Err(error) => ready(Err(refused(error))),
+        }
+    }
+
+    /// A report for when all that was described before is on disk: it is promised with the batch, also when there is
+    /// nothing else in it.
+    fn promise(&self, report: WriteReport) -> Committed {
+        self.log_described();
+        match self.log.barrier() {
             Ok(commit) => Box::pin(Pending { commit, report: Some(report) }),
             Err(error) => ready(Err(refused(error))),
         }

@@ -17,6 +17,7 @@
 
 mod ceiling;
 mod codec;
+mod describe;
 mod head;
 mod import;
 mod ingest;

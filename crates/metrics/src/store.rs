@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use watchfire_disk::{BlockError, DirLock, Disk, Log, LogError, LogOptions};
+use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
 use watchfire_model::time::Clock;
 use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 
@@ -145,6 +145,8 @@ pub(crate) struct Core {
     pub(crate) recovery: Recovery,
     pub(crate) introduced: Mutex<Introduced>,
     pub(crate) metadata: Mutex<HashMap<String, Metadata>>,
+    /// Families described whose record is not known to be in the log, each with its last commit.
+    pub(crate) described: Mutex<Vec<(String, Commit)>>,
     pub(crate) counters: Counters,
     /// Held shared by batches; held alone where none may be under way.
     pub(crate) gate: RwLock<()>,
@@ -210,7 +212,8 @@ impl Store {
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
         let parts = PartList::open(&*disk, path, options.page_cache_bytes).map_err(io)?;
-        let metadata = metadata::read(&*disk, path);
+        let mut damaged = Vec::new();
+        let metadata = metadata::read(&*disk, path, &mut damaged);
         let ceiling = Arc::new(Ceiling::new(options.memory_probe.clone()));
         ceiling.limit(options.memory_ceiling_bytes);
         let head = Head::new(Arc::clone(&ceiling));
@@ -242,6 +245,7 @@ impl Store {
             recovery: Recovery::of(&backlog),
             introduced: Mutex::default(),
             metadata: Mutex::new(metadata),
+            described: Mutex::default(),
             counters: Counters::default(),
             gate: RwLock::new(()),
             disk,
@@ -251,6 +255,7 @@ impl Store {
             flushes: AtomicU32::new(0),
             _lock: lock,
         };
+        core.counters.damaged(&damaged);
         let core = Arc::new(core);
         let replayer = Replayer::start(&core, backlog).map_err(io)?;
         let worker = Worker::start(&core).map_err(io)?;

@@ -50,6 +50,18 @@ impl Commit {
         Self { cell: None }
     }
 
+    /// A commit that has failed.
+    pub fn failed(reason: String) -> Self {
+        let cell = Cell::default();
+        cell.resolve(Err(CommitError(reason)));
+        Self { cell: Some(Arc::new(cell)) }
+    }
+
+    /// What became of the record, as far as it is known by now.
+    pub fn outcome(&self) -> Option<Result<(), CommitError>> {
+        self.cell.as_ref().map_or(Some(Ok(())), |cell| locked(&cell.inner).result.clone())
+    }
+
     pub(super) fn waiting(cell: Arc<Cell>) -> Self {
         Self { cell: Some(cell) }
     }

@@ -558,7 +558,7 @@ fn of_late_samples_with_one_time_the_first_stays_whole_whatever_its_kind() {
         at(NOW - 3000, &two, 0),
         at(NOW - 3000, &two, 6),
     ];
-    wait(store.write(rows.into())).unwrap();
+    wait(store.write(rows)).unwrap();
     for _ in 0..2 {
         let mut samples = Samples::default();
         store.select(&[], TimeRange::ALL).unwrap().next(&mut samples).unwrap().unwrap();
@@ -567,4 +567,71 @@ fn of_late_samples_with_one_time_the_first_stays_whole_whatever_its_kind() {
         assert_eq!(samples.start_timestamps_ms, [0, 5, 0, 7]);
         store.compact_now().unwrap();
     }
+}
+
+#[test]
+fn metadata_whose_record_failed_is_logged_again_before_anything_is_acknowledged() {
+    let disk = SimDisk::new(15);
+    let options = StoreOptions { stepped: true, ..options() };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let store = Store::open(Path::new("/s"), options, Arc::new(disk.clone()), clock).unwrap();
+    let helps = Metadata { help: "helps".to_owned(), ..Metadata::default() };
+    store.describe(&Labels::empty(), "m", helps.clone());
+    disk.fail_at(disk.calls() + 1, Fault::SyncError);
+    store.step_log();
+    assert!(store.counters().read_only.is_some());
+    store.step_log();
+    // Told again as its source does with each push; the same words are no news.
+    store.describe(&Labels::empty(), "m", helps);
+    let mut committed = store.write(vec![row("m", "a", NOW, 1.0)]);
+    store.step_log();
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(matches!(committed.as_mut().poll(context), Poll::Ready(Ok(_))));
+    disk.cut_power();
+    drop(store);
+    disk.restart();
+    assert_eq!(open_at(Arc::new(disk), Path::new("/s")).metadata()["m"].help, "helps");
+}
+
+#[test]
+fn damaged_metadata_is_counted() {
+    let disk = SimDisk::new(16);
+    let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+    store.describe(&Labels::empty(), "m", Metadata { help: "helps".to_owned(), ..Metadata::default() });
+    wait(store.write(vec![row("m", "a", NOW, 1.0)])).unwrap();
+    store.compact_now().unwrap();
+    drop(store);
+    disk.flip_bit(Path::new("/s/metadata"), 20 * 8).unwrap();
+    let store = open_at(Arc::new(disk), Path::new("/s"));
+    assert_eq!((store.metadata().len(), store.counters().corruptions), (0, 1));
+}
+
+#[test]
+fn parts_on_two_sides_of_an_unreadable_one_are_not_merged() {
+    let disk = SimDisk::new(17);
+    let write = |store: &Store, value| {
+        wait(store.write(vec![row("m", "a", NOW, value), row("n", "a", NOW, value)])).unwrap();
+        store.core.flush().unwrap();
+    };
+    // A series without samples in memory takes any value: which one stays is for the parts to say.
+    for value in [1.0, 2.0, 3.0] {
+        let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+        if value == 1.0 {
+            wait(store.write(vec![row("o", "a", NOW, value)])).unwrap();
+            store.core.flush().unwrap();
+        } else {
+            write(&store, value);
+        }
+    }
+    let before = everything(&open_at(Arc::new(disk.clone()), Path::new("/s")), &[]);
+    assert_eq!(before["m{instance=\"a\"}"], [(NOW, 2.0_f64.to_bits())]);
+    // The second part cannot be read for a while.
+    let parts = |(path, _): &(PathBuf, u64)| path.extension().is_some_and(|ending| ending == "part");
+    let (path, _) = disk.files().into_iter().filter(parts).nth(1).unwrap();
+    disk.flip_bit(&path, 0).unwrap();
+    let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+    store.compact_now().unwrap();
+    drop(store);
+    disk.flip_bit(&path, 0).unwrap();
+    assert_eq!(everything(&open_at(Arc::new(disk), Path::new("/s")), &[]), before);
 }

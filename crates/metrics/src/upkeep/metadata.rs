@@ -17,9 +17,14 @@ const METADATA_KIND: FileKind = FileKind { magic: *b"WFMETA\r\n", version: 1 };
 impl Core {
     pub(super) fn write_metadata(&self) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for (family, metadata) in locked(&self.metadata).iter() {
+        let known = locked(&self.metadata);
+        let mut families: Vec<_> = known.iter().collect();
+        // Sorted, so that the same families make the same file.
+        families.sort_unstable_by_key(|(family, _)| *family);
+        for (family, metadata) in families {
             put_metadata(&mut bytes, family, metadata);
         }
+        drop(known);
         let disk = Arc::clone(&self.disk);
         BlockWriter::create(disk, &self.path, METADATA_FILE, METADATA_KIND)?.finish(&bytes)?;
         Ok(())
@@ -51,14 +56,18 @@ pub(crate) fn verify(disk: &dyn Disk, path: &Path) -> Result<bool, BlockError> {
     Ok(true)
 }
 
-/// The metadata kept; what cannot be read will be told again by the sources.
-pub(crate) fn read(disk: &dyn Disk, path: &Path) -> HashMap<String, Metadata> {
+/// The metadata kept. What cannot be read is named in `damage`; the sources will tell it again.
+pub(crate) fn read(disk: &dyn Disk, path: &Path, damage: &mut Vec<String>) -> HashMap<String, Metadata> {
     let mut found = HashMap::new();
     let file = BlockReader::open(disk, &path.join(METADATA_FILE), METADATA_KIND);
-    if let Ok(bytes) = file.and_then(|file| file.footer()) {
-        let mut input = Reader::new(&bytes);
-        while let Some((family, metadata)) = take_metadata(&mut input) {
-            found.insert(family, metadata);
+    match file.and_then(|file| file.footer()) {
+        Err(BlockError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => damage.push(error.to_string()),
+        Ok(bytes) => {
+            let mut input = Reader::new(&bytes);
+            while let Some((family, metadata)) = take_metadata(&mut input) {
+                found.insert(family, metadata);
+            }
         }
     }
     found
