@@ -1,7 +1,7 @@
 //! Which parts there are. On disk a directory for each UTC day holds its parts, so that a day is dropped as a whole.
 
 use crate::part::{KIND, PageCache, Part};
-use crate::{reading, writing};
+use crate::{locked, reading, writing};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub(crate) struct PartList {
     pub(crate) cache: Arc<PageCache>,
     /// Parts that cannot be opened, and why.
     pub(crate) unreadable: Vec<String>,
+    /// Their days and numbers.
+    unopened: Vec<(i64, u64)>,
     /// Numbers of parts that a merge found damaged, or that were to be merged with such: they stay as they are.
     pub(crate) damaged: Mutex<BTreeSet<u64>>,
 }
@@ -71,7 +73,7 @@ impl PartList {
     /// Opens all parts, and removes those that a crash kept from being removed.
     pub(crate) fn open(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> io::Result<Self> {
         let cache = PageCache::new(cache_bytes);
-        let (mut parts, mut unreadable, mut last) = (Vec::new(), Vec::new(), 0);
+        let (mut parts, mut unreadable, mut unopened, mut last) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let files = files(disk, path)?;
         for (day, seq, file) in &files {
             last = last.max(*seq);
@@ -80,6 +82,7 @@ impl PartList {
                 Err(error) => {
                     tracing::error!(%error, "a part is left out");
                     unreadable.push(error.to_string());
+                    unopened.push((*day, *seq));
                 }
             }
         }
@@ -99,11 +102,33 @@ impl PartList {
         sort(&mut parts);
         let parts = RwLock::new(Arc::new(parts));
         let next_seq = AtomicU64::new(last + 1);
-        Ok(Self { parts, next_seq, cache, unreadable, damaged: Mutex::default() })
+        Ok(Self { parts, next_seq, cache, unreadable, unopened, damaged: Mutex::default() })
     }
 
     pub(crate) fn list(&self) -> Arc<Vec<Arc<Part>>> {
         Arc::clone(&reading(&self.parts))
+    }
+
+    /// The parts of each day that may be merged with each other: of two values for one time that of the older part
+    /// stays, so parts on two sides of one that must be left out do not come together. Where a part cannot be opened it
+    /// is not known how old it is, only that those made after it are newer.
+    pub(crate) fn mergeable(&self) -> Vec<(i64, Vec<Arc<Part>>)> {
+        let damaged = locked(&self.damaged).clone();
+        let mut runs: Vec<(i64, Vec<Arc<Part>>)> = Vec::new();
+        let mut together = false;
+        for part in self.list().iter() {
+            let left_out = |(day, seq): &(i64, u64)| *day == part.day && part.summary.order <= *seq;
+            if damaged.contains(&part.seq) || self.unopened.iter().any(left_out) {
+                together = false;
+                continue;
+            }
+            match runs.last_mut().filter(|(day, _)| together && *day == part.day) {
+                Some((_, run)) => run.push(Arc::clone(part)),
+                None => runs.push((part.day, vec![Arc::clone(part)])),
+            }
+            together = true;
+        }
+        runs
     }
 
     pub(crate) fn next_seq(&self) -> u64 {

@@ -4,7 +4,6 @@ use crate::locked;
 use crate::part::Part;
 use crate::read::selection::Selection;
 use crate::store::{CompactError, Core};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use watchfire_model::{Samples, TimeRange};
 
@@ -14,36 +13,28 @@ const MERGE_PARTS: usize = 4;
 impl Core {
     /// Merges the parts of a day when there are enough of one level, or `all` of them.
     pub(crate) fn merge(&self, all: bool) -> Result<(), CompactError> {
-        let mut days: BTreeMap<i64, Vec<Arc<Part>>> = BTreeMap::new();
-        let damaged = locked(&self.parts.damaged).clone();
-        for part in self.parts.list().iter().filter(|part| !damaged.contains(&part.seq)) {
-            days.entry(part.day).or_default().push(Arc::clone(part));
-        }
-        for (day, parts) in days {
+        for (day, parts) in self.parts.mergeable() {
             if all {
                 if parts.len() > 1 {
-                    self.merge_parts(day, parts)?;
+                    self.merge_parts(day, &parts)?;
                 }
                 continue;
             }
-            let mut levels: BTreeMap<u32, Vec<Arc<Part>>> = BTreeMap::new();
-            for part in parts {
-                levels.entry(part.summary.level).or_default().push(part);
-            }
-            for parts in levels.into_values().filter(|parts| parts.len() >= MERGE_PARTS) {
+            let neighbours = parts.chunk_by(|left, right| left.summary.level == right.summary.level);
+            for parts in neighbours.filter(|parts| parts.len() >= MERGE_PARTS) {
                 self.merge_parts(day, parts)?;
             }
         }
         Ok(())
     }
 
-    fn merge_parts(&self, day: i64, parts: Vec<Arc<Part>>) -> Result<(), CompactError> {
+    fn merge_parts(&self, day: i64, parts: &[Arc<Part>]) -> Result<(), CompactError> {
         let seq = self.parts.next_seq();
         let replaces: Vec<u64> = parts.iter().map(|part| part.seq).collect();
         let order = parts.iter().map(|part| part.summary.order).min().unwrap_or(seq);
         let level = parts.iter().map(|part| part.summary.level).max().unwrap_or(0) + 1;
         let mut writer = self.start_part(day, seq, order, level, replaces.clone())?;
-        let mut selection = Selection::from_parts(&parts, &[], TimeRange::ALL);
+        let mut selection = Selection::from_parts(parts, &[], TimeRange::ALL);
         let mut samples = Samples::default();
         while let Ok(Some(labels)) = selection.next(&mut samples) {
             writer.add(&labels, &samples, 0..samples.len()).map_err(|error| self.fails(error))?;
@@ -60,6 +51,6 @@ impl Core {
             None => Vec::new(),
         };
         self.parts.replace(merged, &replaces);
-        self.remove(day, &parts)
+        self.remove(day, parts)
     }
 }
