@@ -28,6 +28,8 @@ pub struct Selection {
 /// The selected series of a part, page by page.
 struct Cursor {
     part: Arc<Part>,
+    /// What a series must satisfy, where the index is damaged and cannot be believed; else empty.
+    doubts: Vec<Matcher>,
     ranks: std::iter::Peekable<roaring::bitmap::IntoIter>,
     /// The page that was read last.
     page: Option<Arc<SeriesPage>>,
@@ -42,8 +44,11 @@ impl fmt::Debug for Selection {
 
 impl Cursor {
     fn new(part: &Arc<Part>, matchers: &[Matcher], range: TimeRange, damage: &mut Vec<String>) -> Self {
+        let known = damage.len();
         let ranks = part.select(matchers, damage).into_iter().peekable();
-        let mut cursor = Self { part: Arc::clone(part), ranks, page: None, next: None };
+        let doubts = if damage.len() > known { matchers.to_vec() } else { Vec::new() };
+        let part = Arc::clone(part);
+        let mut cursor = Self { part, doubts, ranks, page: None, next: None };
         cursor.advance(range, damage);
         cursor
     }
@@ -67,7 +72,11 @@ impl Cursor {
                 continue;
             };
             self.ranks.next();
-            self.next = Some(found).filter(|series| series.overlaps(range));
+            let meant = |series: &PartSeries| {
+                let value = |matcher: &Matcher| series.labels().get(&matcher.name).unwrap_or_default();
+                self.doubts.iter().all(|matcher| matcher.matches(value(matcher)))
+            };
+            self.next = Some(found).filter(|series| series.overlaps(range) && meant(series));
             if self.next.is_some() {
                 return;
             }
