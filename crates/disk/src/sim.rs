@@ -261,11 +261,12 @@ impl World {
     /// Counts a call and lets the planned fault happen.
     fn call(&mut self) -> io::Result<Option<Fault>> {
         self.calls += 1;
+        let planned = self.planned.remove(&self.calls);
+        self.fired += u64::from(planned.is_some());
         if self.cut || self.killed {
             return Err(io::Error::other(if self.cut { "the power is cut" } else { "the process is dead" }));
         }
-        let Some(fault) = self.planned.remove(&self.calls) else { return Ok(None) };
-        self.fired += 1;
+        let Some(fault) = planned else { return Ok(None) };
         match fault {
             Fault::PowerCut => self.cut = true,
             Fault::Full => self.full = true,

@@ -1,0 +1,118 @@
+//! The store against a model of what was acknowledged, on a disk that fails on demand and a clock that is told the time.
+//!
+//! Every run is drawn from a seed and takes place on one thread: the log and the upkeep work when they are told to, so
+//! the same seed makes the same calls in the same order. A failure prints the seed and the command that replays it.
+//! What was acknowledged must be there bit for bit, what was refused or never acknowledged may be there unless it was
+//! refused by name, and nothing else may. After a flipped bit the answer is right or the loss is reported.
+//!
+//! `SIM_RUNS` sets how many runs there are, `SIM_FROM` the first seed, `SIM_SEED` runs one seed and tells every step.
+
+mod draw;
+mod model;
+mod script;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use world::{Plan, World};
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+/// Runs the seeds on as many threads as there are cores; each run stays on one of them.
+fn on_all_cores(seeds: std::ops::Range<u64>, run: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds.end {
+                            return;
+                        }
+                        run(seed);
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                // The others need not go on.
+                next.store(u64::MAX / 2, Ordering::Relaxed);
+                resume_unwind(panic);
+            }
+        }
+    });
+}
+
+/// Says how to see a failure again before passing it on.
+fn replayable<T>(replay: &str, run: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(done) => done,
+        Err(panic) => {
+            eprintln!("replay it with: {replay}");
+            resume_unwind(panic)
+        }
+    }
+}
+
+#[test]
+fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_is_invented() {
+    let test = "whatever_fails_nothing_acknowledged_is_lost_and_nothing_is_invented";
+    let replay = |seed| {
+        format!("SIM_SEED={seed} cargo test -p watchfire-metrics --test simulation {test} -- --nocapture")
+    };
+    if let Some(seed) = number("SIM_SEED") {
+        let told = replayable(&replay(seed), || World::run(Plan::drawn(seed), true));
+        println!("seed {seed}: {told:?}");
+        return;
+    }
+    let from = number("SIM_FROM").unwrap_or(1);
+    let runs = number("SIM_RUNS").unwrap_or(5000);
+    let (calls, faults, samples) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    on_all_cores(from..from + runs, |seed| {
+        let told = replayable(&replay(seed), || World::run(Plan::drawn(seed), false));
+        calls.fetch_add(told.calls, Ordering::Relaxed);
+        faults.fetch_add(told.faults, Ordering::Relaxed);
+        samples.fetch_add(told.samples, Ordering::Relaxed);
+    });
+    println!("{runs} runs from seed {from}: {samples:?} samples, {calls:?} calls, {faults:?} faults");
+    assert!(runs < 100 || faults.into_inner() > runs / 4, "most runs saw no fault; that proves little");
+}
+
+#[test]
+fn the_same_seed_runs_the_same_way() {
+    for seed in 1..40 {
+        let (first, second) = (World::run(Plan::drawn(seed), false), World::run(Plan::drawn(seed), false));
+        assert_eq!(first, second, "seed {seed} does not replay");
+    }
+}
+
+#[test]
+fn every_fault_at_every_call_of_a_fixed_script_loses_and_invents_nothing() {
+    let test = "every_fault_at_every_call_of_a_fixed_script_loses_and_invents_nothing";
+    let only = number("SIM_CALL");
+    let kinds = script::FAULTS;
+    let clean = World::run(script::plan(None), false);
+    assert_eq!(clean.faults, 0);
+    let cases = AtomicU64::new(0);
+    on_all_cores(0..clean.calls * kinds.len() as u64, |case| {
+        let (call, kind) = (case / kinds.len() as u64 + 1, kinds[(case % kinds.len() as u64) as usize]);
+        if only.is_some_and(|only| only != call) {
+            return;
+        }
+        let replay = format!(
+            "SIM_CALL={call} cargo test -p watchfire-metrics --test simulation {test} -- --nocapture"
+        );
+        let told = replayable(&format!("{replay}   ({kind:?})"), || {
+            World::run(script::plan(Some((call, kind))), only.is_some())
+        });
+        assert_eq!(told.faults, 1, "{kind:?} at call {call} never happened: the calls before it differ");
+        cases.fetch_add(1, Ordering::Relaxed);
+    });
+    println!("{cases:?} faults, {} calls in the script", clean.calls);
+}
