@@ -2,7 +2,7 @@
 
 use crate::prometheus::{admin, exemplars, federate, query, rules, series, status, targets};
 use crate::route::{PUSH_LIMIT_BYTES, Route};
-use crate::ui::{alerts, boot, dashboards, query as batch};
+use crate::ui::{alerts, boot, cardinality, dashboards, query as batch};
 use crate::{manage, pages, push};
 use watchfire_guard::Permission::{Admin, Open, Read, Write};
 
@@ -57,6 +57,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/ui/v1/dashboards", Read, dashboards::list),
         Route::get("/api/ui/v1/dashboards/{uid}", Read, dashboards::one),
         Route::post("/api/ui/v1/query", Read, batch::query),
+        Route::get("/api/ui/v1/cardinality", Read, cardinality::cardinality),
         Route::get("/api/ui/v1/deliveries", Read, alerts::deliveries),
         // The web UI's files. They hold no telemetry.
         Route::get("/assets/{*path}", Open, pages::asset),
@@ -73,6 +74,7 @@ pub fn routes() -> Vec<Route> {
         "/alerts",
         "/rules",
         "/targets",
+        "/storage",
         "/status",
     ] {
         table.push(Route::get(page, Open, pages::index));

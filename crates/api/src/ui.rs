@@ -2,5 +2,6 @@
 
 pub(crate) mod alerts;
 pub(crate) mod boot;
+pub(crate) mod cardinality;
 pub(crate) mod dashboards;
 pub(crate) mod query;

@@ -220,9 +220,9 @@ impl Head {
         found
     }
 
-    /// The series without samples now.
-    pub(crate) fn empty_series(&self) -> Vec<Arc<HeadSeries>> {
-        self.registry().iter().filter(|series| series.is_empty()).cloned().collect()
+    /// The series without samples now that had their newest before `ended_ms`, or a marker of their end.
+    pub(crate) fn ended_series(&self, ended_ms: i64) -> Vec<Arc<HeadSeries>> {
+        self.registry().iter().filter(|series| series.has_ended(ended_ms)).cloned().collect()
     }
 
     /// Forgets those of the given series that are still without samples. The caller keeps writers out. Their numbers

@@ -1,5 +1,6 @@
 //! Upkeep: samples from memory into parts, small parts into larger ones, old parts away.
 
+mod early;
 mod flush;
 mod merge;
 pub(crate) mod metadata;
@@ -21,13 +22,28 @@ fn broken(error: &BlockError) -> io::Error {
     io::Error::other(error.to_string())
 }
 
+/// Whether a round of upkeep takes samples out of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    None,
+    Usual,
+    /// Because memory is short.
+    Early,
+}
+
 /// What all kinds of upkeep do with files.
 impl Core {
     /// One round of upkeep.
     pub(crate) fn tend(&self, flush: bool) -> Result<(), CompactError> {
+        self.tend_with(if flush { Flush::Usual } else { Flush::None })
+    }
+
+    pub(crate) fn tend_with(&self, flush: Flush) -> Result<(), CompactError> {
         let _upkeep = locked(&self.upkeep);
-        if flush {
-            self.flush()?;
+        match flush {
+            Flush::None => {}
+            Flush::Usual => self.flush()?,
+            Flush::Early => self.flush_early()?,
         }
         self.merge(false)?;
         self.drop_expired()

@@ -9,7 +9,7 @@ use crate::error::ScrapeError;
 use crate::fetch::{Fetcher, protocol};
 use crate::manager::stats::Stats;
 use crate::series::{Mutator, Outcome, SeriesState, stale};
-use report::Report;
+use report::{REPORT_ROWS, Report};
 use schedule::Schedule;
 use status::{LoopStatus, Scraped};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -169,8 +169,10 @@ impl Runner {
             body_bytes,
             error: error.as_ref().map(ToString::to_string),
         };
-        let mut rows = outcome.rows;
+        // The report comes first: a target that brings more series than the store takes still has its `up`.
+        let mut rows = Vec::with_capacity(outcome.rows.len() + REPORT_ROWS);
         memory.report.rows(&scraped, &config, self.timeout, error.as_ref(), &mut rows);
+        rows.extend(outcome.rows);
         for (family, metadata) in &outcome.described {
             self.world.sink.describe(&self.identity(), family, metadata.clone());
         }
@@ -206,11 +208,11 @@ impl Runner {
         match self.world.sink.write(rows.into()).await {
             Ok(report) => {
                 self.world.stats.written(&report);
-                self.status.write_error(refusal(&report));
+                self.status.written(None, refusal(&report));
             }
             Err(error) => {
                 self.world.stats.write_failed();
-                if self.status.write_error(Some(error.to_string())) {
+                if self.status.written(Some(error.to_string()), None) {
                     tracing::warn!(url = %self.url, error = %error, "scraped samples were not stored");
                 }
             }

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use watchfire_scrape::config::metrics::MemoryLimit;
 
 /// Watches an AI platform: collects, keeps, queries, draws, alerts.
 ///
@@ -71,6 +72,12 @@ pub(crate) struct RunArgs {
     /// When the store takes more than this, its oldest days are dropped: 512MB, 50GB. No bound by default.
     #[arg(long = "storage.tsdb.retention.size", value_name = "SIZE", value_parser = size)]
     pub(crate) retention_size: Option<u64>,
+
+    /// How much memory the program may use before it refuses new series: a size, or a share of what the machine has or
+    /// its control group allows. 0 for any amount. Overrides `metrics.limits.memory` of the configuration; 60% without
+    /// either.
+    #[arg(long = "storage.memory-limit", value_name = "SIZE|PERCENT", value_parser = memory_limit)]
+    pub(crate) memory_limit: Option<MemoryLimit>,
 
     /// Acknowledge writes before they are on disk. Faster on slow disks; a crash may lose the last second.
     #[arg(long = "storage.relaxed-durability")]
@@ -238,6 +245,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn size(text: &str) -> Result<u64, String> {
     let bytes = watchfire_scrape::config::units::parse_size(text);
     bytes.ok_or_else(|| "it needs a number and a unit, like 512MB or 50GB".to_owned())
+}
+
+fn memory_limit(text: &str) -> Result<MemoryLimit, String> {
+    MemoryLimit::parse(text).ok_or_else(|| "it needs a size or a share, like 4GB or 60%".to_owned())
 }
 
 fn external_url(text: &str) -> Result<http::Uri, String> {

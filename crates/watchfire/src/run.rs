@@ -4,6 +4,7 @@ pub(crate) mod config;
 mod control;
 mod keep;
 mod local;
+pub(crate) mod memory;
 mod metrics;
 pub(crate) mod snapshot;
 mod source;
@@ -56,6 +57,9 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         retention_bytes: retention.size_bytes,
         retention_rules: retention.rules,
         relaxed: args.relaxed_durability,
+        limits: memory::series_limits(&loaded.config),
+        memory_ceiling_bytes: memory::ceiling_bytes(&args, &loaded.config),
+        memory_probe: Some(Arc::new(memory::ProcessMemory)),
         ..StoreOptions::default()
     };
     // Questions are answered while the log is read back; see `start` for what waits.
@@ -218,6 +222,7 @@ fn flags(args: &RunArgs) -> Flags {
             "storage.tsdb.retention.size",
             args.retention_size.map_or_else(String::new, |size| format!("{size}B")),
         ),
+        ("storage.memory-limit", args.memory_limit.map_or_else(String::new, |limit| limit.to_string())),
         ("storage.relaxed-durability", args.relaxed_durability.to_string()),
         ("web.listen-address", args.listen_address.to_string()),
         ("web.external-url", args.external_url.as_ref().map(ToString::to_string).unwrap_or_default()),

@@ -84,7 +84,7 @@ struct NameValue<'a> {
 }
 
 pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
-    let limit = match params.get("limit").map(str::parse::<usize>) {
+    let limit = match params.get("limit").filter(|text| !text.is_empty()).map(str::parse::<usize>) {
         None => 10,
         Some(Ok(limit)) if (1..=10_000).contains(&limit) => limit,
         Some(_) => return Err(ApiError::bad_data("limit must be a positive number, at most 10000")),
@@ -101,15 +101,9 @@ pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<
                 "numSeries": stats.head_series,
                 "numLabelPairs": stats.label_pairs,
                 "chunkCount": stats.head_chunks,
-                "minTime": stats.head_min_ms,
-                "maxTime": stats.head_max_ms,
-            },
-            "partStats": {
-                "numParts": stats.parts,
-                "sizeBytes": stats.part_bytes,
-                "numSamples": stats.part_samples,
-                "minTime": stats.min_ms,
-                "maxTime": stats.max_ms,
+                // As Prometheus tells that there is no sample.
+                "minTime": stats.head_min_ms.unwrap_or(i64::MAX),
+                "maxTime": stats.head_max_ms.unwrap_or(i64::MIN),
             },
             "seriesCountByMetricName": top(&stats.series_by_metric),
             "labelValueCountByLabelName": top(&stats.values_by_label),

@@ -62,6 +62,7 @@ fn active_target(target: &TargetStatus) -> Value {
         "scrapeUrl": target.scrape_url,
         "globalUrl": target.global_url,
         "lastError": target.last_error,
+        "lastWarning": target.last_warning,
         "lastScrape": target.last_scrape_ms.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), rfc3339),
         "lastScrapeDuration": target.last_scrape_duration.as_secs_f64(),
         "lastSamples": target.last_samples,

@@ -6,7 +6,7 @@ use crate::locked;
 use crate::read::gather::Gather;
 use std::sync::{Arc, Mutex};
 use watchfire_model::ingest::ValueRef;
-use watchfire_model::{Histogram, Labels, Samples, TimeRange};
+use watchfire_model::{Histogram, Labels, Samples, TimeRange, is_stale};
 
 /// A chunk is closed at this many samples, so that reading the newest need not decode hours.
 const CHUNK_SAMPLES: u32 = 480;
@@ -256,6 +256,15 @@ impl HeadSeries {
         let all = sealed.chain(active).chain(extra);
         all.reduce(|left, right| (left.0.min(right.0), left.1.max(right.1)))
             .map(|(start_ms, end_ms)| TimeRange::new(start_ms, end_ms))
+    }
+
+    /// Whether no sample is in memory, and the newest was before `ended_ms` or said that the series ended.
+    pub(crate) fn has_ended(&self, ended_ms: i64) -> bool {
+        let state = locked(&self.state);
+        let said_so = is_stale(f64::from_bits(state.newest_bits));
+        let ended = said_so || state.newest_ms < ended_ms;
+        drop(state);
+        ended && self.is_empty()
     }
 
     /// Whether no sample is in memory.

@@ -137,7 +137,9 @@ impl Store {
         for (name, values) in index.iter() {
             stats.label_pairs += values.len() as u64;
             stats.values_by_label.push((name.to_owned(), values.len() as u64));
-            let bytes = values.iter().map(|(value, postings)| value.len() as u64 * postings.len()).sum();
+            // As Prometheus counts them: name, value and a length of each, once per series.
+            let size = |value: &str| (name.len() + value.len() + 2) as u64;
+            let bytes = values.iter().map(|(value, postings)| size(value) * postings.len()).sum();
             stats.bytes_by_label.push((name.to_owned(), bytes));
             for (value, postings) in values {
                 if name == METRIC_NAME {

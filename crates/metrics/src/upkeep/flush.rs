@@ -12,15 +12,29 @@ use watchfire_model::Samples;
 
 /// Writers wait while series are forgotten, so only so many are at once: about two milliseconds' worth.
 const FORGET_AT_ONCE: usize = 4096;
+/// A series without samples for so long has ended, as far as an early flush is concerned: twice as long as a query
+/// looks back by default, which is what nobody's scrape interval exceeds.
+const ENDED_AFTER_MS: i64 = 600_000;
 
 impl Core {
     /// Makes parts of the samples in memory and then frees that memory and the log that held them.
     pub(crate) fn flush(&self) -> Result<(), CompactError> {
+        self.flush_forgetting(i64::MAX)
+    }
+
+    /// As [`Core::flush`], not long after the last one. A series that is only between two samples is not forgotten: while
+    /// memory is short it would not be made again.
+    pub(crate) fn flush_early(&self) -> Result<(), CompactError> {
+        self.flush_forgetting(self.clock.now_ms().saturating_sub(ENDED_AFTER_MS))
+    }
+
+    /// Forgets the series without samples in memory whose newest was before `ended_ms`.
+    fn flush_forgetting(&self, ended_ms: i64) -> Result<(), CompactError> {
         if let Some(pending) = self.recovery.pending() {
             // It would drop the segments that are still to be read.
             return Err(self.fails(io::Error::new(io::ErrorKind::ResourceBusy, pending)));
         }
-        for empty in self.head.empty_series().chunks(FORGET_AT_ONCE) {
+        for empty in self.head.ended_series(ended_ms).chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);
         }

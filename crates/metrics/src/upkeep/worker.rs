@@ -1,5 +1,7 @@
 //! The thread that does the upkeep.
 
+use super::Flush;
+use super::early::EarlyFlush;
 use crate::locked;
 use crate::store::Core;
 use std::io;
@@ -52,6 +54,7 @@ fn work(core: &Core, stop: &(Mutex<bool>, Condvar)) {
     let early = core.options.flush_every * 3 / 4;
     let mut last_flush = Instant::now().checked_sub(early).unwrap_or_else(Instant::now);
     let flushed_at = AtomicU64::new(0);
+    let mut early_flush = EarlyFlush::default();
     loop {
         let stopped = locked(&stop.0);
         let (stopped, _) = stop
@@ -67,13 +70,24 @@ fn work(core: &Core, stop: &(Mutex<bool>, Condvar)) {
         }
         let appended = core.counters.appended.load(Ordering::Relaxed);
         let waiting = appended.saturating_sub(flushed_at.load(Ordering::Relaxed));
-        let due = last_flush.elapsed() >= core.options.flush_every || waiting >= core.options.flush_samples;
-        if due {
+        let since = last_flush.elapsed();
+        let is_due = since >= core.options.flush_every || waiting >= core.options.flush_samples;
+        let flush = match is_due {
+            true => Flush::Usual,
+            false if early_flush.is_due(core.ceiling.measure(), since, core.options.flush_every) => {
+                Flush::Early
+            }
+            false => Flush::None,
+        };
+        if flush != Flush::None {
             last_flush = Instant::now();
             flushed_at.store(appended, Ordering::Relaxed);
         }
-        if let Err(error) = core.tend(due) {
+        if let Err(error) = core.tend_with(flush) {
             tracing::error!(%error, "upkeep of the metric store failed, it is tried again");
+        }
+        if flush == Flush::Early {
+            early_flush.done(core.ceiling.measure());
         }
     }
 }

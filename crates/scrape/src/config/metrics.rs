@@ -1,7 +1,8 @@
 //! `metrics`: Watchfire's own section on what the metric store keeps, how long, and how much of it.
 
 use super::section::{Section, text};
-use super::yaml::{Node, Place, Problem};
+use super::units::parse_size;
+use super::yaml::{Node, Place, Problem, Value};
 use std::time::Duration;
 use watchfire_model::{Matcher, duration};
 
@@ -38,7 +39,48 @@ pub struct Tier {
 
 /// `limits`: what the store takes in at most.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct StoreLimits {}
+pub struct StoreLimits {
+    /// `memory`: what the program may use.
+    pub memory: Option<MemoryLimit>,
+    /// `series`: series in memory, 0 for any number.
+    pub series: Option<u64>,
+    /// `series_per_target`: of one job and instance, 0 for any number.
+    pub series_per_target: Option<u64>,
+    /// `series_per_job`: of one job, 0 for any number.
+    pub series_per_job: Option<u64>,
+    /// `series_per_tenant`: of one value of the tenant label, 0 for any number.
+    pub series_per_tenant: Option<u64>,
+    /// `tenant_label`: the label whose value is the tenant.
+    pub tenant_label: Option<String>,
+}
+
+/// An amount of memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MemoryLimit {
+    /// So many bytes; 0 for any number.
+    Bytes(u64),
+    /// This share, in percent, of what the machine has or the control group allows.
+    Percent(f64),
+}
+
+impl std::fmt::Display for MemoryLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{bytes}B"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl MemoryLimit {
+    /// Reads `4GB`, `60%` or `0`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some(number) = text.strip_suffix('%') else { return parse_size(text).map(Self::Bytes) };
+        let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let percent = number.parse::<f64>().ok().filter(|percent| is_plain && *percent <= 100.0)?;
+        (percent > 0.0).then_some(Self::Percent(percent))
+    }
+}
 
 impl Metrics {
     pub(crate) fn read(mut section: Section) -> Result<Self, Problem> {
@@ -139,9 +181,32 @@ impl Tier {
 }
 
 impl StoreLimits {
-    fn read(section: Section) -> Result<Self, Problem> {
+    fn read(mut section: Section) -> Result<Self, Problem> {
+        let memory = section.take("memory").map(|node| {
+            let found = match &node.value {
+                Value::Scalar(text, _) => MemoryLimit::parse(text),
+                _ => None,
+            };
+            found.ok_or_else(|| {
+                let found = node.describe();
+                node.problem(format!(
+                    "memory is {found}; expected a size such as \"4GB\" or a share such as \"60%\""
+                ))
+            })
+        });
+        let limits = Self {
+            memory: memory.transpose()?,
+            series: section.count("series")?,
+            series_per_target: section.count("series_per_target")?,
+            series_per_job: section.count("series_per_job")?,
+            series_per_tenant: section.count("series_per_tenant")?,
+            tenant_label: match section.has("tenant_label") {
+                Some(_) => Some(section.required_text("tenant_label")?.0),
+                None => None,
+            },
+        };
         section.finish()?;
-        Ok(Self {})
+        Ok(limits)
     }
 }
 

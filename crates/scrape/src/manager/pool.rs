@@ -220,13 +220,14 @@ impl Pool {
     }
 
     fn target_status(&self, running: &Loop, options: &Options) -> TargetStatus {
-        let (last, write_error) = running.status.last();
+        let (last, write_error, write_warning) = running.status.last();
         TargetStatus::new(
             &running.target,
             &self.job.config.job_name,
             global_url(&running.target.url, options.external_host.as_deref()),
             last,
             write_error,
+            write_warning,
         )
     }
 

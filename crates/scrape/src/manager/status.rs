@@ -20,6 +20,8 @@ pub struct TargetStatus {
     pub global_url: String,
     /// Why its last scrape failed or was not stored; empty when all went well.
     pub last_error: String,
+    /// What of its last scrape was not stored, and why; empty when all was. The target is well all the same.
+    pub last_warning: String,
     /// When it was asked last, in milliseconds since the Unix epoch.
     pub last_scrape_ms: Option<i64>,
     /// How long that took.
@@ -43,6 +45,7 @@ impl TargetStatus {
         global_url: String,
         last: Option<Scraped>,
         write_error: Option<String>,
+        write_warning: Option<String>,
     ) -> Self {
         let error = last.as_ref().and_then(|last| last.error.clone());
         let health = match (&last, &error) {
@@ -57,6 +60,7 @@ impl TargetStatus {
             scrape_url: target.url.clone(),
             global_url,
             last_error: error.or(write_error).unwrap_or_default(),
+            last_warning: write_warning.unwrap_or_default(),
             last_scrape_ms: last.as_ref().map(|last| last.timestamp_ms),
             last_scrape_duration: last.as_ref().map_or(Duration::ZERO, |last| last.duration),
             last_samples: last.as_ref().map_or(0, |last| last.counts.scraped),

@@ -18,6 +18,9 @@ const USUAL: [&str; 5] = [
 /// With `extra_scrape_metrics`.
 const EXTRA: [&str; 3] = ["scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"];
 
+/// So many at most.
+pub(super) const REPORT_ROWS: usize = USUAL.len() + EXTRA.len();
+
 /// The labels of the report series, made once per target.
 #[derive(Debug)]
 pub(super) struct Report {

@@ -49,6 +49,7 @@ pub(crate) struct LoopStatus {
 struct Inner {
     last: Option<Scraped>,
     write_error: Option<String>,
+    write_warning: Option<String>,
     metadata: BTreeMap<String, Metadata>,
 }
 
@@ -66,18 +67,18 @@ impl LoopStatus {
         self.lock().metadata.extend(described);
     }
 
-    /// Remembers that samples were not stored, or that all was well; says whether that is news.
-    pub(crate) fn write_error(&self, error: Option<String>) -> bool {
+    /// Remembers why nothing was stored, or why not everything; says whether an error is news.
+    pub(crate) fn written(&self, error: Option<String>, warning: Option<String>) -> bool {
         let mut inner = self.lock();
         let news = inner.write_error.is_some() != error.is_some();
-        inner.write_error = error;
+        (inner.write_error, inner.write_warning) = (error, warning);
         news
     }
 
-    /// The last scrape, and what the store said to it.
-    pub(crate) fn last(&self) -> (Option<Scraped>, Option<String>) {
+    /// The last scrape, and why nothing or not everything of it was stored.
+    pub(crate) fn last(&self) -> (Option<Scraped>, Option<String>, Option<String>) {
         let inner = self.lock();
-        (inner.last.clone(), inner.write_error.clone())
+        (inner.last.clone(), inner.write_error.clone(), inner.write_warning.clone())
     }
 
     /// What the target's metrics say about themselves.

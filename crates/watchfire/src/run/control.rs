@@ -1,7 +1,7 @@
 //! Reload, readiness and stop: what only the program as a whole can do.
 
 use super::config::Loaded;
-use super::{keep, local, metrics, snapshot};
+use super::{keep, local, memory, metrics, snapshot};
 use crate::cli::RunArgs;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -93,6 +93,8 @@ impl Center {
         }
         local::apply(app, &loaded.config.collect);
         app.store.set_retention(keep::retention(&self.args, &loaded.config));
+        let ceiling_bytes = memory::ceiling_bytes(&self.args, &loaded.config);
+        app.store.set_limits(&memory::series_limits(&loaded.config), ceiling_bytes);
         let settings = Settings {
             evaluation_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,

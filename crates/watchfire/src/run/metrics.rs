@@ -1,5 +1,7 @@
 //! The program's own metrics. Names that dashboards and alerts of Prometheus and Alertmanager use are kept.
 
+mod bounds;
+
 use watchfire_api::App;
 use watchfire_model::MetricType::{Counter, Gauge, Summary};
 use watchfire_wire::exposition::write::{Family, Point, Writer};
@@ -9,7 +11,7 @@ use watchfire_wire::exposition::{Entry, Format, Parser};
 pub(crate) fn exposition(app: &App, format: Format) -> String {
     let mut writer = Writer::new(format);
     let families = program(app).into_iter().chain(process()).chain(http(app)).chain(queries(app));
-    for family in families.chain(scraping(app)).chain(storage(app)) {
+    for family in families.chain(scraping(app)).chain(storage(app)).chain(bounds::families(app)) {
         writer.family(&family);
     }
     let mut text = String::new();

@@ -1,3 +1,4 @@
+use super::{MemoryLimit, StoreLimits};
 use crate::{Check, Config};
 use std::path::Path;
 use std::time::Duration;
@@ -71,4 +72,30 @@ fn every_fault_of_the_section_is_one_line_with_its_place() {
     assert!(!selector.contains('\n'), "{selector}");
     let limits = parse("metrics: {limits: {x: 1}}").unwrap_err();
     assert!(limits.starts_with("p.yml:1:20: unknown key \"x\" in metric store's limits"), "{limits}");
+}
+
+#[test]
+fn limits_are_counts_and_memory_is_a_size_or_a_share() {
+    let limits =
+        |text: &str| parse(&format!("metrics: {{limits: {{{text}}}}}")).map(|config| config.metrics.limits);
+    let all = limits(
+        "memory: 4GB, series: 1000, series_per_target: 0, series_per_job: 30, series_per_tenant: 40, tenant_label: team",
+    );
+    let expected = StoreLimits {
+        memory: Some(MemoryLimit::Bytes(4 << 30)),
+        series: Some(1000),
+        series_per_target: Some(0),
+        series_per_job: Some(30),
+        series_per_tenant: Some(40),
+        tenant_label: Some("team".to_owned()),
+    };
+    assert_eq!(all, Ok(expected));
+    assert_eq!(limits("memory: 62.5%").unwrap().memory, Some(MemoryLimit::Percent(62.5)));
+    assert_eq!(limits("memory: 0").unwrap().memory, Some(MemoryLimit::Bytes(0)));
+    for wrong in ["101%", "0%", "-1%", "inf%", "1e1%", "60 %", "4", "much"] {
+        let fault = limits(&format!("memory: {wrong:?}")).unwrap_err();
+        assert!(fault.contains("expected a size such as \"4GB\" or a share such as \"60%\""), "{fault}");
+    }
+    assert!(limits("series: many").unwrap_err().contains("series is \"many\"; expected a whole number"));
+    assert!(limits("tenant_label: ''").unwrap_err().contains("tenant_label is empty"));
 }
