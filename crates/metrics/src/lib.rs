@@ -30,6 +30,7 @@ mod record;
 mod recovery;
 mod retention;
 mod store;
+mod tiers;
 mod upkeep;
 mod verify;
 
@@ -43,6 +44,7 @@ pub use read::selection::Selection;
 pub use recovery::ReplayProgress;
 pub use retention::{KeepRule, Retention};
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};
+pub use tiers::{Downsampled, TierOptions, TierStats, TiersStats};
 pub use verify::{Problem, Progress, Report, verify};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

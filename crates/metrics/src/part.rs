@@ -97,6 +97,11 @@ impl Part {
         Ok(Self { seq, day, summary, reader, cache: Arc::clone(cache) })
     }
 
+    /// Frees the memory its pages take; the file is about to go.
+    pub(crate) fn forget_pages(&self) {
+        self.cache.forget(self.seq);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.reader.path()
     }

@@ -131,6 +131,11 @@ impl PartList {
         runs
     }
 
+    /// Numbers up to this one are in use elsewhere.
+    pub(crate) fn skip_to(&self, last_seq: u64) {
+        self.next_seq.fetch_max(last_seq.saturating_add(1), Ordering::Relaxed);
+    }
+
     pub(crate) fn next_seq(&self) -> u64 {
         self.next_seq.fetch_add(1, Ordering::Relaxed)
     }

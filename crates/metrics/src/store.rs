@@ -18,6 +18,7 @@ use crate::read::selection::Selection;
 use crate::record;
 use crate::recovery::{Recovery, ReplayProgress, Replayer};
 use crate::retention::{KeepRule, Retention};
+use crate::tiers::{self, TierOptions, Tiers};
 use crate::upkeep::{Worker, metadata};
 use crate::{locked, reading, writing};
 use hashbrown::HashMap;
@@ -27,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
@@ -52,6 +53,8 @@ pub struct StoreOptions {
     pub memory_ceiling_bytes: u64,
     /// Measures the process for the memory ceiling.
     pub memory_probe: Option<Arc<dyn MemoryProbe>>,
+    /// Downsampled tiers, finest first; [`Store::set_tiers`] changes them. None.
+    pub tiers: Vec<TierOptions>,
     /// Acknowledge before the sync; a power cut may lose the last second.
     pub relaxed: bool,
     /// Writes are refused when the file system has less room than this. 64 MiB.
@@ -86,6 +89,7 @@ impl Default for StoreOptions {
             limits: SeriesLimits::default(),
             memory_ceiling_bytes: 0,
             memory_probe: None,
+            tiers: Vec::new(),
             relaxed: false,
             min_free_bytes: log.min_free_bytes,
             max_queued_bytes: log.max_queued_bytes,
@@ -153,6 +157,7 @@ pub(crate) struct Core {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
     pub(crate) parts: PartList,
+    pub(crate) tiers: Tiers,
     /// Held by the one flush or merge under way.
     pub(crate) upkeep: Mutex<()>,
     /// Flushes that took samples out of memory.
@@ -208,10 +213,13 @@ impl Store {
         PartList::check(&*disk, path)?;
         metadata::check(&*disk, path)?;
         import::check(&*disk, path)?;
+        tiers::check(&*disk, path)?;
         disk.create_dir_all(path).map_err(io)?;
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
         let parts = PartList::open(&*disk, path, options.page_cache_bytes).map_err(io)?;
+        let (tiers, last_seq) = Tiers::open(&*disk, &parts.cache, path, &options.tiers).map_err(io)?;
+        parts.skip_to(last_seq);
         let mut damaged = Vec::new();
         let metadata = metadata::read(&*disk, path, &mut damaged);
         let ceiling = Arc::new(Ceiling::new(options.memory_probe.clone()));
@@ -251,6 +259,7 @@ impl Store {
             disk,
             path: path.to_owned(),
             parts,
+            tiers,
             upkeep: Mutex::new(()),
             flushes: AtomicU32::new(0),
             _lock: lock,
@@ -315,7 +324,8 @@ impl Store {
         mut ask: impl FnMut(&Part, Option<&RoaringBitmap>, &mut Vec<String>),
     ) {
         let mut damage = Vec::new();
-        for part in self.core.parts.list().iter().filter(|part| part.range().overlaps(range)) {
+        let (raw, tiers) = (self.core.parts.list(), self.core.tiers.series_parts(range));
+        for part in raw.iter().chain(&tiers).filter(|part| part.range().overlaps(range)) {
             let ids = (!matchers.is_empty()).then(|| part.select(matchers, &mut damage));
             ask(part, ids.as_ref(), &mut damage);
         }
@@ -325,6 +335,7 @@ impl Store {
     /// The label sets of series that satisfy all matchers and have samples about the range, in order.
     pub fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
         let mut selection = Selection::new(&self.core, matchers, range);
+        selection.also(&self.core.tiers.series_parts(range), matchers);
         let mut found = Vec::new();
         while let Some(labels) = selection.next_labels() {
             found.push(labels);
@@ -342,6 +353,17 @@ impl Store {
         self.core.retention()
     }
 
+    /// Other downsampled tiers from now on. New ones are made from what there is; one that is not wanted any more is
+    /// read no longer, and its files stay where they are.
+    pub fn set_tiers(&self, tiers: &[TierOptions]) -> Result<(), CompactError> {
+        let core = &self.core;
+        let _upkeep = locked(&core.upkeep);
+        let last_seq =
+            core.tiers.configure(&*core.disk, &core.path, tiers).map_err(|error| core.fails(error))?;
+        core.parts.skip_to(last_seq);
+        Ok(())
+    }
+
     /// What metric families say about themselves, by name.
     pub fn metadata(&self) -> BTreeMap<String, Metadata> {
         locked(&self.core.metadata).iter().map(|(family, kept)| (family.clone(), kept.clone())).collect()
@@ -352,8 +374,7 @@ impl Store {
     pub fn compact_now(&self) -> Result<(), CompactError> {
         let _upkeep = locked(&self.core.upkeep);
         self.core.flush()?;
-        self.core.merge(true)?;
-        self.core.drop_expired()
+        self.core.tend_parts(true)
     }
 
     /// Puts the samples in memory into parts. Returns when it is done.
@@ -376,6 +397,7 @@ impl Store {
 
     /// Puts the samples in memory into parts, so that the next start is quick, and refuses later writes; reads go on.
     pub fn close(&self) {
+        self.core.tiers.closing.store(true, Ordering::Relaxed);
         self.worker.stop();
         self.replayer.stop();
         let _upkeep = locked(&self.core.upkeep);
@@ -385,6 +407,12 @@ impl Store {
             tracing::warn!(%error, "samples stay in the log until the next start");
         }
         self.core.log.close();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.core.tiers.closing.store(true, Ordering::Relaxed);
     }
 }
 

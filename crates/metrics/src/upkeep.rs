@@ -41,12 +41,23 @@ impl Core {
     pub(crate) fn tend_with(&self, flush: Flush) -> Result<(), CompactError> {
         let _upkeep = locked(&self.upkeep);
         match flush {
+            Flush::None if self.tiers_want_flush() => self.flush()?,
             Flush::None => {}
             Flush::Usual => self.flush()?,
             Flush::Early => self.flush_early()?,
         }
-        self.merge(false)?;
-        self.drop_expired()
+        self.tend_parts(false)
+    }
+
+    /// What is done with parts. Tiers come first: they see what came in before merging hides when it did.
+    pub(crate) fn tend_parts(&self, merge_all: bool) -> Result<(), CompactError> {
+        let made = self.make_tiers();
+        self.merge(merge_all)?;
+        let oldest_ms = self.clock.now_ms().saturating_sub(self.retention().time_ms);
+        self.move_seam(oldest_ms)?;
+        self.drop_expired()?;
+        self.drop_expired_tiers()?;
+        made
     }
 
     pub(crate) fn fails(&self, source: io::Error) -> CompactError {

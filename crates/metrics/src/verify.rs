@@ -4,6 +4,7 @@ use crate::import;
 use crate::part::{PageCache, Part};
 use crate::parts;
 use crate::record::{self, RecordSink, RecordValue};
+use crate::tiers;
 use crate::upkeep::metadata;
 use std::io;
 use std::ops::ControlFlow;
@@ -69,8 +70,8 @@ impl Report {
     }
 }
 
-/// Reads every part, every segment of the log and the metadata file in the data directory `path`, compares every
-/// checksum and decodes everything. Changes nothing and takes no lock, so that it may run beside a store that is open:
+/// Reads every part, those of downsampled tiers too, every segment of the log and the metadata file in the data
+/// directory `path`, compares every checksum and decodes everything. Changes nothing and takes no lock, so that it may run beside a store that is open:
 /// files which that removes meanwhile are left out. `progress` is called often and ends it by `Break`.
 ///
 /// An error only when a directory cannot be listed; a file that cannot be read is a [`Problem`].
@@ -81,7 +82,8 @@ pub fn verify(
 ) -> io::Result<Report> {
     let mut report = Report::default();
     let no_cache = PageCache::new(0);
-    let files = parts::files(disk, path)?;
+    let mut files = parts::files(disk, path)?;
+    files.extend(tiers::part_files(disk, path)?);
     let length = |path: &Path| disk.open(path).and_then(|file| file.len()).unwrap_or(0);
     let lengths: Vec<u64> = files.iter().map(|(.., file)| length(file)).collect();
     let wal = path.join("wal");
@@ -127,6 +129,12 @@ pub fn verify(
     }
     verify_log(&wal, disk, &mut report);
     report.interrupted = progress(&Progress { path: &wal, bytes_done: bytes_total, bytes_total }).is_break();
+    for (file, verified) in tiers::verify(disk, path)? {
+        report.files += 1;
+        if let Err(error) = verified {
+            report.add(&file, error);
+        }
+    }
     for (name, verified) in [
         (metadata::METADATA_FILE, metadata::verify(disk, path)),
         (import::JOURNAL_FILE, import::verify(disk, path)),

@@ -56,6 +56,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         retention_ms: retention.time_ms,
         retention_bytes: retention.size_bytes,
         retention_rules: retention.rules,
+        tiers: keep::tiers(&loaded.config),
         relaxed: args.relaxed_durability,
         limits: memory::series_limits(&loaded.config),
         memory_ceiling_bytes: memory::ceiling_bytes(&args, &loaded.config),

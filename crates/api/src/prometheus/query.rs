@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
 use std::time::Duration;
+use watchfire_model::duration;
 use watchfire_promql::ast::ValueType;
 use watchfire_promql::engine::Query;
 use watchfire_promql::{Expr, ParseOptions, QueryResult};
@@ -62,14 +63,30 @@ async fn evaluated(
 /// What Prometheus tells of a query under `stats`, as far as it is measured here.
 fn stats(result: &QueryResult, timings: Timings) -> serde_json::Value {
     let (queued, evaluated) = (timings.queued.as_secs_f64(), timings.evaluated.as_secs_f64());
-    serde_json::json!({
+    let resolutions: Vec<serde_json::Value> = result
+        .coarse
+        .iter()
+        .map(|stretch| {
+            let resolution = Duration::from_millis(stretch.resolution_ms.unsigned_abs());
+            serde_json::json!({
+                "until": stretch.until_ms as f64 / 1000.0,
+                "resolution": duration::format(resolution),
+            })
+        })
+        .collect();
+    let mut stats = serde_json::json!({
         "timings": {
             "evalTotalTime": evaluated,
             "execQueueTime": queued,
             "execTotalTime": queued + evaluated,
         },
         "samples": {"totalQueryableSamples": result.samples_read},
-    })
+    });
+    // What is read from downsampled tiers; Prometheus has none.
+    if let Some(stats) = stats.as_object_mut().filter(|_| !resolutions.is_empty()) {
+        stats.insert("resolutions".to_owned(), resolutions.into());
+    }
+    stats
 }
 
 /// Only numbers and vectors have a value at every step.

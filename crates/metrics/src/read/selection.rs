@@ -110,6 +110,13 @@ impl Selection {
         Self { core: None, range, head, parts, flushes: 0, scratch, warnings, counted: 0 }
     }
 
+    /// Adds the series of more parts, of which only the labels are wanted.
+    pub(crate) fn also(&mut self, parts: &[Arc<Part>], matchers: &[Matcher]) {
+        for part in parts.iter().filter(|part| part.range().overlaps(self.range)) {
+            self.parts.push(Cursor::new(part, matchers, self.range, &mut self.warnings));
+        }
+    }
+
     fn smallest(&self) -> Option<Labels> {
         let mut smallest = self.head.front().map(|series| &series.labels);
         for cursor in &self.parts {

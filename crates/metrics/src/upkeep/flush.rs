@@ -38,6 +38,7 @@ impl Core {
             let _alone = writing(&self.gate);
             self.head.forget(empty);
         }
+        let closed_day = self.last_closed_day();
         let segment = {
             let _alone = writing(&self.gate);
             self.head.release_numbers();
@@ -79,6 +80,7 @@ impl Core {
         for (series, copied) in copied {
             series.drain(copied, flush, &self.head.memory);
         }
+        self.tiers.flushed_day.store(closed_day, Ordering::Relaxed);
         self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))
     }
 }

@@ -158,6 +158,13 @@ impl Tier {
         if resolution.subsec_nanos() != 0 {
             return Err(Problem::new(resolution_place, "resolution is not a whole number of seconds"));
         }
+        if 86_400 % resolution.as_secs().max(1) != 0 {
+            let message = format!(
+                "resolution is {}; expected a length that divides a day, such as 5m or 1h",
+                duration::format(resolution)
+            );
+            return Err(Problem::new(resolution_place, message));
+        }
         if let Some(finer) = finer {
             let step = duration::format(finer.resolution);
             if resolution <= finer.resolution || resolution.as_secs() % finer.resolution.as_secs() != 0 {

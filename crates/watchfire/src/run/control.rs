@@ -95,6 +95,12 @@ impl Center {
         app.store.set_retention(keep::retention(&self.args, &loaded.config));
         let ceiling_bytes = memory::ceiling_bytes(&self.args, &loaded.config);
         app.store.set_limits(&memory::series_limits(&loaded.config), ceiling_bytes);
+        let (store, tiers) = (Arc::clone(&app.store), keep::tiers(&loaded.config));
+        // It waits for the upkeep that is under way.
+        let set = tokio::task::spawn_blocking(move || store.set_tiers(&tiers)).await?;
+        if let Err(error) = set {
+            tracing::error!(%error, "downsampled tiers stay as they were");
+        }
         let settings = Settings {
             evaluation_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,

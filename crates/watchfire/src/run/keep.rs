@@ -2,7 +2,7 @@
 
 use crate::cli::RunArgs;
 use std::time::Duration;
-use watchfire_metrics::{KeepRule, Retention};
+use watchfire_metrics::{KeepRule, Retention, TierOptions};
 use watchfire_scrape::Config;
 
 /// For how long samples are kept where neither a time nor a size is given.
@@ -31,6 +31,16 @@ pub(crate) fn retention(args: &RunArgs, config: &Config) -> Retention {
         size_bytes: size_bytes(args, config),
         rules: rules.collect(),
     }
+}
+
+/// The downsampled tiers.
+pub(crate) fn tiers(config: &Config) -> Vec<TierOptions> {
+    let tiers = config.metrics.downsampling.iter();
+    let tier = |tier: &watchfire_scrape::config::metrics::Tier| TierOptions {
+        resolution_ms: millis(tier.resolution),
+        keep_ms: millis(tier.keep),
+    };
+    tiers.map(tier).collect()
 }
 
 fn millis(duration: Duration) -> i64 {

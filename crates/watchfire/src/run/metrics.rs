@@ -11,7 +11,9 @@ use watchfire_wire::exposition::{Entry, Format, Parser};
 pub(crate) fn exposition(app: &App, format: Format) -> String {
     let mut writer = Writer::new(format);
     let families = program(app).into_iter().chain(process()).chain(http(app)).chain(queries(app));
-    for family in families.chain(scraping(app)).chain(storage(app)).chain(bounds::families(app)) {
+    for family in
+        families.chain(scraping(app)).chain(storage(app)).chain(tiers(app)).chain(bounds::families(app))
+    {
         writer.family(&family);
     }
     let mut text = String::new();
@@ -273,4 +275,56 @@ fn storage(app: &App) -> Vec<Family> {
             f64::from(u8::from(stats.read_only.is_some())),
         ),
     ]
+}
+
+/// Downsampled tiers; nothing without any.
+fn tiers(app: &App) -> Vec<Family> {
+    let stats = app.store.tier_stats();
+    if stats.tiers.is_empty() {
+        return Vec::new();
+    }
+    let mut bytes = Family::new("watchfire_store_tier_bytes", Gauge, "Bytes of a downsampled tier on disk.");
+    let mut windows =
+        Family::new("watchfire_store_tier_windows", Gauge, "Windows of a downsampled tier on disk.");
+    let mut waiting = Family::new(
+        "watchfire_store_tier_waiting_days",
+        Gauge,
+        "Closed days of samples that a downsampled tier does not have yet.",
+    );
+    for tier in &stats.tiers {
+        let labels = [("resolution", tier.resolution.as_str())];
+        bytes.push(labels, tier.bytes as f64);
+        windows.push(labels, tier.windows as f64);
+        waiting.push(labels, tier.waiting_days as f64);
+    }
+    let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
+    let mut families = vec![
+        bytes,
+        windows,
+        waiting,
+        counter(
+            "watchfire_store_tier_windows_made_total",
+            "Windows of downsampled tiers that were made.",
+            stats.windows_made,
+        ),
+        counter(
+            "watchfire_store_tier_days_made_total",
+            "Days of downsampled tiers that were made, or made again for late samples.",
+            stats.days_made,
+        ),
+        counter(
+            "watchfire_store_tier_selections_total",
+            "Selections of series that read windows of downsampled tiers.",
+            stats.selections,
+        ),
+    ];
+    if let Some(seam_ms) = stats.seam_ms {
+        families.push(one(
+            "watchfire_store_tier_seam_timestamp_seconds",
+            Gauge,
+            "Until when downsampled tiers are read in place of samples.",
+            seam_ms as f64 / 1000.0,
+        ));
+    }
+    families
 }

@@ -1,8 +1,8 @@
 //! The embedded store as the engine sees it.
 
 use std::sync::Arc;
-use watchfire_metrics::{ReadError, Selection, Store};
-use watchfire_model::{Labels, Matcher, Samples, TimeRange};
+use watchfire_metrics::{Downsampled, ReadError, Store};
+use watchfire_model::{Coarse, Labels, Matcher, Samples, TimeRange};
 use watchfire_promql::{SelectHints, SeriesStream, Source, SourceError};
 
 /// A store behind the engine's trait.
@@ -26,7 +26,7 @@ impl Source for StoreSource {
             let labels = self.0.series(matchers, range).map_err(failed)?;
             return Ok(Box::new(LabelsStream(labels.into_iter())));
         }
-        Ok(Box::new(SelectionStream(self.0.select(matchers, range).map_err(failed)?)))
+        Ok(Box::new(SelectionStream(self.0.select_digest(matchers, range, hints.digest()).map_err(failed)?)))
     }
 
     fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceError> {
@@ -43,15 +43,19 @@ impl Source for StoreSource {
     }
 }
 
-struct SelectionStream(Selection);
+struct SelectionStream(Downsampled);
 
 impl SeriesStream for SelectionStream {
     fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
         self.0.next(samples).map_err(failed)
     }
 
+    fn coarse(&self) -> &[Coarse] {
+        self.0.coarse()
+    }
+
     fn warnings(&self) -> Vec<String> {
-        self.0.warnings().to_vec()
+        self.0.warnings()
     }
 }
 

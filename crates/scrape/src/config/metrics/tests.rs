@@ -53,8 +53,12 @@ fn every_fault_of_the_section_is_one_line_with_its_place() {
             "p.yml:3:18: resolution is not a whole number of seconds",
         ),
         (
-            "metrics:\n  downsampling:\n  - {resolution: 5m, keep: 1d}\n  - {resolution: 7m, keep: 2d}",
-            "p.yml:4:18: resolution is 7m; expected a multiple of 5m, the resolution before it",
+            "metrics:\n  downsampling:\n  - {resolution: 7m, keep: 1d}",
+            "p.yml:3:18: resolution is 7m; expected a length that divides a day, such as 5m or 1h",
+        ),
+        (
+            "metrics:\n  downsampling:\n  - {resolution: 5m, keep: 1d}\n  - {resolution: 8m, keep: 2d}",
+            "p.yml:4:18: resolution is 8m; expected a multiple of 5m, the resolution before it",
         ),
         (
             "metrics:\n  downsampling:\n  - {resolution: 5m, keep: 2d}\n  - {resolution: 10m, keep: 2d}",
