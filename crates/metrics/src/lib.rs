@@ -40,6 +40,7 @@ pub use head::admission::report::{AdmissionCounters, Cardinality, Holder, Refuse
 pub use head::admission::scope::LimitScope;
 pub use head::admission::tracker::Culprit;
 pub use import::{Import, ImportReport, Imported};
+pub use parts::DamagedPart;
 pub use read::selection::Selection;
 pub use recovery::ReplayProgress;
 pub use retention::{KeepRule, Retention};

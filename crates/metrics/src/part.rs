@@ -134,8 +134,9 @@ impl Part {
         self.cache.values(key, || self.page(block))
     }
 
-    /// The page that holds a rank; when it cannot be read, why, and the rank behind its last.
-    pub(crate) fn series_page(&self, rank: u32) -> Result<Arc<SeriesPage>, (BlockError, u32)> {
+    /// The page that holds a rank; when it cannot be read, why, and the rank behind its last. It is kept in the cache if
+    /// `caching`.
+    pub(crate) fn series_page(&self, rank: u32, caching: bool) -> Result<Arc<SeriesPage>, (BlockError, u32)> {
         let pages = &self.summary.series_pages;
         let index = pages.partition_point(|(first, _)| *first <= rank);
         let end = pages.get(index).map_or(self.summary.series, |(first, _)| *first);
@@ -147,7 +148,12 @@ impl Part {
             page.filter(|page| page.len() == (end - first) as usize)
                 .ok_or_else(|| self.nonsense("a page of series makes no sense"))
         };
-        self.cache.series((self.seq, block.offset), decode).map_err(|error| (error, end))
+        let page = if caching {
+            self.cache.series((self.seq, block.offset), decode)
+        } else {
+            decode().map(Arc::new)
+        };
+        page.map_err(|error| (error, end))
     }
 }
 

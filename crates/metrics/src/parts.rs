@@ -2,7 +2,7 @@
 
 use crate::part::{KIND, PageCache, Part};
 use crate::{locked, reading, writing};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,33 @@ pub(crate) struct PartList {
     pub(crate) unreadable: Vec<String>,
     /// Their days and numbers.
     unopened: Vec<(i64, u64)>,
-    /// Numbers of parts that a merge found damaged, or that were to be merged with such: they stay as they are.
-    pub(crate) damaged: Mutex<BTreeSet<u64>>,
+    /// The parts found damaged, by number.
+    damaged: Mutex<BTreeMap<u64, KnownDamage>>,
+    /// Since when the parts of a day are what they are, in milliseconds; days that nobody asked for since are not here.
+    unchanged_since: Mutex<BTreeMap<i64, i64>>,
 }
+
+/// What is known of a damaged part.
+#[derive(Clone, Debug, Default)]
+struct KnownDamage {
+    /// Some of the places.
+    places: Vec<String>,
+    /// Whether all of it was looked at and bytes are not what was written: it is not merged, for what cannot be read
+    /// now might be with better tools.
+    quarantined: bool,
+}
+
+/// A part some of which cannot be read. The rest of it answers; it is not merged with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedPart {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong and where: not all, when there is much.
+    pub places: Vec<String>,
+}
+
+/// So many places of a damaged part are told.
+const MAX_PLACES: usize = 20;
 
 fn root(path: &Path) -> PathBuf {
     path.join("parts")
@@ -102,7 +126,15 @@ impl PartList {
         sort(&mut parts);
         let parts = RwLock::new(Arc::new(parts));
         let next_seq = AtomicU64::new(last + 1);
-        Ok(Self { parts, next_seq, cache, unreadable, unopened, damaged: Mutex::default() })
+        Ok(Self {
+            parts,
+            next_seq,
+            cache,
+            unreadable,
+            unopened,
+            damaged: Mutex::default(),
+            unchanged_since: Mutex::default(),
+        })
     }
 
     pub(crate) fn list(&self) -> Arc<Vec<Arc<Part>>> {
@@ -113,12 +145,11 @@ impl PartList {
     /// stays, so parts on two sides of one that must be left out do not come together. Where a part cannot be opened it
     /// is not known how old it is, only that those made after it are newer.
     pub(crate) fn mergeable(&self) -> Vec<(i64, Vec<Arc<Part>>)> {
-        let damaged = locked(&self.damaged).clone();
         let mut runs: Vec<(i64, Vec<Arc<Part>>)> = Vec::new();
         let mut together = false;
         for part in self.list().iter() {
             let left_out = |(day, seq): &(i64, u64)| *day == part.day && part.summary.order <= *seq;
-            if damaged.contains(&part.seq) || self.unopened.iter().any(left_out) {
+            if self.is_quarantined(part.seq) || self.unopened.iter().any(left_out) {
                 together = false;
                 continue;
             }
@@ -143,14 +174,53 @@ impl PartList {
     /// Shows `new` parts and no longer those with the numbers in `gone`, at once.
     pub(crate) fn replace(&self, new: Vec<Part>, gone: &[u64]) {
         let mut list = writing(&self.parts);
+        let gone_parts = list.iter().filter(|part| gone.contains(&part.seq)).map(|part| part.day);
+        let days: Vec<i64> = gone_parts.chain(new.iter().map(|part| part.day)).collect();
         let kept = list.iter().filter(|part| !gone.contains(&part.seq)).cloned();
         let mut parts: Vec<_> = kept.chain(new.into_iter().map(Arc::new)).collect();
         sort(&mut parts);
         *list = Arc::new(parts);
         drop(list);
+        locked(&self.unchanged_since).retain(|day, _| !days.contains(day));
+        let mut damaged = locked(&self.damaged);
         for seq in gone {
             self.cache.forget(*seq);
+            damaged.remove(seq);
         }
+    }
+
+    /// Remembers a damaged place of a part that a reader met.
+    pub(crate) fn note_damage(&self, seq: u64, place: &str) {
+        let mut damaged = locked(&self.damaged);
+        let known = damaged.entry(seq).or_default();
+        if known.places.len() < MAX_PLACES && !known.places.iter().any(|known| known == place) {
+            known.places.push(place.to_owned());
+        }
+    }
+
+    /// Takes a part out of merging, for these damaged places.
+    pub(crate) fn quarantine(&self, seq: u64, mut places: Vec<String>) {
+        places.truncate(MAX_PLACES);
+        locked(&self.damaged).insert(seq, KnownDamage { places, quarantined: true });
+    }
+
+    pub(crate) fn is_quarantined(&self, seq: u64) -> bool {
+        locked(&self.damaged).get(&seq).is_some_and(|known| known.quarantined)
+    }
+
+    /// The parts found damaged since the store was opened that are still here.
+    pub(crate) fn damaged(&self) -> Vec<DamagedPart> {
+        let parts = self.list();
+        let damaged = locked(&self.damaged);
+        let known = parts.iter().filter_map(|part| Some((part, damaged.get(&part.seq)?)));
+        known
+            .map(|(part, known)| DamagedPart { path: part.path().to_owned(), places: known.places.clone() })
+            .collect()
+    }
+
+    /// For how long the parts of a day have been the same, as far as this process knows.
+    pub(crate) fn quiet_ms(&self, day: i64, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(*locked(&self.unchanged_since).entry(day).or_insert(now_ms))
     }
 }
 

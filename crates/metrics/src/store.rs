@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
@@ -160,6 +160,8 @@ pub(crate) struct Core {
     pub(crate) tiers: Tiers,
     /// Held by the one flush or merge under way.
     pub(crate) upkeep: Mutex<()>,
+    /// The store is being closed: what can be done again later is not finished.
+    pub(crate) stopping: Arc<AtomicBool>,
     /// Flushes that took samples out of memory.
     pub(crate) flushes: AtomicU32,
     _lock: Box<dyn DirLock>,
@@ -261,6 +263,7 @@ impl Store {
             parts,
             tiers,
             upkeep: Mutex::new(()),
+            stopping: Arc::default(),
             flushes: AtomicU32::new(0),
             _lock: lock,
         };

@@ -60,6 +60,11 @@ pub(crate) async fn walreplay(State(app): State<Arc<App>>) -> Response {
 pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     app.blocking(|app| {
         let stats = app.store.counters();
+        let damaged: Vec<_> = stats
+            .damaged_parts
+            .iter()
+            .map(|part| json!({ "path": part.path.display().to_string(), "places": part.places }))
+            .collect();
         let (last_config_ms, config_is_good) = app.control.last_reload();
         let cwd = std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
         Ok(success(&json!({
@@ -70,6 +75,7 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response,
             "reloadConfigSuccess": config_is_good,
             "lastConfigTime": rfc3339(last_config_ms),
             "corruptionCount": stats.corruptions,
+            "damagedParts": damaged,
             "storageRetention": app.store.retention().to_string(),
             "readOnlyReason": stats.read_only,
         })))

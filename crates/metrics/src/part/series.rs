@@ -78,7 +78,12 @@ impl PartSeries {
     }
 
     pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
-        self.blocks().any(|(_, timeline)| timeline.range.overlaps(range))
+        self.ranges().any(|own| own.overlaps(range))
+    }
+
+    /// From when to when each of its blocks is.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = TimeRange> {
+        self.blocks().map(|(_, timeline)| timeline.range)
     }
 }
 

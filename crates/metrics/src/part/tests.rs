@@ -73,7 +73,7 @@ fn a_mutated_file_gives_errors_or_what_was_written() {
         let mut names = BTreeSet::new();
         part.label_names(Some(&ids), &mut damage, &mut names);
         part.label_values("instance", Some(&ids), &mut damage, &mut names);
-        match part.series_page(0) {
+        match part.series_page(0, false) {
             Err((error, _)) => damage.push(error.to_string()),
             Ok(page) => {
                 for rank in 0..page.len() {

@@ -275,7 +275,7 @@ impl Part {
             return false;
         }
         for first in touched {
-            match self.series_page(first) {
+            match self.series_page(first, true) {
                 Err((error, _)) => damage.push(error.to_string()),
                 Ok(page) => {
                     for (_, labels) in page.labels().filter(|(rank, _)| ids.contains(*rank)) {

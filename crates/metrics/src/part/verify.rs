@@ -39,7 +39,7 @@ impl Part {
         let mut previous: Option<Labels> = None;
         let mut rank = 0;
         while rank < self.summary.series {
-            match self.series_page(rank) {
+            match self.series_page(rank, false) {
                 Err((error, end)) => {
                     whole = false;
                     each(error);

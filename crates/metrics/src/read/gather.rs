@@ -57,16 +57,22 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Puts the samples in order, one for each time.
-    pub(crate) fn finish(self) {
+    /// Puts the samples in order, one for each time. Returns how many were dropped although they were another value
+    /// than the one that stays.
+    pub(crate) fn finish(self) -> u64 {
         if self.sorted {
-            return;
+            return 0;
         }
         let out = self.out;
         let mut order: Vec<usize> = (0..out.len()).collect();
         // Stable: of equal times the first collected stays first.
         order.sort_by_key(|index| out.timestamps_ms.get(*index).copied());
-        order.dedup_by_key(|index| out.timestamps_ms.get(*index).copied());
+        let mut conflicts = 0;
+        order.dedup_by(|later, first| {
+            let same_time = out.timestamps_ms.get(*later) == out.timestamps_ms.get(*first);
+            conflicts += u64::from(same_time && !same_value(out, *later, *first));
+            same_time
+        });
         fn pick<T: Clone>(column: &[T], order: &[usize]) -> Vec<T> {
             order.iter().filter_map(|index| column.get(*index).cloned()).collect()
         }
@@ -74,5 +80,18 @@ impl<'a> Gather<'a> {
         out.floats = pick(&out.floats, &order);
         out.histograms = pick(&out.histograms, &order);
         out.start_timestamps_ms = pick(&out.start_timestamps_ms, &order);
+        conflicts
+    }
+}
+
+/// Whether two samples are the same to the last bit; the floats beside histograms mean nothing.
+fn same_value(samples: &Samples, left: usize, right: usize) -> bool {
+    match (samples.histogram(left), samples.histogram(right)) {
+        (Some(left), Some(right)) => left == right,
+        (None, None) => {
+            let bits = |index: usize| samples.floats.get(index).map(|value| value.to_bits());
+            bits(left) == bits(right)
+        }
+        _ => false,
     }
 }

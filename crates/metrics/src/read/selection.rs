@@ -23,6 +23,9 @@ pub struct Selection {
     scratch: Scratch,
     warnings: Vec<String>,
     counted: usize,
+    /// The parts that are damaged, and one place each.
+    blamed: Vec<(u64, String)>,
+    conflicts: u64,
 }
 
 /// The selected series of a part, page by page.
@@ -34,6 +37,8 @@ struct Cursor {
     /// The page that was read last.
     page: Option<Arc<SeriesPage>>,
     next: Option<PartSeries>,
+    /// Whether its pages stay in the cache.
+    caching: bool,
 }
 
 impl fmt::Debug for Selection {
@@ -43,12 +48,18 @@ impl fmt::Debug for Selection {
 }
 
 impl Cursor {
-    fn new(part: &Arc<Part>, matchers: &[Matcher], range: TimeRange, damage: &mut Vec<String>) -> Self {
+    fn new(
+        part: &Arc<Part>,
+        matchers: &[Matcher],
+        range: TimeRange,
+        caching: bool,
+        damage: &mut Vec<String>,
+    ) -> Self {
         let known = damage.len();
         let ranks = part.select(matchers, damage).into_iter().peekable();
         let doubts = if damage.len() > known { matchers.to_vec() } else { Vec::new() };
         let part = Arc::clone(part);
-        let mut cursor = Self { part, doubts, ranks, page: None, next: None };
+        let mut cursor = Self { part, doubts, ranks, page: None, next: None, caching };
         cursor.advance(range, damage);
         cursor
     }
@@ -58,7 +69,7 @@ impl Cursor {
         while let Some(rank) = self.ranks.peek().copied() {
             let found = self.page.as_ref().and_then(|page| PartSeries::on(page, rank));
             let Some(found) = found else {
-                match self.part.series_page(rank) {
+                match self.part.series_page(rank, self.caching) {
                     Ok(page) if PartSeries::on(&page, rank).is_some() => self.page = Some(page),
                     Ok(_) => {
                         damage.push(format!("{}: a series is missing", self.part.path().display()));
@@ -89,7 +100,7 @@ impl Selection {
         // In this order: what a flush moves meanwhile is then seen twice rather than not at all.
         let flushes = core.flushes.load(Ordering::SeqCst);
         let head = core.head.select(matchers).into();
-        let mut selection = Self::from_parts(&core.parts.list(), matchers, range);
+        let mut selection = Self::over(&core.parts.list(), matchers, range, true);
         // What is known already, and counted, comes first.
         let pending = core.recovery.pending().map(|pending| format!("{pending}; samples are missing"));
         let known: Vec<String> = core.parts.unreadable.iter().cloned().chain(pending).collect();
@@ -99,15 +110,36 @@ impl Selection {
         selection
     }
 
+    /// What parts alone hold, read once and not kept in the cache.
     pub(crate) fn from_parts(parts: &[Arc<Part>], matchers: &[Matcher], range: TimeRange) -> Self {
-        let mut warnings = Vec::new();
+        Self::over(parts, matchers, range, false)
+    }
+
+    fn over(parts: &[Arc<Part>], matchers: &[Matcher], range: TimeRange, caching: bool) -> Self {
+        let (mut warnings, mut blamed) = (Vec::new(), Vec::new());
         let parts = parts
             .iter()
             .filter(|part| part.range().overlaps(range))
-            .map(|part| Cursor::new(part, matchers, range, &mut warnings))
+            .map(|part| {
+                let known = warnings.len();
+                let cursor = Cursor::new(part, matchers, range, caching, &mut warnings);
+                blame(&mut blamed, part.seq, warnings.get(known..));
+                cursor
+            })
             .collect();
         let (head, scratch) = (VecDeque::new(), Scratch::default());
-        Self { core: None, range, head, parts, flushes: 0, scratch, warnings, counted: 0 }
+        Self {
+            core: None,
+            range,
+            head,
+            parts,
+            flushes: 0,
+            scratch,
+            warnings,
+            counted: 0,
+            blamed,
+            conflicts: 0,
+        }
     }
 
     /// Adds the series of more parts, of which only the labels are wanted.
@@ -136,8 +168,10 @@ impl Selection {
             let mut gather = Gather::new(self.range, samples);
             for cursor in &mut self.parts {
                 if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
+                    let known = self.warnings.len();
                     cursor.part.read(&series, &mut self.scratch, &mut gather, &mut self.warnings);
                     cursor.advance(self.range, &mut self.warnings);
+                    blame(&mut self.blamed, cursor.part.seq, self.warnings.get(known..));
                 }
             }
             if let Some(series) = self.take_head(&labels)
@@ -145,7 +179,7 @@ impl Selection {
             {
                 self.read_moved(&labels, &mut gather);
             }
-            gather.finish();
+            self.conflicts += gather.finish();
             if !samples.is_empty() {
                 return Ok(Some(labels));
             }
@@ -191,7 +225,7 @@ impl Selection {
             if known || !part.range().overlaps(self.range) {
                 continue;
             }
-            let mut cursor = Cursor::new(part, &matchers, self.range, &mut self.warnings);
+            let mut cursor = Cursor::new(part, &matchers, self.range, true, &mut self.warnings);
             while let Some(series) = cursor.next.take() {
                 if series.labels() == labels {
                     part.read(&series, &mut self.scratch, gather, &mut self.warnings);
@@ -205,11 +239,33 @@ impl Selection {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+
+    /// The parts found damaged so far, by number, and one place each.
+    pub(crate) fn blamed(&self) -> &[(u64, String)] {
+        &self.blamed
+    }
+
+    /// Samples left out so far because an older one with the same time has another value.
+    pub(crate) fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+}
+
+/// Notes that a part is damaged if there are new warnings of it.
+fn blame(blamed: &mut Vec<(u64, String)>, seq: u64, new: Option<&[String]>) {
+    if let Some(place) = new.and_then(<[String]>::first)
+        && blamed.iter().all(|(known, _)| *known != seq)
+    {
+        blamed.push((seq, place.clone()));
+    }
 }
 
 impl Drop for Selection {
     fn drop(&mut self) {
         if let Some(core) = &self.core {
+            for (seq, place) in &self.blamed {
+                core.parts.note_damage(*seq, place);
+            }
             core.counters.damaged(self.warnings.get(self.counted..).unwrap_or_default());
         }
     }

@@ -3,6 +3,7 @@
 use super::Store;
 use crate::head::admission::SeriesLimits;
 use crate::head::admission::report::{AdmissionCounters, Cardinality};
+use crate::parts::DamagedPart;
 use crate::writing;
 use std::sync::atomic::{AtomicU64, Ordering};
 use watchfire_disk::{LogState, LogStats};
@@ -34,6 +35,14 @@ impl Counters {
         }
     }
 
+    /// Counts samples dropped because an older one with the same time has another value.
+    pub(crate) fn conflicts(&self, samples: u64) {
+        let slot = REASONS.iter().position(|reason| *reason == RefusalReason::DuplicateTimestamp);
+        if let Some(counter) = slot.and_then(|slot| self.refused.get(slot)) {
+            counter.fetch_add(samples, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn refuse(&self, refused: &[Refusal]) {
         for refusal in refused {
             let slot = REASONS.iter().position(|reason| *reason == refusal.reason);
@@ -49,10 +58,12 @@ impl Counters {
 pub struct StoreStats {
     /// Samples kept.
     pub samples_appended: u64,
-    /// Samples refused, by reason.
+    /// Samples refused, by reason; conflicting duplicates that a merge found are among them.
     pub samples_refused: Vec<(&'static str, u64)>,
     /// Damaged places found.
     pub corruptions: u64,
+    /// The parts that are damaged, as far as was found out since the store was opened.
+    pub damaged_parts: Vec<DamagedPart>,
     /// Why writes are refused, when they are.
     pub read_only: Option<String>,
     /// The log's counters.
@@ -177,6 +188,7 @@ impl Store {
                 .map(|(reason, counter)| (reason.as_str(), count(counter)))
                 .collect(),
             corruptions: count(&core.counters.corruptions),
+            damaged_parts: core.parts.damaged(),
             compaction_failures: count(&core.counters.flush_failures),
             parts: parts.len() as u64,
             part_bytes: parts.iter().map(|part| part.bytes()).sum(),

@@ -5,7 +5,7 @@ use super::early::EarlyFlush;
 use crate::locked;
 use crate::store::Core;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ const TICK: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Worker {
     stop: Arc<(Mutex<bool>, Condvar)>,
+    /// The store's, for what takes long.
+    stopping: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -29,11 +31,12 @@ impl Worker {
             let run = move || work(&core, &stop);
             thread = Some(std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(run)?);
         }
-        Ok(Self { stop, thread: Mutex::new(thread) })
+        Ok(Self { stop, stopping: Arc::clone(&core.stopping), thread: Mutex::new(thread) })
     }
 
-    /// Lets the thread finish what it is doing and end.
+    /// Lets the thread end: a flush is finished, a merge is not.
     pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
         *locked(&self.stop.0) = true;
         self.stop.1.notify_all();
         if let Some(thread) = locked(&self.thread).take() {

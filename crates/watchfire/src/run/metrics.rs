@@ -269,6 +269,28 @@ fn storage(app: &App) -> Vec<Family> {
             stats.corruptions,
         ),
         one(
+            "watchfire_store_damaged_parts",
+            Gauge,
+            "Parts on disk that are damaged; they are not merged, and the rest of them answers.",
+            stats.damaged_parts.len() as f64,
+        ),
+        counter(
+            "watchfire_store_page_cache_hits_total",
+            "Pages of parts asked for that were in memory.",
+            stats.page_cache_hits,
+        ),
+        counter(
+            "watchfire_store_page_cache_misses_total",
+            "Pages of parts asked for that were read from disk.",
+            stats.page_cache_misses,
+        ),
+        one(
+            "watchfire_store_page_cache_bytes",
+            Gauge,
+            "Bytes of unpacked pages in memory.",
+            stats.page_cache_bytes as f64,
+        ),
+        one(
             "watchfire_store_read_only",
             Gauge,
             "Whether writes are refused because the disk is full or failing.",
