@@ -9,7 +9,7 @@ use watchfire_model::ingest::ValueRef;
 use watchfire_model::{Histogram, Labels, Samples, TimeRange, is_stale};
 
 /// A chunk is closed at this many samples, so that reading the newest need not decode hours.
-const CHUNK_SAMPLES: u32 = 480;
+const CHUNK_SAMPLES: u16 = 480;
 
 /// What the allocator keeps beside each block.
 const BLOCK_BYTES: usize = 16;
@@ -26,43 +26,47 @@ pub(crate) struct HeadSeries {
 
 #[derive(Debug)]
 struct State {
-    sealed: Vec<Chunk>,
+    /// The newest floats.
     active: ChunkWriter,
-    newest_ms: i64,
-    newest_bits: u64,
     /// What few series have.
     extra: Option<Box<Extra>>,
     /// The number of the last flush that took samples away.
     drained: u32,
     /// What the head counts for the samples.
-    counted_bytes: usize,
+    counted_bytes: u32,
 }
 
 impl State {
     /// About the bytes that the samples take.
     fn bytes(&self) -> usize {
-        let sealed: usize =
-            self.sealed.iter().map(|chunk| size_of::<Chunk>() + BLOCK_BYTES + chunk.bytes()).sum();
         let active = self.active.bytes();
         let extra = self.extra.as_ref().map_or(0, |extra| extra.bytes());
-        sealed + if active == 0 { 0 } else { active + BLOCK_BYTES } + extra
+        if active == 0 { extra } else { active + BLOCK_BYTES + extra }
     }
 
     fn count(&mut self, bytes: usize, memory: &Memory) {
-        memory.change(self.counted_bytes, bytes);
-        self.counted_bytes = bytes;
+        let counted = u32::try_from(bytes).unwrap_or(u32::MAX);
+        memory.change(self.counted_bytes as usize, counted as usize);
+        self.counted_bytes = counted;
+    }
+
+    fn sealed(&self) -> &[Chunk] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.sealed)
     }
 }
 
 #[derive(Debug, Default)]
 struct Extra {
+    /// Floats older than the active chunk's.
+    sealed: Vec<Chunk>,
     /// Floats older than the newest sample at their arrival and without a start timestamp, in order of arrival.
     late: Vec<(i64, u64)>,
     /// The other late samples.
     odd: Vec<Odd>,
     /// Histograms that came in time order.
     histograms: Vec<(i64, Arc<Histogram>)>,
-    newest_histogram: Option<Arc<Histogram>>,
+    /// The newest sample of the series, if that is a histogram.
+    newest_histogram: Option<(i64, Arc<Histogram>)>,
     /// Spans of samples in time order with one start timestamp: first and last sample, start. The last one grows.
     starts: Vec<(i64, i64, i64)>,
     /// The last span must not grow.
@@ -98,24 +102,19 @@ pub(crate) enum Appended {
 /// How much of a series a flush has copied.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Copied {
-    chunks: usize,
-    late: usize,
-    odd: usize,
-    histograms: usize,
-    starts: usize,
+    /// Of the active chunk, known by its first sample.
+    active: u16,
+    active_ms: i64,
+    sealed: u32,
+    late: u32,
+    odd: u32,
+    histograms: u32,
+    starts: u32,
 }
 
 impl HeadSeries {
     pub(crate) fn new(labels: Labels, id: u32) -> Self {
-        let state = State {
-            sealed: Vec::new(),
-            active: ChunkWriter::default(),
-            newest_ms: i64::MIN,
-            newest_bits: 0,
-            extra: None,
-            drained: 0,
-            counted_bytes: 0,
-        };
+        let state = State { active: ChunkWriter::default(), extra: None, drained: 0, counted_bytes: 0 };
         Self { labels, id, state: Mutex::new(state) }
     }
 
@@ -134,12 +133,12 @@ impl HeadSeries {
     ) -> Appended {
         let mut state = locked(&self.state);
         let state = &mut *state;
-        let newest = state.newest_ms;
         let newest_histogram = state.extra.as_ref().and_then(|extra| extra.newest_histogram.as_ref());
+        let newest = newest_histogram.map_or(state.active.last_ms, |(newest_ms, _)| *newest_ms);
         if timestamp_ms == newest {
             let same = match (value, newest_histogram) {
-                (ValueRef::Float(value), None) => value.to_bits() == state.newest_bits,
-                (ValueRef::Histogram(histogram), Some(kept)) => same_histogram(histogram, kept),
+                (ValueRef::Float(value), None) => value.to_bits() == state.active.last_bits,
+                (ValueRef::Histogram(histogram), Some((_, kept))) => same_histogram(histogram, kept),
                 _ => false,
             };
             return if same { Appended::Duplicate } else { Appended::Conflict };
@@ -150,10 +149,10 @@ impl HeadSeries {
             ValueRef::Float(value) if in_order => {
                 grown = state.active.push(timestamp_ms, value.to_bits());
                 if state.active.count >= CHUNK_SAMPLES {
-                    state.sealed.extend(state.active.seal());
+                    let sealed = state.active.seal();
+                    state.extra.get_or_insert_default().sealed.extend(sealed);
                     state.count(state.bytes().saturating_sub(grown), memory);
                 }
-                state.newest_bits = value.to_bits();
                 if let Some(extra) = &mut state.extra {
                     extra.newest_histogram = None;
                 }
@@ -166,7 +165,7 @@ impl HeadSeries {
                 let extra = state.extra.get_or_insert_default();
                 extra.histograms.push((timestamp_ms, Arc::clone(histogram)));
                 grown = size_of::<(i64, Arc<Histogram>)>() + histogram_bytes(histogram);
-                extra.newest_histogram = Some(Arc::clone(histogram));
+                extra.newest_histogram = Some((timestamp_ms, Arc::clone(histogram)));
             }
             value => {
                 let extra = state.extra.get_or_insert_default();
@@ -180,14 +179,12 @@ impl HeadSeries {
                 grown = size_of::<Odd>() + held;
             }
         }
-        if in_order {
-            if start_ms != 0 || state.extra.as_ref().is_some_and(|extra| !extra.starts.is_empty()) {
-                state.extra.get_or_insert_default().note_start(timestamp_ms, start_ms);
-            }
-            state.newest_ms = timestamp_ms;
+        let has_starts = state.extra.as_ref().is_some_and(|extra| !extra.starts.is_empty());
+        if in_order && (start_ms != 0 || has_starts) {
+            state.extra.get_or_insert_default().note_start(timestamp_ms, start_ms);
         }
         if grown > 0 {
-            state.count(state.counted_bytes + grown, memory);
+            state.count(state.counted_bytes as usize + grown, memory);
         }
         Appended::Kept
     }
@@ -206,7 +203,7 @@ impl HeadSeries {
             gather.float(at, f64::from_bits(bits), start_of(at));
             true
         };
-        for chunk in &state.sealed {
+        for chunk in state.sealed() {
             if range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)) {
                 chunk.read(&mut each);
             }
@@ -235,7 +232,10 @@ impl HeadSeries {
         let state = locked(&self.state);
         let active = &state.active;
         (active.count > 0 && range.overlaps(TimeRange::new(active.first_ms, active.last_ms)))
-            || state.sealed.iter().any(|chunk| range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)))
+            || state
+                .sealed()
+                .iter()
+                .any(|chunk| range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)))
             || state.extra.as_ref().is_some_and(|extra| {
                 extra.late.iter().any(|(at, _)| range.contains(*at))
                     || extra.odd.iter().any(|odd| range.contains(odd.timestamp_ms))
@@ -247,7 +247,7 @@ impl HeadSeries {
     pub(crate) fn range(&self) -> Option<TimeRange> {
         let state = locked(&self.state);
         let active = Some((state.active.first_ms, state.active.last_ms)).filter(|_| state.active.count > 0);
-        let sealed = state.sealed.iter().map(|chunk| (chunk.first_ms, chunk.last_ms));
+        let sealed = state.sealed().iter().map(|chunk| (chunk.first_ms, chunk.last_ms));
         let extra = state.extra.iter().flat_map(|extra| {
             let histograms = extra.histograms.iter().map(|(at, _)| (*at, *at));
             let odd = extra.odd.iter().map(|odd| (odd.timestamp_ms, odd.timestamp_ms));
@@ -261,8 +261,12 @@ impl HeadSeries {
     /// Whether no sample is in memory, and the newest was before `ended_ms` or said that the series ended.
     pub(crate) fn has_ended(&self, ended_ms: i64) -> bool {
         let state = locked(&self.state);
-        let said_so = is_stale(f64::from_bits(state.newest_bits));
-        let ended = said_so || state.newest_ms < ended_ms;
+        let newest_histogram = state.extra.as_ref().and_then(|extra| extra.newest_histogram.as_ref());
+        let (newest_ms, newest) = match newest_histogram {
+            Some((newest_ms, histogram)) => (*newest_ms, histogram.sum),
+            None => (state.active.last_ms, f64::from_bits(state.active.last_bits)),
+        };
+        let ended = is_stale(newest) || newest_ms < ended_ms;
         drop(state);
         ended && self.is_empty()
     }
@@ -271,7 +275,7 @@ impl HeadSeries {
     pub(crate) fn is_empty(&self) -> bool {
         let state = locked(&self.state);
         state.active.count == 0
-            && state.sealed.is_empty()
+            && state.sealed().is_empty()
             && state.extra.as_ref().is_none_or(|extra| {
                 extra.late.is_empty() && extra.odd.is_empty() && extra.histograms.is_empty()
             })
@@ -280,7 +284,7 @@ impl HeadSeries {
     /// Chunks in memory.
     pub(crate) fn chunks(&self) -> usize {
         let state = locked(&self.state);
-        state.sealed.len() + usize::from(state.active.count > 0)
+        state.sealed().len() + usize::from(state.active.count > 0)
     }
 
     /// Samples in memory that came after a newer one.
@@ -293,22 +297,18 @@ impl HeadSeries {
     pub(crate) fn copy(&self, out: &mut Samples) -> Copied {
         let copied = {
             let mut state = locked(&self.state);
-            let sealed = state.active.seal();
-            state.sealed.extend(sealed);
-            let chunks = state.sealed.len();
-            match &mut state.extra {
-                None => Copied { chunks, ..Copied::default() },
-                Some(extra) => {
-                    extra.starts_closed = true;
-                    Copied {
-                        chunks,
-                        late: extra.late.len(),
-                        odd: extra.odd.len(),
-                        histograms: extra.histograms.len(),
-                        starts: extra.starts.len(),
-                    }
-                }
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let mut copied =
+                Copied { active: state.active.count, active_ms: state.active.first_ms, ..Copied::default() };
+            if let Some(extra) = &mut state.extra {
+                extra.starts_closed = true;
+                copied.sealed = count(extra.sealed.len());
+                copied.late = count(extra.late.len());
+                copied.odd = count(extra.odd.len());
+                copied.histograms = count(extra.histograms.len());
+                copied.starts = count(extra.starts.len());
             }
+            copied
         };
         // What arrives between the two locks is copied too and stays in memory: it is deduplicated later.
         let mut gather = Gather::new(TimeRange::ALL, out);
@@ -321,32 +321,50 @@ impl HeadSeries {
     pub(crate) fn drain(&self, copied: Copied, flush: u32, memory: &Memory) {
         let mut state = locked(&self.state);
         let state = &mut *state;
-        let chunks = copied.chunks.min(state.sealed.len());
-        state.sealed.drain(..chunks);
-        state.sealed.shrink_to_fit();
         state.drained = flush;
+        // If it is another by now, it was sealed: what was copied of it stays, and is deduplicated later.
+        if state.active.first_ms == copied.active_ms {
+            state.active.forget(copied.active);
+        }
         if let Some(extra) = &mut state.extra {
-            let late = copied.late.min(extra.late.len());
-            extra.late.drain(..late);
-            extra.late.shrink_to_fit();
-            extra.odd.drain(..copied.odd.min(extra.odd.len()));
-            extra.odd.shrink_to_fit();
+            take_front(&mut extra.sealed, copied.sealed);
+            take_front(&mut extra.late, copied.late);
+            take_front(&mut extra.odd, copied.odd);
             for odd in &mut extra.odd {
-                odd.after = odd.after.saturating_sub(late);
+                odd.after = odd.after.saturating_sub(copied.late as usize);
             }
-            extra.histograms.drain(..copied.histograms.min(extra.histograms.len()));
-            extra.histograms.shrink_to_fit();
-            extra.starts.drain(..copied.starts.min(extra.starts.len()));
-            extra.starts.shrink_to_fit();
+            take_front(&mut extra.histograms, copied.histograms);
+            take_front(&mut extra.starts, copied.starts);
+            if extra.is_empty() {
+                state.extra = None;
+            }
         }
         state.count(state.bytes(), memory);
     }
 }
 
+fn take_front<T>(list: &mut Vec<T>, count: u32) {
+    list.drain(..list.len().min(count as usize));
+    list.shrink_to_fit();
+}
+
 impl Extra {
+    /// Whether it may be forgotten.
+    fn is_empty(&self) -> bool {
+        self.newest_histogram.is_none()
+            && self.sealed.is_empty()
+            && self.late.is_empty()
+            && self.odd.is_empty()
+            && self.histograms.is_empty()
+            && self.starts.is_empty()
+    }
+
     fn bytes(&self) -> usize {
+        let sealed: usize =
+            self.sealed.iter().map(|chunk| size_of::<Chunk>() + BLOCK_BYTES + chunk.bytes()).sum();
         let histograms: usize = self.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).sum();
         size_of::<Self>()
+            + sealed
             + self.late.capacity() * size_of::<(i64, u64)>()
             + self.odd.capacity() * size_of::<Odd>()
             + self.odd.iter().map(Odd::held_bytes).sum::<usize>()

@@ -8,6 +8,12 @@ fn values() -> impl Strategy<Value = u64> {
         Just((-0.0_f64).to_bits()),
         Just(1.0_f64.to_bits()),
         (0..1000_u32).prop_map(|number| f64::from(number).to_bits()),
+        (any::<i32>(), 0..14_i32)
+            .prop_map(|(number, places)| (f64::from(number) / 10_f64.powi(places)).to_bits()),
+        (any::<i64>(), 0..22_i32)
+            .prop_map(|(number, places)| (number as f64 / 10_f64.powi(places)).to_bits()),
+        (0..1_u64 << 30).prop_map(|pages| ((pages << 20) as f64).to_bits()),
+        any::<f64>().prop_map(f64::to_bits),
         any::<u64>(),
     ]
 }
@@ -29,10 +35,40 @@ proptest! {
         let mut found = Vec::new();
         writer.read(|at, bits| { found.push((at, bits)); true });
         prop_assert_eq!(&found, &expected);
+        for forgotten in [0, expected.len() / 2, expected.len()] {
+            let mut rest = writer.clone();
+            rest.forget(forgotten as u16);
+            found.clear();
+            rest.read(|at, bits| { found.push((at, bits)); true });
+            prop_assert_eq!(&found, &expected[forgotten..]);
+            prop_assert_eq!((rest.last_ms, rest.last_bits), *expected.last().unwrap());
+        }
         found.clear();
         let chunk = writer.seal().unwrap();
         chunk.read(|at, bits| { found.push((at, bits)); true });
         prop_assert_eq!(&found, &expected);
         prop_assert_eq!(writer.count, 0);
     }
+}
+
+#[test]
+fn decimals_with_noise_take_few_bits() {
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut each = |value: &mut dyn FnMut(&mut fastrand::Rng) -> f64| {
+        let mut writer = ChunkWriter::default();
+        for step in 0..120 {
+            writer.push(step * 15_000, value(&mut random).to_bits());
+        }
+        writer.seal().unwrap().bytes() * 8 / 120
+    };
+    let mut total = 0.0;
+    let seconds = each(&mut |random| {
+        total += random.f64() * 15.0;
+        (total * 100.0).round() / 100.0
+    });
+    let power = each(&mut |random| (400_000.0 + random.f64() * 100_000.0).round() / 1000.0);
+    let temperature = each(&mut |random| (60.0 + random.f64() * 8.0).round());
+    let bits = [seconds, power, temperature];
+    println!("{bits:?} bits a sample");
+    assert!(seconds <= 16 && power <= 23 && temperature <= 10, "{bits:?}");
 }
