@@ -6,6 +6,7 @@ pub(crate) mod memory;
 pub(crate) mod series;
 
 use crate::ceiling::Ceiling;
+use crate::store::StoreOptions;
 use crate::{locked, reading, writing};
 use admission::{Admission, Admitted, Refused, is_ordered};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -81,6 +82,12 @@ impl Head {
     /// About the bytes that the series and their samples take.
     pub(crate) fn bytes(&self) -> u64 {
         self.memory.bytes()
+    }
+
+    /// Whether the samples take so much that they are better off in parts.
+    pub(crate) fn holds_much(&self, options: &StoreOptions) -> bool {
+        let by_series = options.flush_bytes_per_series.saturating_mul(self.len() as u64);
+        self.memory.sample_bytes() > options.flush_bytes.max(by_series)
     }
 
     fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<Arc<HeadSeries>>>> {

@@ -69,6 +69,10 @@ pub struct StoreOptions {
     pub flush_every: Duration,
     /// They become one earlier when there are this many. 100 million.
     pub flush_samples: u64,
+    /// Or when they take more than this, and more than [`flush_bytes_per_series`](Self::flush_bytes_per_series). 64 MiB.
+    pub flush_bytes: u64,
+    /// The other bound: with many series a flush costs more than the memory that it frees. 192 bytes.
+    pub flush_bytes_per_series: u64,
     /// Pages of parts that are kept unpacked in memory take this much at most. 64 MiB.
     pub page_cache_bytes: usize,
     /// Flush, merge and drop in the background; without, only [`Store::compact_now`] and [`Store::tend`] do.
@@ -97,6 +101,8 @@ impl Default for StoreOptions {
             group_window: log.group_window,
             flush_every: Duration::from_secs(7200),
             flush_samples: 100_000_000,
+            flush_bytes: 64 << 20,
+            flush_bytes_per_series: 192,
             page_cache_bytes: 64 << 20,
             background: true,
             stepped: false,
@@ -429,5 +435,7 @@ pub struct CompactError {
     pub source: io::Error,
 }
 
+#[cfg(test)]
+mod kinds;
 #[cfg(test)]
 mod tests;

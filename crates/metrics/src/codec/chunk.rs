@@ -99,10 +99,14 @@ impl ChunkWriter {
         while width > 0 {
             if self.free == 0 {
                 if self.bytes.len() == self.bytes.capacity() {
-                    // Doubling would leave a quarter of all memory unused. Allocators hand out multiples of 16, less
-                    // what they keep for themselves.
-                    let grown = self.bytes.len() + (self.bytes.len() / 8).max(16);
-                    self.bytes.reserve_exact((grown & !15) + 8 - self.bytes.len());
+                    // Doubling would leave a quarter of all memory unused, and small steps leave holes behind. A
+                    // constant never takes a second step. Allocators hand out multiples of 16 less 8.
+                    let room = match self.bytes.len() {
+                        0 => 24,
+                        len @ 1..56 => 56 - len,
+                        _ => 64,
+                    };
+                    self.bytes.reserve_exact(room);
                 }
                 self.bytes.push(0);
                 self.free = 8;

@@ -46,7 +46,7 @@ impl State {
 
     fn count(&mut self, bytes: usize, memory: &Memory) {
         let counted = u32::try_from(bytes).unwrap_or(u32::MAX);
-        memory.change(self.counted_bytes as usize, counted as usize);
+        memory.change_samples(self.counted_bytes as usize, counted as usize);
         self.counted_bytes = counted;
     }
 

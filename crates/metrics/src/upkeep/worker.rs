@@ -74,7 +74,9 @@ fn work(core: &Core, stop: &(Mutex<bool>, Condvar)) {
         let appended = core.counters.appended.load(Ordering::Relaxed);
         let waiting = appended.saturating_sub(flushed_at.load(Ordering::Relaxed));
         let since = last_flush.elapsed();
-        let is_due = since >= core.options.flush_every || waiting >= core.options.flush_samples;
+        let is_due = since >= core.options.flush_every
+            || waiting >= core.options.flush_samples
+            || core.head.holds_much(&core.options);
         let flush = match is_due {
             true => Flush::Usual,
             false if early_flush.is_due(core.ceiling.measure(), since, core.options.flush_every) => {
