@@ -145,7 +145,7 @@ impl Selection {
     /// Adds the series of more parts, of which only the labels are wanted.
     pub(crate) fn also(&mut self, parts: &[Arc<Part>], matchers: &[Matcher]) {
         for part in parts.iter().filter(|part| part.range().overlaps(self.range)) {
-            self.parts.push(Cursor::new(part, matchers, self.range, &mut self.warnings));
+            self.parts.push(Cursor::new(part, matchers, self.range, true, &mut self.warnings));
         }
     }
 
