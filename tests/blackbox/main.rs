@@ -10,6 +10,7 @@ mod bad_input;
 mod compliance;
 mod crash;
 mod grafana;
+mod import;
 mod interop;
 mod safety;
 mod scraping;

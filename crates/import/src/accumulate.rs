@@ -49,7 +49,6 @@ impl Accumulator {
         (!series.samples.is_empty()).then_some(series.last_ms)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "remote read asks"))]
     /// About how much memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

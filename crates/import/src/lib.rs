@@ -1,6 +1,7 @@
 //! Other systems' data becomes parts of the metric store.
 //!
-//! Flows in: a data directory of Prometheus, a snapshot of one, or a single block, read file by file in small windows.
+//! Flows in: a data directory of Prometheus, a snapshot of one, or a single block, read file by file in small windows;
+//! or a server's remote read, day by day.
 //! Flows out: series in label order through [`watchfire_metrics::Import`], each source once, resumable. Damaged places
 //! are told with file and offset and left out; the rest is imported. This crate promises to use memory in proportion to
 //! one series, a block's symbol table and a fixed budget, whatever the size of the source. It never changes the source
@@ -8,9 +9,11 @@
 
 mod accumulate;
 mod prometheus;
+mod remote;
 mod selection;
 
 pub use prometheus::{Block, BlockMeta, DataDir, Head, find};
+pub use remote::{Credentials, Remote};
 pub use selection::Choice;
 
 use std::path::PathBuf;
@@ -35,6 +38,14 @@ pub enum ImportError {
         /// The directory.
         path: PathBuf,
         /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// The server does not answer, or refuses.
+    #[error("{url}: {problem}")]
+    Remote {
+        /// What was asked, without credentials.
+        url: String,
+        /// What went wrong, and what to do where that is known.
         problem: String,
     },
     /// The store cannot be written.

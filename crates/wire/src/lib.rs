@@ -8,5 +8,6 @@
 pub mod exposition;
 pub mod prometheus_block;
 pub mod protobuf;
+pub mod remote_read;
 pub mod remote_write;
 pub mod snappy;

@@ -8,11 +8,12 @@ use watchfire_model::Matcher;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// Imports a Prometheus: its data folder, a snapshot of it, or one block.
+    /// Imports a Prometheus: its data folder, a snapshot of it, one block, or over the network by remote read.
     ///
-    /// Reads the blocks directly, and the write-ahead log for the hours that are in no block yet. The source is only
-    /// read, never changed. Every sample arrives bit for bit: floats, stale markers, native histograms. What was deleted
-    /// stays deleted.
+    /// From a folder the blocks are read directly, and the write-ahead log for the hours that are in no block yet. The
+    /// source is only read, never changed. Every sample arrives bit for bit: floats, stale markers, native histograms.
+    /// What was deleted stays deleted. Exemplars are not imported. From a URL samples are asked for day by day, the
+    /// oldest first, and arrive with the external labels of that server.
     ///
     /// Stop the server that uses the target folder first, and start it again afterwards. The import may be stopped by
     /// Ctrl-C or killed at any time: run the same command again and it goes on where it was. What is there already is
@@ -21,15 +22,17 @@ pub(crate) enum Import {
     /// Examples:
     ///   watchfire import prometheus /var/lib/prometheus --storage.tsdb.path=data
     ///   watchfire import prometheus snapshots/20261121T073000Z-1f2e --match='{job="node"}' --match='up'
+    ///   watchfire import prometheus http://prometheus:9090 --min-time=2026-11-01T00:00:00Z
     #[command(verbatim_doc_comment)]
     Prometheus(ImportPrometheusArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportPrometheusArgs {
-    /// Prometheus's data folder (its --storage.tsdb.path), a snapshot, or one block.
-    #[arg(value_name = "DIR")]
-    pub(crate) source: PathBuf,
+    /// Prometheus's data folder (its --storage.tsdb.path), a snapshot, one block, or the URL of its remote read:
+    /// http://prometheus:9090/api/v1/read, whose path may be left out.
+    #[arg(value_name = "DIR|URL")]
+    pub(crate) source: String,
 
     /// Folder the samples go to: that of the server that will use them, which must not run meanwhile.
     #[arg(long = "storage.tsdb.path", value_name = "DIR", default_value = "data")]
@@ -55,6 +58,18 @@ pub(crate) struct ImportPrometheusArgs {
     /// Only samples at or before this time.
     #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
     pub(crate) max_time: Option<i64>,
+
+    /// User for HTTP basic authentication, with a URL.
+    #[arg(long = "http.user", value_name = "USER")]
+    pub(crate) http_user: Option<String>,
+
+    /// File with that user's password.
+    #[arg(long = "http.password-file", value_name = "FILE", requires = "http_user")]
+    pub(crate) http_password_file: Option<PathBuf>,
+
+    /// File with a token that is sent as `Authorization: Bearer`, with a URL.
+    #[arg(long = "http.bearer-token-file", value_name = "FILE", conflicts_with = "http_user")]
+    pub(crate) http_bearer_token_file: Option<PathBuf>,
 }
 
 /// One `--match`.

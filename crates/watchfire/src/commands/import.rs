@@ -1,10 +1,12 @@
 //! `watchfire import`: another system's history becomes ours.
 
+mod remote;
 mod terminal;
 
 use crate::cli::{Import, ImportPrometheusArgs, LogFormat, LogLevel};
 use crate::logging;
 use anyhow::{Context, bail};
+use std::path::Path;
 use std::sync::Arc;
 use terminal::{Terminal, count, day};
 use watchfire_disk::RealDisk;
@@ -25,20 +27,32 @@ pub(crate) fn run(import: Import) -> anyhow::Result<()> {
         selectors: args.matches.iter().map(|selector| selector.0.clone()).collect(),
         range: TimeRange::new(args.min_time.unwrap_or(i64::MIN), args.max_time.unwrap_or(i64::MAX)),
     };
-    let mut source = find(&RealDisk, &args.source, &mut terminal)?;
-    source.blocks.retain(|block| block.range().overlaps(choice.range));
-    refuse_old(&args, &source, choice.range)?;
-    let store = open(&args)?;
-    let imported = import_all(&source, &store, &choice, &mut terminal);
-    store.close();
-    let tally = imported?;
+    let imported = if args.source.contains("://") {
+        remote::import(&args, choice, &mut terminal)
+    } else {
+        import_folder(&args, &choice, &mut terminal)
+    };
     terminal.end();
-    tally.tell(&args);
+    imported?.tell(&args);
     let damage = terminal.damage();
     if damage > 0 {
         bail!("{} and left out; everything else is imported", places(damage));
     }
     Ok(())
+}
+
+fn import_folder(
+    args: &ImportPrometheusArgs,
+    choice: &Choice,
+    terminal: &mut Terminal,
+) -> anyhow::Result<Tally> {
+    let mut source = find(&RealDisk, Path::new(&args.source), terminal)?;
+    source.blocks.retain(|block| block.range().overlaps(choice.range));
+    refuse_old(args, &source, choice.range)?;
+    let store = open(args)?;
+    let imported = import_all(&source, &store, choice, terminal);
+    store.close();
+    imported
 }
 
 fn places(damage: u64) -> String {
@@ -63,10 +77,15 @@ fn open(args: &ImportPrometheusArgs) -> anyhow::Result<Store> {
     })
 }
 
+/// Older samples are not kept.
+fn oldest_ms(args: &ImportPrometheusArgs) -> i64 {
+    let retention_ms = i64::try_from(args.retention_time.as_millis()).unwrap_or(i64::MAX);
+    SystemClock.now_ms().saturating_sub(retention_ms)
+}
+
 /// Samples that the server would drop at once are better not imported; and whoever wants them kept must say so there too.
 fn refuse_old(args: &ImportPrometheusArgs, source: &DataDir, range: TimeRange) -> anyhow::Result<()> {
-    let retention_ms = i64::try_from(args.retention_time.as_millis()).unwrap_or(i64::MAX);
-    let oldest_ms = SystemClock.now_ms().saturating_sub(retention_ms);
+    let oldest_ms = oldest_ms(args);
     let is_old = |from_ms: i64| from_ms.max(range.start_ms) < oldest_ms;
     let old: Vec<_> = source.blocks.iter().filter(|block| is_old(block.meta().min_ms)).collect();
     let (Some(first), false) = (old.first(), args.skip_old) else { return Ok(()) };

@@ -56,6 +56,11 @@ impl Terminal {
         (self.part, self.part_weight) = (name, weight);
     }
 
+    /// The part was there already.
+    pub(super) fn skip(&mut self) {
+        self.done += std::mem::take(&mut self.part_weight);
+    }
+
     pub(super) fn damage(&self) -> u64 {
         self.damage
     }
