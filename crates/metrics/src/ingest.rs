@@ -1,20 +1,19 @@
 //! Taking batches in: head first, so that they can be queried, then the log, so that they are kept.
 
-use crate::head::NotMade;
 use crate::head::admission::Refusals;
 use crate::head::memory::Memory;
 use crate::head::series::{Appended, HeadSeries};
+use crate::head::{Head, NotMade, Registry};
 use crate::record::{self, SampleEncoder};
 use crate::retention::Retention;
 use crate::store::{Core, Store};
 use crate::{locked, reading};
-use roaring::RoaringBitmap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
 use std::task::{Context, Poll};
-use watchfire_disk::{AppendError, Commit, Log, LogState};
+use watchfire_disk::{AppendError, Commit, LogState};
 use watchfire_model::ingest::{
     Batch, Committed, MetricSink, Refusal, RefusalReason, SampleRef, SeriesRef, ValueRef, WriteError,
     WriteReport,
@@ -22,12 +21,10 @@ use watchfire_model::ingest::{
 use watchfire_model::labels::RawLabels;
 use watchfire_model::{Labels, Metadata};
 
-/// Which series the log's current segment knows.
+/// What introducing series to a segment of the log took.
 #[derive(Debug, Default)]
 pub(crate) struct Introduced {
     segment: u64,
-    ids: RoaringBitmap,
-    /// Bytes that the introductions took.
     bytes: u64,
 }
 
@@ -112,12 +109,62 @@ impl Window {
     }
 }
 
+/// Where a series is probably found. Senders send their series in the order in which they sent them first, and numbers
+/// were given in that order: the series with the next number is nearly always the next one sent. It is found without a
+/// hash, a table or the lock of one.
+struct Usual<'a> {
+    head: &'a Head,
+    registry: Option<RwLockReadGuard<'a, Registry>>,
+    next: u32,
+    /// Wrong guesses, less the right ones.
+    misses: u32,
+}
+
+/// After so many more wrong guesses than right ones, a batch is taken to be in no order.
+const MAX_MISSES: u32 = 64;
+
+impl<'a> Usual<'a> {
+    fn new(head: &'a Head) -> Self {
+        // The first guess is wrong in all but one batch; it costs nothing to speak of.
+        Self { head, registry: None, next: 0, misses: 0 }
+    }
+
+    /// The series that follows the one before, if it is the one with these labels.
+    fn follower(&mut self, packed: &[u8]) -> Option<&Arc<HeadSeries>> {
+        if self.misses > MAX_MISSES {
+            return None;
+        }
+        let head = self.head;
+        let registry = self.registry.get_or_insert_with(|| head.registry());
+        let found = registry.get(self.next).is_some_and(|series| series.labels.as_bytes() == packed);
+        if !found {
+            self.misses += 1;
+            // A new series needs the registry for itself.
+            self.registry = None;
+            return None;
+        }
+        self.misses = self.misses.saturating_sub(1);
+        let series = self.registry.as_ref()?.get(self.next);
+        self.next = self.next.wrapping_add(1);
+        series
+    }
+
+    /// Tells which series was found otherwise.
+    fn after(&mut self, id: u32) {
+        self.next = id.wrapping_add(1);
+    }
+}
+
 /// A batch on its way into memory: what became of it, and what goes into the log.
 struct Intake<'a> {
     report: WriteReport,
     encoder: SampleEncoder,
-    /// The series of the samples that were encoded.
-    logged: Vec<Arc<HeadSeries>>,
+    /// The numbers of the series whose samples were encoded.
+    logged: Vec<u32>,
+    /// The log segment that the batch probably goes to.
+    segment: u64,
+    /// Those of the logged series that this segment does not know yet.
+    new: Vec<Arc<HeadSeries>>,
     /// Samples that were not there before.
     added: u64,
     window: Window,
@@ -153,7 +200,10 @@ impl Intake<'_> {
             self.report.histograms += usize::from(matches!(value, ValueRef::Histogram(_)));
         }
         if self.encoder.bytes.len() > before {
-            self.logged.push(Arc::clone(into));
+            self.logged.push(into.id);
+            if !into.is_introduced(self.segment) {
+                self.new.push(Arc::clone(into));
+            }
         }
     }
 }
@@ -179,25 +229,29 @@ impl Core {
         };
         let mut intake = Intake {
             report: WriteReport { refused: batch.refused().to_vec(), ..WriteReport::default() },
-            encoder: SampleEncoder::default(),
+            encoder: SampleEncoder::with_room_for(batch.len()),
             logged: Vec::with_capacity(batch.len()),
+            segment: self.log.segment(),
+            new: Vec::new(),
             added: 0,
             window,
             memory: &self.head.memory,
             refusals: Refusals::default(),
         };
         self.head.admission.at(now_ms);
+        let mut usual = Usual::new(&self.head);
         for series in batch.series().filter(|series| !series.is_empty()) {
             if !retention.rules.is_empty() {
                 intake.window.oldest_ms = oldest_ms(&retention, now_ms, series);
             }
-            self.take_series(series, &mut intake);
+            self.take_series(series, &mut intake, &mut usual);
         }
         // Only now is it known which label all that was refused had in common.
         if let Some(words) = self.head.admission.settle(std::mem::take(&mut intake.refusals)) {
             Refusal::explain(&mut intake.report.refused, RefusalReason::SeriesLimit, words);
         }
-        let Intake { report, encoder, logged, added, .. } = intake;
+        drop(usual);
+        let Intake { report, encoder, logged, segment, new, added, .. } = intake;
         self.counters.appended.fetch_add(added, Ordering::Relaxed);
         self.counters.refuse(&report.refused);
         let described = self.log_described();
@@ -205,7 +259,7 @@ impl Core {
             drop(gate);
             return if described { self.promise(report) } else { ready(Ok(report)) };
         }
-        let logged = log_batch(&self.log, &mut locked(&self.introduced), &logged, &encoder.bytes);
+        let logged = self.log_batch(segment, new, &logged, &encoder.bytes);
         drop(gate);
         match logged {
             Ok(commit) => Box::pin(Pending { commit, report: Some(report) }),
@@ -223,7 +277,53 @@ impl Core {
         }
     }
 
-    fn take_series<'a>(&self, series: SeriesRef<'a>, intake: &mut Intake<'a>) {
+    /// Logs samples, introducing those of their series that the segment does not know. `new` are those as far as
+    /// `segment` is concerned; should another have begun, they are found again.
+    fn log_batch(
+        &self,
+        mut segment: u64,
+        mut new: Vec<Arc<HeadSeries>>,
+        logged: &[u32],
+        samples: &[u8],
+    ) -> Result<Commit, AppendError> {
+        let introduced_bytes = {
+            let introduced = locked(&self.introduced);
+            if introduced.segment == segment { introduced.bytes } else { 0 }
+        };
+        if self.log.wants_roll(introduced_bytes) {
+            self.log.roll();
+        }
+        loop {
+            let mut definitions = Vec::new();
+            let described = new.iter().map(|series| (series.id, series.labels.as_bytes()));
+            record::definitions(described, new.len(), &mut definitions);
+            match self.log.append(segment, &[&definitions, samples]) {
+                Err(AppendError::SegmentChanged(next)) => {
+                    segment = next;
+                    let registry = self.head.registry();
+                    let series = logged.iter().filter_map(|id| registry.get(*id));
+                    new = series.filter(|series| !series.is_introduced(segment)).cloned().collect();
+                }
+                Err(error) => return Err(error),
+                Ok(commit) => {
+                    // Only now: another batch that leans on this must come after it in the log.
+                    for series in &new {
+                        series.introduce(segment);
+                    }
+                    if !new.is_empty() {
+                        let mut introduced = locked(&self.introduced);
+                        if introduced.segment != segment {
+                            *introduced = Introduced { segment, bytes: 0 };
+                        }
+                        introduced.bytes += definitions.len() as u64;
+                    }
+                    return Ok(commit);
+                }
+            }
+        }
+    }
+
+    fn take_series<'a>(&self, series: SeriesRef<'a>, intake: &mut Intake<'a>, usual: &mut Usual<'_>) {
         // First, so that a sample that is refused makes no series.
         let within = intake.window.sift(series, &mut intake.report.refused);
         if within == 0 {
@@ -231,10 +331,23 @@ impl Core {
         }
         // A series that is known needs no check: its bytes are those of one that was checked.
         let packed = series.packed_labels();
-        let made =
-            self.head.with_series(packed, || series.checked_labels(), |into| intake.take(series, into));
+        if let Some(into) = usual.follower(packed) {
+            intake.take(series, into);
+            return;
+        }
+        let made = self.head.with_series(
+            packed,
+            || series.checked_labels(),
+            |into| {
+                intake.take(series, into);
+                into.id
+            },
+        );
         let (reason, problem) = match made {
-            Ok(()) => return,
+            Ok(id) => {
+                usual.after(id);
+                return;
+            }
             Err(NotMade::Refused(refused)) => {
                 Refusal::note(&mut intake.report.refused, RefusalReason::SeriesLimit, within, String::new);
                 intake.refusals.note(refused);
@@ -252,41 +365,6 @@ impl Core {
         Refusal::note(&mut intake.report.refused, reason, within, || {
             format!("series {}: {problem}", show(series))
         });
-    }
-}
-
-fn log_batch(
-    log: &Log,
-    introduced: &mut Introduced,
-    kept: &[Arc<HeadSeries>],
-    samples: &[u8],
-) -> Result<Commit, AppendError> {
-    if log.wants_roll(introduced.bytes) {
-        log.roll();
-    }
-    let mut segment = log.segment();
-    loop {
-        if introduced.segment != segment {
-            *introduced = Introduced { segment, ..Introduced::default() };
-        }
-        let new: Vec<&HeadSeries> =
-            kept.iter().map(|series| &**series).filter(|series| introduced.ids.insert(series.id)).collect();
-        let mut definitions = Vec::new();
-        let described = new.iter().map(|series| (series.id, series.labels.as_bytes()));
-        record::definitions(described, new.len(), &mut definitions);
-        match log.append(segment, &[&definitions, samples]) {
-            Err(AppendError::SegmentChanged(next)) => segment = next,
-            Err(error) => {
-                for series in new {
-                    introduced.ids.remove(series.id);
-                }
-                return Err(error);
-            }
-            Ok(commit) => {
-                introduced.bytes += definitions.len() as u64;
-                return Ok(commit);
-            }
-        }
     }
 }
 

@@ -35,7 +35,14 @@ pub(crate) struct SampleEncoder {
     start_ms: i64,
 }
 
+/// What a sample of a whole number takes with its change of series and time.
+const USUAL_BYTES: usize = 6;
+
 impl SampleEncoder {
+    pub(crate) fn with_room_for(samples: usize) -> Self {
+        Self { bytes: Vec::with_capacity(samples * USUAL_BYTES), ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: ValueRef<'_>) {
         let mut control = match value {
             ValueRef::Histogram(_) => HISTOGRAM,

@@ -4,6 +4,7 @@ use super::memory::Memory;
 use crate::codec::chunk::{Chunk, ChunkWriter};
 use crate::locked;
 use crate::read::gather::Gather;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use watchfire_model::ingest::ValueRef;
 use watchfire_model::{Histogram, Labels, Samples, TimeRange, is_stale};
@@ -21,6 +22,8 @@ const INDEXED_BYTES: usize = 56;
 pub(crate) struct HeadSeries {
     pub(crate) labels: Labels,
     pub(crate) id: u32,
+    /// The low bits of the newest log segment that knows the series. Segments are numbered from 1.
+    introduced: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -115,7 +118,17 @@ pub(crate) struct Copied {
 impl HeadSeries {
     pub(crate) fn new(labels: Labels, id: u32) -> Self {
         let state = State { active: ChunkWriter::default(), extra: None, drained: 0, counted_bytes: 0 };
-        Self { labels, id, state: Mutex::new(state) }
+        Self { labels, id, introduced: AtomicU32::new(0), state: Mutex::new(state) }
+    }
+
+    /// Whether this segment of the log knows the series, and it is the newest that does.
+    pub(crate) fn is_introduced(&self, segment: u64) -> bool {
+        self.introduced.load(Ordering::Acquire) == segment as u32
+    }
+
+    /// Notes that the series was introduced to this segment.
+    pub(crate) fn introduce(&self, segment: u64) {
+        self.introduced.store(segment as u32, Ordering::Release);
     }
 
     /// About the bytes that the series takes without its samples, its place in tables and index included.

@@ -138,6 +138,59 @@ fn a_series_with_bad_labels_is_named_and_costs_no_other() {
 }
 
 #[test]
+fn series_are_found_in_whatever_order_they_are_sent() {
+    let store = open_at(Arc::new(SimDisk::new(3)), Path::new("/s"));
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut order: Vec<usize> = (0..200).collect();
+    let mut sent = BTreeMap::new();
+    for step in 0..12 {
+        if step >= 6 {
+            random.shuffle(&mut order);
+        }
+        // New ones come between those that are known.
+        order.insert(100, 1000 + step as usize);
+        let rows: Vec<Row> = order
+            .iter()
+            .map(|index| row("m", &index.to_string(), NOW + step * 1000, (*index as i64 * step) as f64))
+            .collect();
+        for row in &rows {
+            sent.entry(row.series.to_string()).or_insert_with(Vec::new).push(row.timestamp_ms);
+        }
+        assert_eq!(wait(store.write(rows)).unwrap().accepted, order.len());
+    }
+    let found = everything(&store, &[]);
+    let times =
+        found.iter().map(|(name, samples)| (name.clone(), samples.iter().map(|(at, _)| *at).collect()));
+    assert_eq!(times.collect::<BTreeMap<String, Vec<i64>>>(), sent);
+    for (name, samples) in &found {
+        let index: i64 = name.split('"').nth(1).unwrap().parse().unwrap();
+        for (at, bits) in samples {
+            assert_eq!(f64::from_bits(*bits), (index * ((at - NOW) / 1000)) as f64, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_segment_of_the_log_introduces_the_series_it_speaks_of() {
+    let disk = SimDisk::new(4);
+    let store = open_at(Arc::new(disk.clone()), Path::new("/s"));
+    let rows = |at: i64| (0..10).map(|index| row("m", &index.to_string(), at, 1.0)).collect::<Vec<_>>();
+    wait(store.write(rows(NOW))).unwrap();
+    wait(store.write(rows(NOW + 1))).unwrap();
+    store.core.log.roll();
+    wait(store.write(rows(NOW + 2))).unwrap();
+    drop(store);
+    let wal = Path::new("/s/wal");
+    let mut segments: Vec<String> = disk.list(wal).unwrap().into_iter().map(|entry| entry.name).collect();
+    segments.sort();
+    disk.remove_file(&wal.join(&segments[0])).unwrap();
+    let store = open_at(Arc::new(disk), Path::new("/s"));
+    let found = everything(&store, &[]);
+    assert_eq!(found.len(), 10);
+    assert!(found.values().all(|samples| samples.len() == 1 && samples[0].0 == NOW + 2));
+}
+
+#[test]
 fn a_second_process_is_refused_with_a_clear_text() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open_at(Arc::new(RealDisk), dir.path());
