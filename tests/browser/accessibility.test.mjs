@@ -12,6 +12,7 @@ const ROUTES = [
   ["/alerts", ".alert-list, .notice"],
   ["/rules", "table, .notice"],
   ["/targets", "table, .notice"],
+  ["/storage", ".tile"],
   ["/status", ".config"],
   ["/d/no-such-dashboard", ".notice"],
 ];

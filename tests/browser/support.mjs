@@ -99,7 +99,7 @@ async function freePort() {
   return port;
 }
 
-/** One target that is down, one that speaks hostile text, and a rule that fires at once. */
+/** A tenant may have few series; one target is down, another speaks hostile text, and a rule that fires at once. */
 async function writeConfiguration(folder, exposition) {
   const dead = await freePort();
   writeFileSync(
@@ -108,6 +108,8 @@ async function writeConfiguration(folder, exposition) {
   scrape_interval: 1s
   evaluation_interval: 1s
 rule_files: [rules.yml]
+metrics:
+  limits: { series_per_tenant: 50 }
 scrape_configs:
   - job_name: hostile
     static_configs:

@@ -4,6 +4,7 @@
 //! soon as the call returns and is on disk when its future resolves; then no crash loses it. Late samples need no
 //! special mode: any age within the retention is taken. Every bit of a value is kept, stale markers and NaN payloads
 //! included. What is damaged is left out, counted and named in the answer; the rest keeps serving.
+//! Memory and series have limits: above them only new series are refused, and the refusal names the label that exploded.
 //! This crate never evaluates a query and never touches a file but through `watchfire-disk`.
 //!
 //! Two values for one series and time: the first one written wins. Where the store sees it at once (the newest sample

@@ -4,7 +4,7 @@ import { fetchData, fetchJson } from "./client.ts";
 import type { QueryResult } from "./columns.ts";
 import { ApiError } from "./errors.ts";
 import { parseDuration } from "../time/duration.ts";
-import type { Boot, DashboardEntry, Deliveries, RuleGroup, Targets, TsdbStatus } from "./types.ts";
+import type { Boot, Cardinality, DashboardEntry, Deliveries, RuleGroup, Targets, TsdbStatus } from "./types.ts";
 
 /** How often lists that change by themselves (alerts, targets, rules) are asked again, in milliseconds. */
 const LIVE_MS = 5_000;
@@ -105,6 +105,16 @@ export function useScrapeInterval(): number | undefined {
   });
   if (!boot.data || targets.isPending) return undefined;
   return Math.max(1_000, Math.min(boot.data.scrape_interval_s * 1000, targets.data ?? FOREVER));
+}
+
+/** What the store holds against its limits; lists of `limit` entries. */
+export function useCardinality(limit: number): UseQueryResult<Cardinality> {
+  return useQuery({
+    queryKey: ["cardinality", limit],
+    queryFn: ({ signal }) => fetchJson<Cardinality>(`api/ui/v1/cardinality?limit=${limit}`, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: LIVE_MS,
+  });
 }
 
 export function useRules(): UseQueryResult<RuleGroup[]> {

@@ -22,6 +22,8 @@ export interface ScrapeTarget {
   scrapeUrl: string;
   globalUrl?: string;
   lastError: string;
+  /** What of the last scrape was not kept, though all is well. */
+  lastWarning?: string;
   /** RFC 3339; the year 1 when it was never scraped. */
   lastScrape: string;
   /** Seconds. */
@@ -129,6 +131,58 @@ export interface TsdbStatus {
   labelValueCountByLabelName?: NamedCount[];
   memoryInBytesByLabelName?: NamedCount[];
   seriesCountByLabelValuePair?: NamedCount[];
+}
+
+/** `GET /api/ui/v1/cardinality`. Times are milliseconds since the Unix epoch. */
+export interface Cardinality {
+  now_ms: number;
+  memory: Memory;
+  limits: { series: number; series_per_target: number; series_per_job: number; series_per_tenant: number; tenant_label: string };
+  total: Holder;
+  counts: { targets: number; jobs: number; tenants: number; label_pairs: number; chunks: number };
+  targets: Holder[];
+  jobs: Holder[];
+  tenants: Holder[];
+  churning: Holder[];
+  refused: Holder[];
+  metrics: NamedCount[];
+  labels: NamedCount[];
+  label_bytes: NamedCount[];
+  pairs: NamedCount[];
+  samples: { appended: number; refused: { reason: string; samples: number }[] };
+  parts: { count: number; bytes: number; samples: number; min_ms: number | null; max_ms: number | null };
+  corruptions: number;
+  compaction_failures: number;
+  read_only: string | null;
+}
+
+/** The process against its memory ceiling; a ceiling of 0 is none. */
+export interface Memory {
+  pressure: "calm" | "tight" | "full" | "over";
+  ceiling_bytes: number;
+  used_bytes: number;
+  live_bytes: number;
+  overhead_bytes: number;
+  resident_bytes: number;
+  soft_bytes: number;
+  hard_bytes: number;
+  head_bytes: number;
+}
+
+/** Whose series they are: a target's, a job's, a tenant's, or all. */
+export interface Holder {
+  scope: "target" | "job" | "tenant" | "total";
+  name: string;
+  instance: string;
+  series: number;
+  /** 0 for any number. */
+  limit: number;
+  made_per_hour: number;
+  forgotten_per_hour: number;
+  refused_per_hour: number;
+  last_refused_ms: number | null;
+  culprit: { label: string; values: number; series: number; is_exact: boolean } | null;
+  reason: string | null;
 }
 
 export interface NamedCount {

@@ -12,6 +12,7 @@ const ExplorePage = lazy(() => import("../pages/explore.tsx"));
 const AlertsPage = lazy(() => import("../pages/alerts.tsx"));
 const RulesPage = lazy(() => import("../pages/rules.tsx"));
 const TargetsPage = lazy(() => import("../pages/targets.tsx"));
+const StoragePage = lazy(() => import("../pages/storage.tsx"));
 const StatusPage = lazy(() => import("../pages/status.tsx"));
 
 export function App() {
@@ -29,6 +30,7 @@ export function App() {
               <Route path="/alerts" component={AlertsPage} />
               <Route path="/rules" component={RulesPage} />
               <Route path="/targets" component={TargetsPage} />
+              <Route path="/storage" component={StoragePage} />
               <Route path="/status" component={StatusPage} />
               <Route component={NotFoundPage} />
             </Switch>

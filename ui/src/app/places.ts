@@ -16,5 +16,6 @@ export const PLACES: readonly Place[] = [
   { path: "/alerts", name: "Alerts", icon: "alerts", words: "firing pending notifications" },
   { path: "/rules", name: "Rules", icon: "rules", words: "recording alerting groups" },
   { path: "/targets", name: "Targets", icon: "targets", words: "scrape jobs health up down" },
+  { path: "/storage", name: "Storage", icon: "storage", words: "cardinality series memory limits churn refused tenants disk parts" },
   { path: "/status", name: "Status", icon: "status", words: "build version flags configuration tsdb storage runtime" },
 ];

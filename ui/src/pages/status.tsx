@@ -140,8 +140,9 @@ function HeadFacts({ stats }: { stats: NonNullable<TsdbStatus["headStats"]> }) {
 }
 
 function statText(name: string, value: number | null): string {
-  if (typeof value !== "number") return "–";
-  return /time$/i.test(name) && value > 0 && value < 1e15 ? formatDateTime(value, "browser") : value.toLocaleString("en-US");
+  // Prometheus says that there are no samples with the extremes of its integers.
+  if (typeof value !== "number" || Math.abs(value) > 1e15) return "–";
+  return /time$/i.test(name) && value > 0 ? formatDateTime(value, "browser") : value.toLocaleString("en-US");
 }
 
 function Cardinality({ tsdb }: { tsdb: TsdbStatus }) {

@@ -75,7 +75,7 @@ export default function TargetsPage() {
 function groupByPool(targets: readonly ScrapeTarget[], health: string, search: string): [string, ScrapeTarget[]][] {
   const pools = new Map<string, ScrapeTarget[]>();
   for (const target of targets) {
-    const text = `${target.scrapePool} ${target.scrapeUrl} ${target.lastError} ${Object.entries(target.labels).map(([name, value]) => `${name}=${value}`).join(" ")}`;
+    const text = `${target.scrapePool} ${target.scrapeUrl} ${target.lastError} ${target.lastWarning ?? ""} ${Object.entries(target.labels).map(([name, value]) => `${name}=${value}`).join(" ")}`;
     if (health !== "all" && target.health !== health) continue;
     if (!text.toLowerCase().includes(search.toLowerCase())) continue;
     const pool = pools.get(target.scrapePool) ?? [];
@@ -119,6 +119,7 @@ function PoolCard({ pool, members, all }: { pool: string; members: readonly Scra
                   <th scope="row" className="mono wrap">
                     {target.scrapeUrl}
                     {target.lastError ? <p className="bad-text">{target.lastError}</p> : null}
+                    {target.lastWarning ? <p className="warn-text">{target.lastWarning}</p> : null}
                   </th>
                   <td>
                     <Badge tone={TONES[target.health] ?? "plain"}>{target.health}</Badge>

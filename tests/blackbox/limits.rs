@@ -1,0 +1,146 @@
+//! What happens when too many series come: only new ones are refused, the label is named, memory stays below its
+//! ceiling, everything else goes on, and once the series have ended new ones are taken again.
+
+use crate::harness::remote_write::send;
+use crate::harness::{PATIENCE, Server, Setup, now_ms};
+use std::time::{Duration, Instant};
+
+/// How many series the bomb tries to make; the full measure is 10 million within a minute, in a release build.
+const SERIES: &str = "WATCHFIRE_BOMB_SERIES";
+const USUAL_SERIES: usize = 250_000;
+/// The ceiling, where the environment does not say another, in MiB.
+const CEILING: &str = "WATCHFIRE_BOMB_CEILING_MIB";
+const USUAL_CEILING_MIB: u64 = 256;
+/// Series in one request.
+const AT_ONCE: usize = 5_000;
+
+fn setting<T: std::str::FromStr>(name: &str, usual: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// One sample for each of so many series of a target, from number `from`.
+async fn write(server: &Server, job: &str, from: usize, count: usize) -> (u16, String) {
+    let ids: Vec<String> = (from..from + count).map(|id| format!("request-{id:012}")).collect();
+    let labels: Vec<[(&str, &str); 4]> = ids
+        .iter()
+        .map(|id| {
+            [
+                ("__name__", "llm_request_seconds"),
+                ("instance", "10.0.0.1:8000"),
+                ("job", job),
+                ("request_id", id),
+            ]
+        })
+        .collect();
+    let sample = [(now_ms(), 1.0)];
+    let series: Vec<(&[(&str, &str)], &[(i64, f64)])> =
+        labels.iter().map(|labels| (labels.as_slice(), sample.as_slice())).collect();
+    send(server, &series).await.unwrap()
+}
+
+/// The most memory a process ever had in use, in bytes.
+fn peak_bytes(server: &Server) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+async fn own_metrics(server: &Server, name: &str) -> Vec<String> {
+    let (_, text) = server.get("/metrics").await;
+    text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cardinality_bomb_is_refused_by_name_below_the_ceiling_and_everything_else_goes_on() {
+    let (series, ceiling_mib) = (setting(SERIES, USUAL_SERIES), setting(CEILING, USUAL_CEILING_MIB));
+    let setup = Setup::new()
+        .config("collect: {interval: 1s}\nglobal: {scrape_interval: 1s}\n")
+        .arg(format!("--storage.memory-limit={ceiling_mib}MB"));
+    let server = setup.start().await;
+    assert_eq!(write(&server, "known", 0, 500).await.0, 204);
+    server.until("up{job=\"watchfire\"}", |up| up == 1.0).await;
+
+    let started = Instant::now();
+    let (mut refusal, mut slowest) = (None, Duration::ZERO);
+    for (batch, from) in (0..series).step_by(AT_ONCE).enumerate() {
+        let (status, body) = write(&server, "llm", from, AT_ONCE.min(series - from)).await;
+        match status {
+            204 => assert!(refusal.is_none() || body.is_empty(), "{body}"),
+            400 => refusal = Some(body),
+            _ => panic!("{status}: {body}"),
+        }
+        if batch % 10 == 0 {
+            let asked = Instant::now();
+            assert_eq!(write(&server, "known", 0, 500).await.0, 204, "known series are served");
+            assert_eq!(server.value("count(llm_request_seconds{job=\"known\"})").await, Some(500.0));
+            slowest = slowest.max(asked.elapsed());
+        }
+    }
+    let took = started.elapsed();
+    let refusal = refusal.expect("that many series do not fit below the ceiling");
+    let named = "job \"llm\" target \"10.0.0.1:8000\": label \"request_id\" has about ";
+    assert!(refusal.contains(named), "{refusal}");
+    assert!(refusal.contains("(metrics.limits.memory)"), "{refusal}");
+
+    let refused = own_metrics(&server, "watchfire_series_refused_total{").await;
+    let culprit = "scope=\"memory\",job=\"llm\",label=\"request_id\"";
+    assert!(refused.iter().any(|line| line.contains(culprit)), "{refused:?}");
+    let answer = server.get_json("/api/ui/v1/cardinality").await;
+    let who = &answer["refused"][0];
+    assert_eq!((&who["name"], &who["instance"]), (&"llm".into(), &"10.0.0.1:8000".into()), "{who}");
+    assert_eq!(who["culprit"]["label"], "request_id");
+    if let Some(peak) = peak_bytes(&server) {
+        println!(
+            "{series} series in {took:?}: peak {} MiB of {ceiling_mib} MiB, {} series made, slowest look {slowest:?}",
+            peak >> 20,
+            answer["total"]["series"]
+        );
+        assert!(peak < ceiling_mib << 20, "{} MiB in use at the peak", peak >> 20);
+    }
+
+    // Another target's new series find room, and scrapes went on all the time.
+    assert_eq!(write(&server, "new", 0, 500).await.0, 204);
+    let up = server.value("min_over_time(up{job=\"watchfire\"}[5m])").await;
+    assert_eq!(up, Some(1.0));
+
+    // Two merges stand for the time after which ended series are forgotten.
+    let room = Instant::now();
+    loop {
+        assert!(server.post("/api/v1/admin/tsdb/compact", "").await.0 < 300);
+        let (status, body) = write(&server, "llm", series, 100).await;
+        if status == 204 {
+            break;
+        }
+        assert!(room.elapsed() < PATIENCE, "still refused: {body}");
+    }
+    assert_eq!(server.value("count(llm_request_seconds{job=\"known\"})").await, Some(500.0));
+}
+
+#[tokio::test]
+async fn a_target_above_its_limit_loses_only_new_series_and_a_reload_makes_room() {
+    let config = |limit: u32| {
+        format!(
+            "metrics: {{limits: {{series_per_target: {limit}, series_per_tenant: 50, tenant_label: team}}}}\n"
+        )
+    };
+    let setup = Setup::new().config(&config(100));
+    let server = setup.start().await;
+    let (status, body) = write(&server, "llm", 0, 150).await;
+    assert_eq!(status, 400);
+    assert!(
+        body.contains(
+            "job \"llm\" target \"10.0.0.1:8000\": label \"request_id\" has 150 values among its 150 new series"
+        ) || body.contains("label \"request_id\" has"),
+        "{body}"
+    );
+    assert!(body.contains("a target may have 100 series (metrics.limits.series_per_target)"), "{body}");
+    assert_eq!(server.value("count(llm_request_seconds)").await, Some(100.0));
+    setup.write("prometheus.yml", &config(1000));
+    assert_eq!(server.post("/-/reload", "").await.0, 200);
+    assert_eq!(write(&server, "llm", 0, 150).await.0, 204);
+    assert_eq!(server.value("count(llm_request_seconds)").await, Some(150.0));
+    let tsdb = server.get_json("/api/v1/status/tsdb?limit=1").await;
+    let pairs = |list: &str| tsdb["data"][list].as_array().map(Vec::len);
+    assert_eq!(pairs("seriesCountByMetricName"), Some(1));
+    assert_eq!(tsdb["data"]["labelValueCountByLabelName"][0]["name"], "request_id");
+}
