@@ -3,9 +3,10 @@
 //! The program measures, by [`MemoryProbe`]: the bytes its allocator has handed out (the live heap: series, samples,
 //! index, log queue, caches, queries, everything) and what the system says is resident. What is resident beyond the
 //! live heap is fragmentation, freed memory that was not given back, code and stacks: the overhead. It is taken off the
-//! ceiling, so that a heap that fragments gets a smaller share; the rest is the budget of the live heap, with marks:
+//! ceiling, so that a heap that fragments gets a smaller share; the rest is the budget. Against it stands the live heap
+//! and what the next flush will need, for a flush is what frees memory and must always be possible:
 //!
-//! | live heap, of the budget | then |
+//! | live heap and next flush, of the budget | then |
 //! |---|---|
 //! | below [`SOFT`] | all is well |
 //! | from there | samples leave memory early; who makes the most new series makes no more |
@@ -17,7 +18,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// Shares of the budget in percent.
 const SOFT: u64 = 60;
@@ -25,6 +26,8 @@ const HARD: u64 = 75;
 const LAST: u64 = 80;
 /// The overhead is never taken to be less than this share of the live heap, in percent.
 const LEAST_OVERHEAD: u64 = 5;
+/// What a flush needs for each series in memory while it writes their part: measured, labels of usual length.
+const FLUSH_BYTES_PER_SERIES: u64 = 600;
 /// How many new series are asked for between two measurements.
 const MEASURE_EVERY: u32 = 256;
 
@@ -75,8 +78,10 @@ impl Pressure {
 pub struct MemoryStats {
     /// The ceiling, 0 for none.
     pub ceiling_bytes: u64,
-    /// The live heap and the overhead.
+    /// The live heap, the overhead, and what the next flush will need.
     pub used_bytes: u64,
+    /// What the next flush will need.
+    pub flush_bytes: u64,
     /// The live heap.
     pub live_bytes: u64,
     /// What the system says is resident, 0 where unknown.
@@ -101,6 +106,9 @@ pub(crate) struct Ceiling {
     overhead_bytes: AtomicU64,
     /// The most that was ever live: so much the allocator may keep without it being overhead.
     peak_bytes: AtomicU64,
+    /// Series that a flush would have to write, 0 while one is under way: then it shows in the live heap.
+    to_flush: AtomicU64,
+    is_flushing: AtomicBool,
     pressure: AtomicU8,
     asked: AtomicU32,
 }
@@ -117,8 +125,9 @@ impl Ceiling {
         self.measure();
     }
 
-    /// How pressing it was at most a few hundred questions ago.
-    pub(crate) fn pressure(&self) -> Pressure {
+    /// How pressing it was at most a few hundred questions ago, with so many series in memory.
+    pub(crate) fn pressure(&self, series: u64) -> Pressure {
+        self.to_flush.store(series, Ordering::Relaxed);
         if self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(MEASURE_EVERY) {
             self.measure();
         }
@@ -134,6 +143,18 @@ impl Ceiling {
         }
     }
 
+    /// A flush begins or ends, with so many series in memory.
+    pub(crate) fn flushing(&self, is_flushing: bool, series: u64) {
+        self.to_flush.store(series, Ordering::Relaxed);
+        self.is_flushing.store(is_flushing, Ordering::Relaxed);
+    }
+
+    /// What the next flush will need.
+    fn flush_bytes(&self) -> u64 {
+        let is_under_way = self.is_flushing.load(Ordering::Relaxed);
+        if is_under_way { 0 } else { self.to_flush.load(Ordering::Relaxed) * FLUSH_BYTES_PER_SERIES }
+    }
+
     /// How pressing it is now.
     pub(crate) fn measure(&self) -> Pressure {
         let Some(probe) = &self.probe else { return Pressure::Calm };
@@ -145,7 +166,8 @@ impl Ceiling {
         self.overhead_bytes.store(overhead, Ordering::Relaxed);
         let ceiling = self.ceiling_bytes.load(Ordering::Relaxed);
         let budget = ceiling.saturating_sub(overhead);
-        let is_above = |share: u64| live >= budget / 100 * share;
+        let needed = live + self.flush_bytes();
+        let is_above = |share: u64| needed >= budget / 100 * share;
         let pressure = match () {
             () if ceiling == 0 || !is_above(SOFT) => Pressure::Calm,
             () if !is_above(HARD) => Pressure::Tight,
@@ -179,11 +201,13 @@ impl Ceiling {
         let ceiling_bytes = self.ceiling_bytes.load(Ordering::Relaxed);
         let live_bytes = self.live_bytes.load(Ordering::Relaxed);
         let overhead_bytes = self.overhead_bytes.load(Ordering::Relaxed);
+        let flush_bytes = self.flush_bytes();
         let budget = ceiling_bytes.saturating_sub(overhead_bytes);
         let mark = |share: u64| if ceiling_bytes == 0 { 0 } else { budget / 100 * share + overhead_bytes };
         MemoryStats {
             ceiling_bytes,
-            used_bytes: live_bytes + overhead_bytes,
+            used_bytes: live_bytes + overhead_bytes + flush_bytes,
+            flush_bytes,
             live_bytes,
             resident_bytes: self.resident_bytes.load(Ordering::Relaxed),
             overhead_bytes,

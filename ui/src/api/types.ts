@@ -162,6 +162,7 @@ export interface Memory {
   ceiling_bytes: number;
   used_bytes: number;
   live_bytes: number;
+  flush_bytes: number;
   overhead_bytes: number;
   resident_bytes: number;
   soft_bytes: number;

@@ -16,6 +16,7 @@ export function MemoryCard({ memory }: { memory: Memory }) {
   const facts: [string, string][] = [
     ["Allocated", bytes(memory.live_bytes)],
     ["of that series and their samples, about", bytes(memory.head_bytes)],
+    ["Kept free for the next flush", bytes(memory.flush_bytes)],
     ["Overhead: fragmentation, code, stacks", bytes(memory.overhead_bytes)],
     ["Resident", memory.resident_bytes > 0 ? bytes(memory.resident_bytes) : "unknown"],
   ];

@@ -72,6 +72,17 @@ fn without_a_ceiling_or_a_probe_there_is_no_pressure() {
     assert_eq!(bench(0).at(1 << 20, 1 << 20), Pressure::Calm);
     let ceiling = Ceiling::new(None);
     ceiling.limit(1);
-    assert_eq!(ceiling.pressure(), Pressure::Calm);
+    assert_eq!(ceiling.pressure(1), Pressure::Calm);
     assert_eq!(ceiling.stats().ceiling_bytes, 1);
+}
+
+#[test]
+fn what_the_next_flush_needs_is_kept_free_until_it_is_under_way() {
+    let bench = bench(1050);
+    assert_eq!(bench.at(500, 550), Pressure::Calm);
+    bench.ceiling.pressure(1 << 20);
+    assert_eq!(bench.at(500, 550), Pressure::Over);
+    bench.ceiling.flushing(true, 1 << 20);
+    assert_eq!(bench.at(500, 550), Pressure::Calm);
+    assert_eq!(bench.at(900, 950), Pressure::Over);
 }

@@ -266,7 +266,7 @@ impl Admission {
         if is_full(Some(&self.total), &self.series) {
             return Some(LimitScope::Total);
         }
-        let refuses = match self.ceiling.pressure() {
+        let refuses = match self.ceiling.pressure(self.total.series()) {
             Pressure::Calm => false,
             Pressure::Tight => target.is_some_and(|target| self.is_greedy(&target)),
             Pressure::Full => target.is_some_and(|target| target.series() >= FEW_SERIES),

@@ -28,8 +28,15 @@ impl Core {
         self.flush_forgetting(self.clock.now_ms().saturating_sub(ENDED_AFTER_MS))
     }
 
-    /// Forgets the series without samples in memory whose newest was before `ended_ms`.
     fn flush_forgetting(&self, ended_ms: i64) -> Result<(), CompactError> {
+        self.ceiling.flushing(true, self.head.len() as u64);
+        let flushed = self.forget_and_flush(ended_ms);
+        self.ceiling.flushing(false, self.head.len() as u64);
+        flushed
+    }
+
+    /// Forgets the series without samples in memory whose newest was before `ended_ms`, and flushes the others.
+    fn forget_and_flush(&self, ended_ms: i64) -> Result<(), CompactError> {
         if let Some(pending) = self.recovery.pending() {
             // It would drop the segments that are still to be read.
             return Err(self.fails(io::Error::new(io::ErrorKind::ResourceBusy, pending)));

@@ -143,24 +143,24 @@ fn a_series_that_was_not_made_after_all_is_not_counted() {
 fn while_memory_is_tight_only_the_greediest_target_is_refused() {
     let live = Arc::new(Live::default());
     let ceiling = Arc::new(Ceiling::new(Some(Arc::clone(&live) as Arc<dyn MemoryProbe>)));
-    ceiling.limit(1_000_000);
+    ceiling.limit(1_000_000_000);
     let admission = with_ceiling(unlimited(), Arc::clone(&ceiling));
     for id in 0..2000 {
         make(&admission, &series("bomb", "1", &id.to_string())).unwrap();
     }
-    live.0.store(650_000, Ordering::Relaxed);
+    live.0.store(650_000_000, Ordering::Relaxed);
     ceiling.measure();
     let words = make(&admission, &series("bomb", "1", "more")).unwrap_err();
     assert!(words.contains("job \"bomb\" target \"1\": label \"request_id\" has about"), "{words}");
     assert!(
-        words.ends_with("memory is short, 666.5 KiB of at most 976.6 KiB (metrics.limits.memory)"),
+        words.ends_with("memory is short, 652.0 MiB of at most 953.7 MiB (metrics.limits.memory)"),
         "{words}"
     );
     for id in 0..100 {
         make(&admission, &series("good", "1", &id.to_string())).unwrap();
     }
     // Full: whoever has few series may have a few more.
-    live.0.store(730_000, Ordering::Relaxed);
+    live.0.store(730_000_000, Ordering::Relaxed);
     ceiling.measure();
     assert!(make(&admission, &series("good", "1", "more")).unwrap_err().contains("job \"bomb\""));
     for id in 0..16 {
@@ -168,11 +168,11 @@ fn while_memory_is_tight_only_the_greediest_target_is_refused() {
     }
     assert!(make(&admission, &series("new", "1", "more")).is_err());
     // Over: nobody.
-    live.0.store(900_000, Ordering::Relaxed);
+    live.0.store(900_000_000, Ordering::Relaxed);
     ceiling.measure();
     assert!(make(&admission, &series("newer", "1", "first")).is_err());
     // And when there is memory again, everybody.
-    live.0.store(100_000, Ordering::Relaxed);
+    live.0.store(100_000_000, Ordering::Relaxed);
     ceiling.measure();
     make(&admission, &series("bomb", "1", "more")).unwrap();
 }
