@@ -146,32 +146,40 @@ impl Core {
         }
         let folder = Folder { core: self, dir: root(&self.path).join(level.options.name()) };
         let mut windows = Windows::new(level.options.resolution_ms);
-        let set = match finer_set {
+        let (written, damaged) = match finer_set {
             Some(set) => {
                 let mut columns = ColumnReader::new(std::slice::from_ref(set), range_of(day));
-                folder.write(day, 1, sources, |samples| match columns.next(samples) {
-                    Some(labels) => {
-                        windows.of_columns(samples);
-                        samples.swap_with_slice(&mut windows.columns);
-                        Some(labels)
-                    }
-                    None => None,
-                })
+                let written = folder.write(day, 1, sources, |samples| {
+                    let labels = columns.next(samples)?;
+                    windows.of_columns(samples);
+                    samples.swap_with_slice(&mut windows.columns);
+                    Some(labels)
+                });
+                (written, !columns.is_whole(self))
             }
             None => {
                 let mut selection = Selection::from_parts(&parts, &[], range_of(day));
                 let mut buffer = Samples::default();
-                let set = folder.write(day, 1, sources, |samples| {
+                let written = folder.write(day, 1, sources, |samples| {
                     let labels = selection.next(&mut buffer).ok().flatten()?;
                     windows.of_samples(&buffer);
                     samples.swap_with_slice(&mut windows.columns);
                     Some(labels)
                 });
                 self.counters.damaged(selection.warnings());
-                set
+                (written, !selection.warnings().is_empty())
             }
         };
-        let Some(set) = set.map_err(|error| self.fails(error))? else { return Ok(()) };
+        let Some(manifest) = written.map_err(|error| self.fails(error))? else { return Ok(()) };
+        // What cannot be read now might be next time; but damage must not keep old samples for ever.
+        let patience_ms = self.retention().time_ms.saturating_add(DAY_MS);
+        let waits = range_of(day).end_ms >= self.clock.now_ms().saturating_sub(patience_ms);
+        if damaged && waits {
+            folder.discard(&manifest).map_err(|error| self.fails(error))?;
+            tracing::warn!(day, "a downsampled tier is not made of a day that cannot be read whole");
+            return Ok(());
+        }
+        let set = folder.publish(&manifest).map_err(|error| self.fails(error))?;
         self.tiers.counters.made(&set);
         tracing::info!(
             resolution = level.options.name(),
@@ -208,15 +216,15 @@ pub(super) struct Folder<'a> {
 }
 
 impl Folder<'_> {
-    /// Writes a set of all the series that `next` gives, in label order, column by column; `None` when the store is
-    /// closing before it is done. Nothing of the set exists before its manifest does.
+    /// Writes the parts of a set of all the series that `next` gives, in label order, column by column; `None` when the
+    /// store is closing before it is done. The set does not exist until it is published.
     pub(super) fn write(
         &self,
         start_day: i64,
         days: i64,
         sources: Vec<u64>,
         mut next: impl FnMut(&mut Vec<Samples>) -> Option<Labels>,
-    ) -> io::Result<Option<Set>> {
+    ) -> io::Result<Option<Manifest>> {
         let core = self.core;
         let mut writers: Vec<Option<(u64, PartWriter)>> = COLUMNS.iter().map(|_| None).collect();
         let mut samples: Vec<Samples> = COLUMNS.iter().map(|_| Samples::default()).collect();
@@ -237,15 +245,41 @@ impl Folder<'_> {
                 writer.add(&labels, samples, 0..samples.len())?;
             }
         }
-        let mut parts = Vec::new();
+        let mut manifest = Manifest { start_day, days, sources, parts: Vec::new() };
         for writer in writers {
-            parts.push(match writer {
-                None => 0,
-                Some((seq, writer)) => writer.finish()?.map_or(0, |_| seq),
-            });
+            let finished = match writer {
+                None => Ok(0),
+                Some((seq, writer)) => writer.finish().map(|written| written.map_or(0, |_| seq)),
+            };
+            match finished {
+                Ok(seq) => manifest.parts.push(seq),
+                Err(error) => {
+                    // The next attempt writes other files.
+                    let _ = self.discard(&manifest);
+                    return Err(error);
+                }
+            }
         }
-        let manifest = Manifest { start_day, days, sources, parts };
-        set::publish(&core.disk, &core.parts.cache, &self.dir, core.parts.next_seq(), &manifest).map(Some)
+        Ok(Some(manifest))
+    }
+
+    /// Makes the set exist.
+    pub(super) fn publish(&self, manifest: &Manifest) -> io::Result<Set> {
+        let core = self.core;
+        let seq = core.parts.next_seq();
+        let published = set::publish(&core.disk, &core.parts.cache, &self.dir, seq, manifest);
+        if published.is_err() && set::remove_manifest(&*core.disk, &self.dir, seq).is_ok() {
+            let _ = self.discard(manifest);
+        }
+        published
+    }
+
+    /// Removes what was written for a set that is not to be.
+    pub(super) fn discard(&self, manifest: &Manifest) -> io::Result<()> {
+        for seq in manifest.parts.iter().filter(|seq| **seq != 0) {
+            self.core.disk.remove_file(&self.dir.join(file_name(*seq)))?;
+        }
+        Ok(())
     }
 
     fn start(&self, seq: u64) -> io::Result<(u64, PartWriter)> {

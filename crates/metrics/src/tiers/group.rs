@@ -24,6 +24,13 @@ impl Core {
     /// Puts the days of a group into one set once no sample of them can change any more.
     pub(super) fn group_tiers(&self) -> Result<(), CompactError> {
         let seam_ms = self.tiers.seam_ms();
+        let oldest_ms = self.clock.now_ms().saturating_sub(self.retention().time_ms);
+        // Whether no sample of these days can come or is still there to be made into windows.
+        let is_over = |start_day: i64, end_day: i64| {
+            let end_ms = end_day.saturating_mul(DAY_MS);
+            let held = |day: i64| (start_day..end_day).contains(&day) && (day + 1) * DAY_MS > seam_ms;
+            end_ms <= seam_ms || end_ms <= oldest_ms && !self.parts.list().iter().any(|part| held(part.day))
+        };
         for level in self.tiers.levels().iter() {
             let days = days_in_group(level.options.resolution_ms);
             let mut groups: BTreeMap<i64, Vec<Arc<Set>>> = BTreeMap::new();
@@ -32,21 +39,24 @@ impl Core {
             }
             for (group, sets) in groups {
                 let (start_day, end_day) = (group.saturating_mul(days), (group + 1).saturating_mul(days));
-                let over = end_day.saturating_mul(DAY_MS) <= seam_ms;
-                if !over || sets.len() < 2 || self.tiers.closing.load(Ordering::Relaxed) {
+                if !is_over(start_day, end_day)
+                    || sets.len() < 2
+                    || self.tiers.closing.load(Ordering::Relaxed)
+                {
                     continue;
                 }
                 let mut columns = ColumnReader::new(&sets, TimeRange::ALL);
                 let target = Folder { core: self, dir: folder(&self.path, level) };
                 let sources = sets.iter().map(|set| set.seq).collect();
                 let written = target.write(start_day, days, sources, |samples| columns.next(samples));
-                let Some(set) = written.map_err(|error| self.fails(error))? else { return Ok(()) };
+                let Some(manifest) = written.map_err(|error| self.fails(error))? else { return Ok(()) };
                 if !columns.is_whole(self) {
                     // What cannot be read now might be with better tools.
-                    set.remove(&*self.disk).map_err(|error| self.fails(error))?;
+                    target.discard(&manifest).map_err(|error| self.fails(error))?;
                     tracing::warn!(resolution = level.options.name(), "damaged days are not grouped");
                     continue;
                 }
+                let set = target.publish(&manifest).map_err(|error| self.fails(error))?;
                 self.show_set(level.options.resolution_ms, set, &sets)?;
             }
         }

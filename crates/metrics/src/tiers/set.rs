@@ -160,6 +160,14 @@ fn open(disk: &dyn Disk, cache: &Arc<PageCache>, path: &Path, seq: u64) -> Resul
     Ok(Set { seq, start_day, days, sources, parts, bytes, path: path.to_owned() })
 }
 
+/// Makes sure that a manifest that may have been published is not there.
+pub(super) fn remove_manifest(disk: &dyn Disk, dir: &Path, seq: u64) -> io::Result<()> {
+    match disk.remove_file(&dir.join(manifest_name(seq))) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => disk.sync_dir(dir),
+    }
+}
+
 /// Whether a manifest and everything it names can be opened.
 pub(super) fn verify(disk: &dyn Disk, path: &Path) -> Result<(), BlockError> {
     open(disk, &PageCache::new(0), path, 0).map(drop)
