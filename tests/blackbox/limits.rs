@@ -1,7 +1,7 @@
 //! What happens when too many series come: only new ones are refused, the label is named, memory stays below its
 //! ceiling, everything else goes on, and once the series have ended new ones are taken again.
 
-use crate::harness::remote_write::send;
+use crate::harness::remote_write::{Series, send};
 use crate::harness::{PATIENCE, Server, Setup, now_ms};
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ async fn write(server: &Server, job: &str, from: usize, count: usize) -> (u16, S
         })
         .collect();
     let sample = [(now_ms(), 1.0)];
-    let series: Vec<(&[(&str, &str)], &[(i64, f64)])> =
+    let series: Vec<Series<'_>> =
         labels.iter().map(|labels| (labels.as_slice(), sample.as_slice())).collect();
     send(server, &series).await.unwrap()
 }
