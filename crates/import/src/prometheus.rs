@@ -90,3 +90,6 @@ fn numbered(disk: &dyn Disk, dir: &Path) -> std::io::Result<Vec<(u64, PathBuf)>>
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

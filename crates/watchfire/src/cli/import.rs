@@ -6,6 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 use watchfire_model::Matcher;
 
+const EXAMPLES: &str = "\
+Examples:
+  watchfire import prometheus /var/lib/prometheus
+  watchfire import prometheus snapshots/20261121T073000Z-1f2e --match='{job=\"node\"}' --match=up
+  watchfire import prometheus http://prometheus:9090 --min-time=2026-11-01T00:00:00Z";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
     /// Imports a Prometheus: its data folder, a snapshot of it, one block, or over the network by remote read.
@@ -18,12 +24,7 @@ pub(crate) enum Import {
     /// Stop the server that uses the target folder first, and start it again afterwards. The import may be stopped by
     /// Ctrl-C or killed at any time: run the same command again and it goes on where it was. What is there already is
     /// not imported twice. Where the target has a value for the same series and time already, that value stays.
-    ///
-    /// Examples:
-    ///   watchfire import prometheus /var/lib/prometheus --storage.tsdb.path=data
-    ///   watchfire import prometheus snapshots/20261121T073000Z-1f2e --match='{job="node"}' --match='up'
-    ///   watchfire import prometheus http://prometheus:9090 --min-time=2026-11-01T00:00:00Z
-    #[command(verbatim_doc_comment)]
+    #[command(after_long_help = EXAMPLES)]
     Prometheus(ImportPrometheusArgs),
 }
 
