@@ -6,6 +6,7 @@
 #[path = "../../../bench/src/load.rs"]
 mod load;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use watchfire_model::ingest::{Batch, Row};
 use watchfire_model::time::{Clock, SystemClock};
 use watchfire_model::{Labels, SampleValue};
 
+const RESTART: &str = "--restart";
 const INTERVAL_MS: i64 = 15_000;
 
 fn status_bytes(field: &str) -> u64 {
@@ -48,6 +50,10 @@ fn write_meanwhile(store: &Store, clock: &dyn Clock, stop: &AtomicBool, longest:
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == RESTART) {
+        return restart(Path::new(&arguments.next().ok_or("which folder?")?));
+    }
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>());
     let series = arguments.next().transpose()?.unwrap_or(100_000);
     let scrapes = arguments.next().transpose()?.unwrap_or(40);
@@ -64,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let label_bytes: usize = packed.iter().flatten().map(|labels| labels.as_bytes().len()).sum();
     println!("{series} series of {} bytes of labels, {scrapes} scrapes", label_bytes / series);
-    let store = Store::open(&dir, options.clone(), Arc::new(RealDisk), clock.clone())?;
+    let store = Store::open(&dir, options, Arc::new(RealDisk), clock.clone())?;
     let start_ms = clock.now_ms() - scrapes as i64 * INTERVAL_MS;
     let base_memory = status_bytes("VmRSS");
     let resident = |what: &str| {
@@ -104,14 +110,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stats.log.bytes_written as f64 / total
     );
     drop(store);
+    // In a process of its own: what this one has freed would hide what a start takes.
+    let again = std::process::Command::new(std::env::current_exe()?).arg(RESTART).arg(&dir).status()?;
+    std::fs::remove_dir_all(&dir)?;
+    if again.success() { Ok(()) } else { Err("the second process failed".into()) }
+}
 
+/// Starts with everything in the log, flushes, and starts again.
+fn restart(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let clock = Arc::new(SystemClock);
+    let options = StoreOptions { background: false, ..StoreOptions::default() };
+    let base_memory = status_bytes("VmRSS");
     let (started, cpu) = (Instant::now(), cpu_seconds());
-    let store = Store::open(&dir, options.clone(), Arc::new(RealDisk), clock.clone())?;
+    let store = Store::open(dir, options.clone(), Arc::new(RealDisk), clock.clone())?;
     println!(
         "start with all in the log: {:.2} s, {:.2} CPU s",
         started.elapsed().as_secs_f64(),
         cpu_seconds() - cpu
     );
+    let series = store.counters().head_series.max(1);
+    let resident = |what: &str| {
+        let bytes = status_bytes("VmRSS").saturating_sub(base_memory) as f64 / series as f64;
+        println!("{what}: {bytes:.0} resident bytes/series");
+    };
     resident("then");
     let (stop, longest) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -131,9 +152,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("at most: {:.0} resident bytes/series", status_bytes("VmHWM") as f64 / series as f64);
     drop(store);
     let started = Instant::now();
-    let store = Store::open(&dir, options, Arc::new(RealDisk), clock)?;
+    let store = Store::open(dir, options, Arc::new(RealDisk), clock)?;
     println!("start after a flush: {:.2} s", started.elapsed().as_secs_f64());
     drop(store);
-    std::fs::remove_dir_all(&dir)?;
     Ok(())
 }
