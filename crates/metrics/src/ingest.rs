@@ -337,7 +337,7 @@ impl Core {
         }
         let made = self.head.with_series(
             packed,
-            || series.checked_labels(),
+            || self.options.label_limits.check(packed).and_then(|()| series.checked_labels()),
             |into| {
                 intake.take(series, into);
                 into.id
@@ -360,6 +360,9 @@ impl Core {
                 RefusalReason::InvalidLabels,
                 "no metric name: the label \"__name__\" is missing or empty".to_owned(),
             ),
+            Err(NotMade::Invalid(problem)) if problem.is_limit() => {
+                (RefusalReason::LabelLimit, problem.to_string())
+            }
             Err(NotMade::Invalid(problem)) => (RefusalReason::InvalidLabels, problem.to_string()),
         };
         Refusal::note(&mut intake.report.refused, reason, within, || {

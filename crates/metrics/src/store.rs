@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
+use watchfire_model::labels::LabelLimits;
 use watchfire_model::time::Clock;
 use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 
@@ -46,6 +47,8 @@ pub struct StoreOptions {
     pub retention_rules: Vec<KeepRule>,
     /// Samples further in the future than this, in milliseconds, are refused. 10 minutes.
     pub max_ahead_ms: i64,
+    /// New series with more or longer labels are refused. 512 labels, names of 4 KiB, values of 1 MiB.
+    pub label_limits: LabelLimits,
     /// How many series there may be. [`Store::set_limits`] changes it.
     pub limits: SeriesLimits,
     /// Above this use of memory new series are refused; 0 for no ceiling, as without a probe. [`Store::set_limits`]
@@ -90,6 +93,7 @@ impl Default for StoreOptions {
             retention_bytes: None,
             retention_rules: Vec::new(),
             max_ahead_ms: 600_000,
+            label_limits: LabelLimits::default(),
             limits: SeriesLimits::default(),
             memory_ceiling_bytes: 0,
             memory_probe: None,

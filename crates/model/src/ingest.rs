@@ -91,6 +91,8 @@ pub enum RefusalReason {
     DuplicateTimestamp,
     /// The labels have no metric name or are not valid.
     InvalidLabels,
+    /// More or longer labels than allowed.
+    LabelLimit,
     /// A native histogram that contradicts itself.
     InvalidHistogram,
 }
@@ -104,6 +106,7 @@ impl RefusalReason {
             Self::SeriesLimit => "series_limit",
             Self::DuplicateTimestamp => "duplicate_timestamp",
             Self::InvalidLabels => "invalid_labels",
+            Self::LabelLimit => "label_limit",
             Self::InvalidHistogram => "invalid_histogram",
         }
     }

@@ -1,7 +1,9 @@
 //! Label sets.
 
+mod limits;
 mod raw;
 
+pub use limits::LabelLimits;
 pub use raw::{LabelProblem, RawLabels};
 
 use crate::METRIC_NAME;

@@ -10,19 +10,20 @@ use watchfire_disk::{LogState, LogStats};
 use watchfire_model::METRIC_NAME;
 use watchfire_model::ingest::{Refusal, RefusalReason};
 
-const REASONS: [RefusalReason; 6] = [
+const REASONS: [RefusalReason; 7] = [
     RefusalReason::TooOld,
     RefusalReason::TooFarAhead,
     RefusalReason::SeriesLimit,
     RefusalReason::DuplicateTimestamp,
     RefusalReason::InvalidLabels,
+    RefusalReason::LabelLimit,
     RefusalReason::InvalidHistogram,
 ];
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) appended: AtomicU64,
-    refused: [AtomicU64; 6],
+    refused: [AtomicU64; 7],
     pub(crate) corruptions: AtomicU64,
     pub(crate) flush_failures: AtomicU64,
 }

@@ -138,6 +138,26 @@ fn a_series_with_bad_labels_is_named_and_costs_no_other() {
 }
 
 #[test]
+fn a_series_with_labels_above_the_limits_costs_no_other() {
+    let store = open_at(Arc::new(SimDisk::new(1)), Path::new("/s"));
+    let long = "x".repeat(5000);
+    let labels = |name: &str| Labels::from_pairs([("__name__", "m"), (name, "1")]);
+    let good = row("m", "a", NOW, 1.0);
+    let bad = Row { series: labels(&long), ..good.clone() };
+    let report = wait(store.write(vec![bad.clone(), good.clone(), bad])).unwrap();
+    assert_eq!(report.accepted, 1);
+    let [refusal] = report.refused.as_slice() else { panic!("one reason: {report:?}") };
+    assert_eq!((refusal.reason, refusal.rows), (RefusalReason::LabelLimit, 2));
+    assert!(
+        refusal.example.contains("of 5000 bytes is longer than label_name_length_limit, 4096"),
+        "{report:?}"
+    );
+    let counted = store.counters().samples_refused;
+    assert!(counted.contains(&("label_limit", 2)), "{counted:?}");
+    assert_eq!(everything(&store, &[]).len(), 1);
+}
+
+#[test]
 fn series_are_found_in_whatever_order_they_are_sent() {
     let store = open_at(Arc::new(SimDisk::new(3)), Path::new("/s"));
     let mut random = fastrand::Rng::with_seed(3);

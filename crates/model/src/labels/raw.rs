@@ -22,6 +22,43 @@ pub enum LabelProblem {
     /// A value that is not UTF-8.
     #[error("the value of the label {0:?} is not UTF-8 text")]
     ValueNotText(String),
+    /// More labels than a limit allows.
+    #[error("{labels} labels are more than label_limit, {limit}")]
+    TooMany {
+        /// How many there are.
+        labels: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A name longer than a limit allows.
+    #[error("the label name {name:?} of {bytes} bytes is longer than label_name_length_limit, {limit}")]
+    NameTooLong {
+        /// Its beginning.
+        name: String,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// A value longer than a limit allows.
+    #[error(
+        "the value of the label {name:?} of {bytes} bytes is longer than label_value_length_limit, {limit}"
+    )]
+    ValueTooLong {
+        /// The label's name.
+        name: String,
+        /// How long the value is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+}
+
+impl LabelProblem {
+    /// Whether the labels are valid as such, but exceed a limit.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::TooMany { .. } | Self::NameTooLong { .. } | Self::ValueTooLong { .. })
+    }
 }
 
 /// Longer texts are shortened in errors.
@@ -29,7 +66,7 @@ const SHOWN_CHARS: usize = 64;
 /// A label set is shown up to about this length.
 const SHOWN_BYTES: usize = 300;
 
-fn lossy(bytes: &[u8]) -> String {
+pub(super) fn lossy(bytes: &[u8]) -> String {
     // A character has at most four bytes, and one more is cut in two at the end.
     let bytes = bytes.get(..SHOWN_CHARS * 4).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);

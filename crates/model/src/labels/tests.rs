@@ -33,6 +33,33 @@ fn bytes_that_are_no_text_are_named_with_their_label() {
     assert!(long.len() < 300 && long.contains('…'), "{long}");
 }
 
+#[test]
+fn labels_above_a_limit_are_told_with_the_limit() {
+    let limits = LabelLimits { label_limit: 2, label_name_length_limit: 3, label_value_length_limit: 4 };
+    let check = |pairs: &[(&str, &str)]| {
+        let labels = Labels::from_pairs(pairs.iter().copied());
+        limits.check(labels.as_bytes()).map_err(|problem| {
+            assert!(problem.is_limit());
+            problem.to_string()
+        })
+    };
+    assert_eq!(check(&[("abc", "1234"), ("d", "1")]), Ok(()));
+    assert_eq!(
+        check(&[("a", "1"), ("b", "1"), ("c", "1")]).unwrap_err(),
+        "3 labels are more than label_limit, 2"
+    );
+    assert_eq!(
+        check(&[("abcd", "1")]).unwrap_err(),
+        "the label name \"abcd\" of 4 bytes is longer than label_name_length_limit, 3"
+    );
+    assert_eq!(
+        check(&[("a", "12345")]).unwrap_err(),
+        "the value of the label \"a\" of 5 bytes is longer than label_value_length_limit, 4"
+    );
+    let none = LabelLimits { label_limit: 0, label_name_length_limit: 0, label_value_length_limit: 0 };
+    assert_eq!(none.check(Labels::from_pairs([("abcd", "12345")]).as_bytes()), Ok(()));
+}
+
 proptest! {
     #[test]
     fn packed_labels_read_back(pairs in proptest::collection::vec(("[a-z]{1,8}", ".{0,200}"), 0..8)) {
