@@ -80,10 +80,14 @@ fn push_number(out: &mut Vec<u8>, value: f64) {
         let _ = std::io::Write::write_fmt(out, format_args!("{value}"));
     } else {
         let text = format!("{value:e}");
-        // Go writes the sign of a positive exponent.
+        // Go writes the exponent's sign and at least two of its digits.
         let text = match text.split_once('e') {
-            Some((mantissa, exponent)) if !exponent.starts_with('-') => format!("{mantissa}e+{exponent}"),
-            _ => text,
+            Some((mantissa, exponent)) => {
+                let (sign, digits) =
+                    exponent.strip_prefix('-').map_or(("+", exponent), |digits| ("-", digits));
+                format!("{mantissa}e{sign}{digits:0>2}")
+            }
+            None => text,
         };
         out.extend_from_slice(text.as_bytes());
     }
@@ -350,7 +354,8 @@ mod tests {
             (1e20, "100000000000000000000"),
             (1e21, "1e+21"),
             (1e-6, "0.000001"),
-            (1.5e-7, "1.5e-7"),
+            (1.5e-7, "1.5e-07"),
+            (-2e-120, "-2e-120"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
             (f64::NAN, "NaN"),
@@ -390,7 +395,7 @@ mod tests {
                 let has_exponent = text.contains('e');
                 let is_extreme = value != 0.0 && !(1e-6..1e21).contains(&value.abs()) && value.is_finite();
                 assert_eq!(has_exponent, is_extreme, "{text}");
-                assert!(text.len() <= format!("{value}").len().max(3) + 1, "{text} is not the shortest");
+                assert!(text.len() <= format!("{value}").len().max(4) + 1, "{text} is not the shortest");
             }
         }
     }
