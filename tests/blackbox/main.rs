@@ -12,6 +12,7 @@ mod crash;
 mod grafana;
 mod import;
 mod interop;
+mod keeping;
 mod limits;
 mod safety;
 mod scraping;

@@ -40,6 +40,8 @@ pub struct App {
     pub limits: QueryLimits,
     /// Slots for queries that run at once.
     pub slots: Arc<Semaphore>,
+    /// Whether samples may be deleted over HTTP (`--web.enable-admin-api`).
+    pub admin_enabled: bool,
     /// Command-line flags by name, as they are in force.
     pub flags: Flags,
     /// What this binary is.

@@ -22,6 +22,7 @@ mod describe;
 mod head;
 mod import;
 mod ingest;
+mod masks;
 #[cfg(test)]
 mod mutation;
 mod part;

@@ -12,6 +12,7 @@ use crate::head::admission::SeriesLimits;
 use crate::head::index::Index;
 use crate::import;
 use crate::ingest::Introduced;
+use crate::masks::deletions::{self, Deletion};
 use crate::part::Part;
 use crate::parts::PartList;
 use crate::read::selection::Selection;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
@@ -152,6 +153,11 @@ pub enum ReadError {
 pub(crate) struct Core {
     pub(crate) options: StoreOptions,
     retention: RwLock<Arc<Retention>>,
+    pub(crate) deletions: RwLock<Arc<Vec<Arc<Deletion>>>>,
+    /// Whether the file of deletions may hold others.
+    pub(crate) deletions_unsure: AtomicBool,
+    /// When parts were last looked through for series that are hidden.
+    pub(crate) cleaned_ms: AtomicI64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ceiling: Arc<Ceiling>,
     pub(crate) head: Head,
@@ -174,6 +180,8 @@ pub(crate) struct Core {
     pub(crate) stopping: Arc<AtomicBool>,
     /// Flushes that took samples out of memory.
     pub(crate) flushes: AtomicU32,
+    /// The last flush did not come to its end: the log may hold what is in parts.
+    pub(crate) flush_is_due: AtomicBool,
     _lock: Box<dyn DirLock>,
 }
 
@@ -225,13 +233,23 @@ impl Store {
         PartList::check(&*disk, path)?;
         metadata::check(&*disk, path)?;
         import::check(&*disk, path)?;
+        deletions::check(&*disk, path)?;
         tiers::check(&*disk, path)?;
         disk.create_dir_all(path).map_err(io)?;
         let locked = disk.lock(&path.join("LOCK")).map_err(io)?;
         let lock = locked.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
-        let parts = PartList::open(&*disk, path, options.page_cache_bytes).map_err(io)?;
+        let mut parts = PartList::open(&*disk, path, options.page_cache_bytes).map_err(io)?;
         let (tiers, last_seq) = Tiers::open(&*disk, &parts.cache, path, &options.tiers).map_err(io)?;
         parts.skip_to(last_seq);
+        let deletions = deletions::read(&*disk, path).unwrap_or_else(|error| {
+            tracing::error!(%error, "what was deleted may be seen again");
+            parts.unreadable.push(format!("{error}; what was deleted may be seen again"));
+            Vec::new()
+        });
+        // No new part may have a number for which a deletion holds.
+        parts.skip_to(
+            deletions.iter().filter_map(|deletion| deletion.parts.last()).copied().max().unwrap_or(0),
+        );
         let mut damaged = Vec::new();
         let metadata = metadata::read(&*disk, path, &mut damaged);
         let ceiling = Arc::new(Ceiling::new(options.memory_probe.clone()));
@@ -258,6 +276,9 @@ impl Store {
         let core = Core {
             options,
             retention: RwLock::new(Arc::new(retention)),
+            deletions: RwLock::new(Arc::new(deletions)),
+            deletions_unsure: AtomicBool::new(false),
+            cleaned_ms: AtomicI64::new(i64::MIN),
             clock,
             ceiling,
             head,
@@ -275,6 +296,7 @@ impl Store {
             upkeep: Mutex::new(()),
             stopping: Arc::default(),
             flushes: AtomicU32::new(0),
+            flush_is_due: AtomicBool::new(false),
             _lock: lock,
         };
         core.counters.damaged(&damaged);
@@ -338,8 +360,18 @@ impl Store {
     ) {
         let mut damage = Vec::new();
         let (raw, tiers) = (self.core.parts.list(), self.core.tiers.series_parts(range));
-        for part in raw.iter().chain(&tiers).filter(|part| part.range().overlaps(range)) {
-            let ids = (!matchers.is_empty()).then(|| part.select(matchers, &mut damage));
+        let masks = (self.core.masks(range), self.core.tier_masks(range));
+        let raw = raw.iter().map(|part| (part, &masks.0));
+        let all = raw.chain(tiers.iter().map(|part| (part, &masks.1)));
+        for (part, masks) in all.filter(|(part, _)| part.range().overlaps(range)) {
+            let mut ids = (!matchers.is_empty()).then(|| part.select(matchers, &mut damage));
+            if let Some(masks) = masks {
+                let hidden = masks.hidden_in(part, range, &mut damage);
+                if !hidden.is_empty() {
+                    let ids = ids.get_or_insert_with(|| part.all());
+                    *ids -= hidden;
+                }
+            }
             ask(part, ids.as_ref(), &mut damage);
         }
         self.core.counters.damaged(&damage);
@@ -348,10 +380,15 @@ impl Store {
     /// The label sets of series that satisfy all matchers and have samples about the range, in order.
     pub fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
         let mut selection = Selection::new(&self.core, matchers, range);
-        selection.also(&self.core.tiers.series_parts(range), matchers);
-        let mut found = Vec::new();
-        while let Some(labels) = selection.next_labels() {
-            found.push(labels);
+        let mut found: Vec<Labels> = std::iter::from_fn(|| selection.next_labels()).collect();
+        let tiers = self.core.tiers.series_parts(range);
+        if !tiers.is_empty() {
+            let mut selection =
+                Selection::from_parts(&tiers, matchers, range).masked(self.core.tier_masks(range));
+            found.extend(std::iter::from_fn(|| selection.next_labels()));
+            self.core.counters.damaged(selection.warnings());
+            found.sort_unstable();
+            found.dedup();
         }
         Ok(found)
     }
@@ -388,6 +425,21 @@ impl Store {
         let _upkeep = locked(&self.core.upkeep);
         self.core.flush()?;
         self.core.tend_parts(true)
+    }
+
+    /// Deletes the samples in the range of all series that satisfy any of the selectors, each a conjunction. They are
+    /// gone from every answer when it returns, and a crash does not bring them back; the disk has their room back when
+    /// their parts are written again. Samples written later are kept, whatever time they are of.
+    pub fn delete(&self, selectors: Vec<Vec<Matcher>>, range: TimeRange) -> Result<(), CompactError> {
+        self.core.delete(selectors, range)
+    }
+
+    /// Writes all parts again that hold samples which are deleted, or past the time of their series. Returns when it is
+    /// done.
+    pub fn clean_now(&self) -> Result<(), CompactError> {
+        let _upkeep = locked(&self.core.upkeep);
+        self.core.clean(true)?;
+        self.core.forget_deletions()
     }
 
     /// Puts the samples in memory into parts. Returns when it is done.

@@ -241,6 +241,13 @@ impl Tiers {
         *levels = Arc::new(changed);
     }
 
+    /// All parts of all tiers.
+    pub(crate) fn parts(&self) -> Vec<Arc<Part>> {
+        let levels = self.levels();
+        let sets = levels.iter().flat_map(|level| &level.sets);
+        sets.flat_map(|set| set.parts.iter().flatten().cloned()).collect()
+    }
+
     /// The parts that know every series of the tiers about a range.
     pub(crate) fn series_parts(&self, range: watchfire_model::TimeRange) -> Vec<Arc<Part>> {
         let levels = self.levels();

@@ -1,5 +1,6 @@
 //! Upkeep: samples from memory into parts, small parts into larger ones, old parts away.
 
+mod delete;
 mod early;
 mod flush;
 mod merge;
@@ -57,6 +58,9 @@ impl Core {
         self.move_seam(oldest_ms)?;
         self.drop_expired()?;
         self.drop_expired_tiers()?;
+        self.drop_oversized()?;
+        self.clean(false)?;
+        self.forget_deletions()?;
         made
     }
 

@@ -1,6 +1,7 @@
 //! A whole data directory read and checked, as `watchfire verify` does it. Nothing is changed.
 
 use crate::import;
+use crate::masks::deletions;
 use crate::part::{PageCache, Part};
 use crate::parts;
 use crate::record::{self, RecordSink, RecordValue};
@@ -70,8 +71,9 @@ impl Report {
     }
 }
 
-/// Reads every part, those of downsampled tiers too, every segment of the log and the metadata file in the data
-/// directory `path`, compares every checksum and decodes everything. Changes nothing and takes no lock, so that it may run beside a store that is open:
+/// Reads every part, those of downsampled tiers too, every segment of the log, the metadata and the deletions in the
+/// data directory `path`, compares every checksum and decodes everything. Changes nothing and takes no lock, so that it
+/// may run beside a store that is open:
 /// files which that removes meanwhile are left out. `progress` is called often and ends it by `Break`.
 ///
 /// An error only when a directory cannot be listed; a file that cannot be read is a [`Problem`].
@@ -138,6 +140,7 @@ pub fn verify(
     for (name, verified) in [
         (metadata::METADATA_FILE, metadata::verify(disk, path)),
         (import::JOURNAL_FILE, import::verify(disk, path)),
+        (deletions::FILE, deletions::read(disk, path).map(|kept| !kept.is_empty())),
     ] {
         match verified {
             Ok(false) => {}

@@ -111,7 +111,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "web.enable-lifecycle")]
     pub(crate) enable_lifecycle: bool,
 
-    /// Accepted for Prometheus's sake: the admin routes are on by default, on loopback.
+    /// Lets samples be deleted over HTTP: delete_series and clean_tombstones.
     #[arg(long = "web.enable-admin-api")]
     pub(crate) enable_admin_api: bool,
 

@@ -126,6 +126,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         hosts: HostPolicy::new(args.external_url.as_ref()),
         limits: QueryLimits { concurrency: args.query_max_concurrency, ..QueryLimits::default() },
         slots: Arc::new(Semaphore::new(args.query_max_concurrency.max(1))),
+        admin_enabled: args.enable_admin_api,
         flags: flags(&args),
         build: BuildInfo {
             version: env!("CARGO_PKG_VERSION"),
@@ -232,7 +233,7 @@ fn flags(args: &RunArgs) -> Flags {
         ("web.route-prefix", args.route_prefix.clone().unwrap_or_default()),
         ("web.enable-remote-write-receiver", "true".to_owned()),
         ("web.enable-lifecycle", "true".to_owned()),
-        ("web.enable-admin-api", "true".to_owned()),
+        ("web.enable-admin-api", args.enable_admin_api.to_string()),
         ("query.lookback-delta", duration(args.lookback_delta)),
         ("query.timeout", duration(args.query_timeout)),
         ("query.max-concurrency", args.query_max_concurrency.to_string()),

@@ -38,3 +38,42 @@ pub(crate) async fn snapshot(State(app): State<Arc<App>>, params: Params) -> Res
     })
     .await
 }
+
+/// Deletes the samples from `start` to `end` of the series that `match[]` selects.
+pub(crate) async fn delete_series(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<StatusCode, ApiError> {
+    enabled(&app)?;
+    if params.all("match[]").next().is_none() {
+        return Err(ApiError::bad_data("no match[] parameter provided"));
+    }
+    let range = params.range()?;
+    let selectors = params.matchers()?;
+    let Some(range) = range else { return Ok(StatusCode::NO_CONTENT) };
+    let asked: Vec<String> = params.all("match[]").map(str::to_owned).collect();
+    app.blocking(move |app| {
+        let deleted = app.store.delete(selectors, range);
+        deleted.map_err(|error| ApiError::unavailable(format!("deleting failed: {error}")))?;
+        let (start_ms, end_ms) = (range.start_ms, range.end_ms);
+        tracing::info!(selectors = ?asked, start_ms, end_ms, "samples deleted");
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// Frees the room that deleted samples take, now.
+pub(crate) async fn clean_tombstones(State(app): State<Arc<App>>) -> Result<StatusCode, ApiError> {
+    enabled(&app)?;
+    app.blocking(|app| {
+        let cleaned = app.store.clean_now();
+        cleaned.map_err(|error| ApiError::unavailable(format!("cleaning failed: {error}")))?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// What deletes is off until it is asked for, as in Prometheus and in its words.
+fn enabled(app: &App) -> Result<(), ApiError> {
+    if app.admin_enabled { Ok(()) } else { Err(ApiError::unavailable("admin APIs disabled")) }
+}

@@ -113,10 +113,16 @@ impl Wanted<'_> {
 }
 
 impl Part {
+    /// The ranks of all series.
+    pub(crate) fn all(&self) -> RoaringBitmap {
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..self.summary.series);
+        all
+    }
+
     /// The ranks of the series that satisfy all matchers. Pages that cannot be read are left out and named.
     pub(crate) fn select(&self, matchers: &[Matcher], damage: &mut Vec<String>) -> RoaringBitmap {
-        let mut found = RoaringBitmap::new();
-        found.insert_range(0..self.summary.series);
+        let mut found = self.all();
         for matcher in matchers {
             if found.is_empty() {
                 break;

@@ -7,6 +7,8 @@ use watchfire_model::{Histogram, Samples, TimeRange};
 #[derive(Debug)]
 pub(crate) struct Gather<'a> {
     pub(crate) range: TimeRange,
+    /// What of the range is left out all the same: in order, and apart from each other.
+    hidden: Vec<TimeRange>,
     out: &'a mut Samples,
     sorted: bool,
 }
@@ -14,7 +16,16 @@ pub(crate) struct Gather<'a> {
 impl<'a> Gather<'a> {
     pub(crate) fn new(range: TimeRange, out: &'a mut Samples) -> Self {
         out.clear();
-        Self { range, out, sorted: true }
+        Self { range, hidden: Vec::new(), out, sorted: true }
+    }
+
+    /// From now on leaves out what lies in these ranges, which are in order and apart from each other.
+    pub(crate) fn hide(&mut self, hidden: Vec<TimeRange>) {
+        self.hidden = hidden;
+    }
+
+    fn shows(&self, timestamp_ms: i64) -> bool {
+        self.range.contains(timestamp_ms) && !self.hidden.iter().any(|hidden| hidden.contains(timestamp_ms))
     }
 
     fn note(&mut self, timestamp_ms: i64) {
@@ -22,7 +33,7 @@ impl<'a> Gather<'a> {
     }
 
     pub(crate) fn float(&mut self, timestamp_ms: i64, value: f64, start_ms: i64) {
-        if self.range.contains(timestamp_ms) {
+        if self.shows(timestamp_ms) {
             self.note(timestamp_ms);
             self.out.push_float(timestamp_ms, value);
             self.out.set_last_start_timestamp(start_ms);
@@ -30,7 +41,7 @@ impl<'a> Gather<'a> {
     }
 
     pub(crate) fn histogram(&mut self, timestamp_ms: i64, histogram: &Arc<Histogram>, start_ms: i64) {
-        if self.range.contains(timestamp_ms) {
+        if self.shows(timestamp_ms) {
             self.note(timestamp_ms);
             self.out.push_histogram(timestamp_ms, Arc::clone(histogram));
             self.out.set_last_start_timestamp(start_ms);
@@ -39,8 +50,23 @@ impl<'a> Gather<'a> {
 
     /// Adds a run of floats without start timestamps that is in time order; the part of it inside the range is kept.
     pub(crate) fn floats(&mut self, timestamps_ms: &[i64], values: &[f64]) {
-        let from = timestamps_ms.partition_point(|at| *at < self.range.start_ms);
-        let to = timestamps_ms.partition_point(|at| *at <= self.range.end_ms);
+        let mut from_ms = self.range.start_ms;
+        let mut next = 0;
+        while let Some(hidden) = self.hidden.get(next).copied() {
+            if hidden.start_ms > from_ms {
+                let end_ms = self.range.end_ms.min(hidden.start_ms - 1);
+                self.run(TimeRange::new(from_ms, end_ms), timestamps_ms, values);
+            }
+            let Some(after_ms) = hidden.end_ms.checked_add(1) else { return };
+            from_ms = from_ms.max(after_ms);
+            next += 1;
+        }
+        self.run(TimeRange::new(from_ms, self.range.end_ms), timestamps_ms, values);
+    }
+
+    fn run(&mut self, range: TimeRange, timestamps_ms: &[i64], values: &[f64]) {
+        let from = timestamps_ms.partition_point(|at| *at < range.start_ms);
+        let to = timestamps_ms.partition_point(|at| *at <= range.end_ms);
         let (Some(timestamps_ms), Some(values)) = (timestamps_ms.get(from..to), values.get(from..to)) else {
             return;
         };

@@ -1,6 +1,7 @@
 //! Series handed out one after the other, merged from memory and parts.
 
 use crate::head::series::HeadSeries;
+use crate::masks::{Masks, SeriesMask};
 use crate::part::{Part, PartSeries, Scratch, SeriesPage};
 use crate::read::gather::Gather;
 use crate::store::{Core, ReadError};
@@ -20,6 +21,8 @@ pub struct Selection {
     parts: Vec<Cursor>,
     /// Flushes before this selection was made.
     flushes: u32,
+    /// What is not to be seen; `None` when all is.
+    masks: Option<Arc<Masks>>,
     scratch: Scratch,
     warnings: Vec<String>,
     counted: usize,
@@ -107,7 +110,7 @@ impl Selection {
         selection.counted = known.len();
         selection.warnings.splice(0..0, known);
         (selection.core, selection.head, selection.flushes) = (Some(Arc::clone(core)), head, flushes);
-        selection
+        selection.masked(core.masks(range))
     }
 
     /// What parts alone hold, read once and not kept in the cache.
@@ -134,6 +137,7 @@ impl Selection {
             head,
             parts,
             flushes: 0,
+            masks: None,
             scratch,
             warnings,
             counted: 0,
@@ -142,11 +146,10 @@ impl Selection {
         }
     }
 
-    /// Adds the series of more parts, of which only the labels are wanted.
-    pub(crate) fn also(&mut self, parts: &[Arc<Part>], matchers: &[Matcher]) {
-        for part in parts.iter().filter(|part| part.range().overlaps(self.range)) {
-            self.parts.push(Cursor::new(part, matchers, self.range, true, &mut self.warnings));
-        }
+    /// The same without what is hidden.
+    pub(crate) fn masked(mut self, masks: Option<Arc<Masks>>) -> Self {
+        self.masks = masks;
+        self
     }
 
     fn smallest(&self) -> Option<Labels> {
@@ -165,19 +168,28 @@ impl Selection {
     /// again, and returns the labels; `None` at the end.
     pub fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, ReadError> {
         while let Some(labels) = self.smallest() {
+            let masks = self.masks.clone();
+            let mask = masks.as_ref().map(|masks| masks.of(&labels));
             let mut gather = Gather::new(self.range, samples);
+            if let Some(mask) = &mask {
+                gather.range.start_ms = gather.range.start_ms.max(mask.oldest_ms);
+            }
             for cursor in &mut self.parts {
                 if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
                     let known = self.warnings.len();
+                    if let Some(mask) = &mask {
+                        gather.hide(mask.deleted_in(cursor.part.seq));
+                    }
                     cursor.part.read(&series, &mut self.scratch, &mut gather, &mut self.warnings);
                     cursor.advance(self.range, &mut self.warnings);
                     blame(&mut self.blamed, cursor.part.seq, self.warnings.get(known..));
                 }
             }
+            gather.hide(Vec::new());
             if let Some(series) = self.take_head(&labels)
                 && series.read(&mut gather) > self.flushes
             {
-                self.read_moved(&labels, &mut gather);
+                self.read_moved(&labels, mask.as_ref(), &mut gather);
             }
             self.conflicts += gather.finish();
             if !samples.is_empty() {
@@ -192,15 +204,22 @@ impl Selection {
     pub(crate) fn next_labels(&mut self) -> Option<Labels> {
         loop {
             let labels = self.smallest()?;
+            let masks = self.masks.clone();
+            let mask = masks.as_ref().map(|masks| masks.of(&labels));
+            let mut range = self.range;
+            if let Some(mask) = &mask {
+                range.start_ms = range.start_ms.max(mask.oldest_ms);
+            }
             let mut found = false;
             for cursor in &mut self.parts {
-                if cursor.next.as_ref().is_some_and(|series| *series.labels() == labels) {
+                if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
+                    let seq = cursor.part.seq;
+                    found |= mask.as_ref().is_none_or(|mask| mask.shows_any(seq, range, series.ranges()));
                     cursor.advance(self.range, &mut self.warnings);
-                    found = true;
                 }
             }
             if let Some(series) = self.take_head(&labels) {
-                found |= series.overlaps(self.range);
+                found |= range.start_ms <= range.end_ms && series.overlaps(range);
             }
             if found {
                 return Some(labels);
@@ -214,7 +233,7 @@ impl Selection {
     }
 
     /// Reads a series from the parts that have appeared since this selection was made.
-    fn read_moved(&mut self, labels: &Labels, gather: &mut Gather<'_>) {
+    fn read_moved(&mut self, labels: &Labels, mask: Option<&SeriesMask<'_>>, gather: &mut Gather<'_>) {
         let Some(core) = &self.core else { return };
         if core.flushes.load(Ordering::SeqCst) == self.flushes {
             return;
@@ -225,6 +244,7 @@ impl Selection {
             if known || !part.range().overlaps(self.range) {
                 continue;
             }
+            gather.hide(mask.map_or_else(Vec::new, |mask| mask.deleted_in(part.seq)));
             let mut cursor = Cursor::new(part, &matchers, self.range, true, &mut self.warnings);
             while let Some(series) = cursor.next.take() {
                 if series.labels() == labels {

@@ -3,6 +3,7 @@
 use super::{CompactError, Store};
 use crate::import::JOURNAL_FILE;
 use crate::locked;
+use crate::masks::deletions;
 use crate::store::Core;
 use crate::tiers;
 use crate::upkeep::metadata::METADATA_FILE;
@@ -16,7 +17,7 @@ pub const SNAPSHOTS: &str = "snapshots";
 /// What the store keeps besides its log: folders of immutable files, and files that are only ever replaced as a whole.
 /// The log is not among them, as a flush goes before.
 const FOLDERS: [&str; 2] = ["parts", tiers::FOLDER];
-const FILES: [&str; 2] = [METADATA_FILE, JOURNAL_FILE];
+const FILES: [&str; 3] = [METADATA_FILE, JOURNAL_FILE, deletions::FILE];
 
 /// A snapshot on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

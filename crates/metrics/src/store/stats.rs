@@ -26,6 +26,8 @@ pub(crate) struct Counters {
     refused: [AtomicU64; 7],
     pub(crate) corruptions: AtomicU64,
     pub(crate) flush_failures: AtomicU64,
+    pub(crate) time_drops: AtomicU64,
+    pub(crate) size_drops: AtomicU64,
 }
 
 impl Counters {
@@ -71,6 +73,12 @@ pub struct StoreStats {
     pub log: LogStats,
     /// Flushes and merges that failed.
     pub compaction_failures: u64,
+    /// Times that parts were dropped because they were too old.
+    pub time_retentions: u64,
+    /// Times that a day was dropped because the store was too large.
+    pub size_retentions: u64,
+    /// Deletions that are not physical yet.
+    pub deletions: u64,
     /// Parts on disk.
     pub parts: u64,
     /// Their length in bytes.
@@ -191,6 +199,9 @@ impl Store {
             corruptions: count(&core.counters.corruptions),
             damaged_parts: core.parts.damaged(),
             compaction_failures: count(&core.counters.flush_failures),
+            time_retentions: count(&core.counters.time_drops),
+            size_retentions: count(&core.counters.size_drops),
+            deletions: core.deletions().len() as u64,
             parts: parts.len() as u64,
             part_bytes: parts.iter().map(|part| part.bytes()).sum(),
             part_samples: parts.iter().map(|part| part.summary.samples).sum(),

@@ -148,7 +148,7 @@ impl Core {
         let mut windows = Windows::new(level.options.resolution_ms);
         let (written, damaged) = match finer_set {
             Some(set) => {
-                let mut columns = ColumnReader::new(std::slice::from_ref(set), range_of(day));
+                let mut columns = ColumnReader::new(self, std::slice::from_ref(set), range_of(day));
                 let written = folder.write(day, 1, sources, |samples| {
                     let labels = columns.next(samples)?;
                     windows.of_columns(samples);
@@ -158,7 +158,8 @@ impl Core {
                 (written, !columns.is_whole(self))
             }
             None => {
-                let mut selection = Selection::from_parts(&parts, &[], range_of(day));
+                let mut selection =
+                    Selection::from_parts(&parts, &[], range_of(day)).masked(self.masks(range_of(day)));
                 let mut buffer = Samples::default();
                 let written = folder.write(day, 1, sources, |samples| {
                     let labels = selection.next(&mut buffer).ok().flatten()?;
@@ -295,10 +296,11 @@ pub(super) struct ColumnReader {
 }
 
 impl ColumnReader {
-    pub(super) fn new(sets: &[Arc<Set>], range: TimeRange) -> Self {
+    pub(super) fn new(core: &Core, sets: &[Arc<Set>], range: TimeRange) -> Self {
+        let masks = core.tier_masks(range);
         let columns = COLUMNS.iter().map(|column| {
             let parts: Vec<Arc<Part>> = sets.iter().filter_map(|set| set.part(*column)).cloned().collect();
-            let mut selection = Selection::from_parts(&parts, &[], range);
+            let mut selection = Selection::from_parts(&parts, &[], range).masked(masks.clone());
             let mut samples = Samples::default();
             let labels = selection.next(&mut samples).ok().flatten();
             (selection, labels, samples)

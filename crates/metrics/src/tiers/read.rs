@@ -2,9 +2,11 @@
 
 use super::choose::{self, Run};
 use super::set::Column;
+use crate::masks::Masks;
 use crate::read::selection::Selection;
 use crate::store::{ReadError, Store};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use watchfire_model::{Coarse, Digest, Labels, Matcher, Rollup, SampleValue, Samples, TimeRange};
 
@@ -98,8 +100,9 @@ impl Store {
             }
             let coarse = runs.iter().map(Run::coarse).collect();
             let mut series = Vec::with_capacity(runs.len());
+            let masks = if runs.is_empty() { None } else { core.tier_masks(wide) };
             for run in &runs {
-                series.push(RunSeries::new(run, matchers, wide, digest)?);
+                series.push(RunSeries::new(run, matchers, wide, digest, &masks)?);
             }
             let raw = raw.map(Peeked::new).transpose()?;
             let unreadable = if range.start_ms <= seam_ms { core.tiers.unreadable() } else { Vec::new() };
@@ -109,7 +112,13 @@ impl Store {
 }
 
 impl RunSeries {
-    fn new(run: &Run, matchers: &[Matcher], wide: TimeRange, digest: Digest) -> Result<Self, ReadError> {
+    fn new(
+        run: &Run,
+        matchers: &[Matcher],
+        wide: TimeRange,
+        digest: Digest,
+        masks: &Option<Arc<Masks>>,
+    ) -> Result<Self, ReadError> {
         let whole = run.range();
         let resolution_ms = run.resolution_ms;
         // Whole windows: both ends are multiples of the resolution already, but for the query's own.
@@ -118,8 +127,9 @@ impl RunSeries {
             whole.start_ms.max(wide.start_ms),
             whole.end_ms.min(end.saturating_mul(resolution_ms)),
         );
-        let column =
-            |column: &Column| Peeked::new(Selection::from_parts(&run.parts(*column), matchers, range));
+        let column = |column: &Column| {
+            Peeked::new(Selection::from_parts(&run.parts(*column), matchers, range).masked(masks.clone()))
+        };
         Ok(Self { columns: columns_of(digest).iter().map(column).collect::<Result<_, _>>()? })
     }
 

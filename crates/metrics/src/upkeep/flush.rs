@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use watchfire_model::Samples;
 
 /// Writers wait while series are forgotten, so only so many are at once: about two milliseconds' worth.
-const FORGET_AT_ONCE: usize = 4096;
+pub(super) const FORGET_AT_ONCE: usize = 4096;
 /// A series without samples for so long has ended, as far as an early flush is concerned: twice as long as a query
 /// looks back by default, which is what nobody's scrape interval exceeds.
 const ENDED_AFTER_MS: i64 = 600_000;
@@ -41,6 +41,7 @@ impl Core {
             // It would drop the segments that are still to be read.
             return Err(self.fails(io::Error::new(io::ErrorKind::ResourceBusy, pending)));
         }
+        self.flush_is_due.store(true, Ordering::Relaxed);
         for empty in self.head.ended_series(ended_ms).chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);
@@ -88,6 +89,8 @@ impl Core {
             series.drain(copied, flush, &self.head.memory);
         }
         self.tiers.flushed_day.store(closed_day, Ordering::Relaxed);
-        self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))
+        self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))?;
+        self.flush_is_due.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }

@@ -63,13 +63,20 @@ impl Core {
         plan
     }
 
-    fn merge_parts(&self, day: i64, parts: Neighbours) -> Result<(), CompactError> {
+    /// Makes one part of several, or writes one again, without what is hidden.
+    pub(crate) fn merge_parts(&self, day: i64, parts: Neighbours) -> Result<(), CompactError> {
         let seq = self.parts.next_seq();
         let replaces: Vec<u64> = parts.iter().map(|part| part.seq).collect();
         let order = parts.iter().map(|part| part.summary.order).min().unwrap_or(seq);
-        let level = parts.iter().map(|part| part.summary.level).max().unwrap_or(0) + 1;
+        let level =
+            parts.iter().map(|part| part.summary.level).max().unwrap_or(0) + u32::from(parts.len() > 1);
         let mut writer = self.start_part(day, seq, order, level, replaces.clone())?;
-        let mut selection = Selection::from_parts(&parts, &[], TimeRange::ALL);
+        let ranges = parts.iter().map(|part| part.range());
+        let range = ranges.reduce(|left, right| {
+            TimeRange::new(left.start_ms.min(right.start_ms), left.end_ms.max(right.end_ms))
+        });
+        let range = range.unwrap_or(TimeRange::ALL);
+        let mut selection = Selection::from_parts(&parts, &[], range).masked(self.masks(range));
         let mut samples = Samples::default();
         while let Ok(Some(labels)) = selection.next(&mut samples) {
             if self.is_stopping() {

@@ -221,6 +221,7 @@ fn scraping(app: &App) -> Vec<Family> {
 
 fn storage(app: &App) -> Vec<Family> {
     let stats = app.store.counters();
+    let retention = app.store.retention();
     let counter = |name, help, value: u64| one(name, Counter, help, value as f64);
     let mut refused = Family::new(
         "watchfire_store_samples_refused_total",
@@ -259,6 +260,40 @@ fn storage(app: &App) -> Vec<Family> {
             "watchfire_store_compaction_failures_total",
             "Flushes and merges that failed; they are tried again.",
             stats.compaction_failures,
+        ),
+        counter(
+            "prometheus_tsdb_time_retentions_total",
+            "Times that parts were dropped because they were older than the retention time.",
+            stats.time_retentions,
+        ),
+        counter(
+            "prometheus_tsdb_size_retentions_total",
+            "Times that a day was dropped because the store was larger than the retention size.",
+            stats.size_retentions,
+        ),
+        one(
+            "prometheus_tsdb_retention_limit_seconds",
+            Gauge,
+            "How long samples are kept; 0 without a bound.",
+            if retention.time_ms == i64::MAX { 0.0 } else { retention.time_ms as f64 / 1000.0 },
+        ),
+        one(
+            "prometheus_tsdb_retention_limit_bytes",
+            Gauge,
+            "Above how many bytes the oldest days are dropped; 0 without a bound.",
+            retention.size_bytes.unwrap_or(0) as f64,
+        ),
+        one(
+            "prometheus_tsdb_storage_blocks_bytes",
+            Gauge,
+            "Bytes in parts on disk.",
+            stats.part_bytes as f64,
+        ),
+        one(
+            "watchfire_store_deletions",
+            Gauge,
+            "Deletions of which samples are still on disk, hidden.",
+            stats.deletions as f64,
         ),
         one("watchfire_store_parts", Gauge, "Parts on disk.", stats.parts as f64),
         one("watchfire_store_part_bytes", Gauge, "Bytes in parts on disk.", stats.part_bytes as f64),

@@ -1,0 +1,122 @@
+//! Samples deleted: hidden at once, and gone for good when their parts are written again.
+
+use super::flush::FORGET_AT_ONCE;
+use crate::locked;
+use crate::masks::Masks;
+use crate::masks::deletions::{self, Deletion};
+use crate::retention::Retention;
+use crate::store::{CompactError, Core};
+use crate::{reading, writing};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use watchfire_model::{Matcher, TimeRange};
+
+/// How often parts are looked through for series that are hidden.
+const CLEAN_EVERY_MS: i64 = 3_600_000;
+/// A part is written again when this share of its series, one in so many, is hidden.
+const HIDDEN_SHARE: u64 = 4;
+
+impl Core {
+    /// What is hidden in a range at this moment; `None` when nothing is.
+    pub(crate) fn masks(&self, range: TimeRange) -> Option<Arc<Masks>> {
+        let deletions = reading(&self.deletions);
+        Masks::new(&deletions, self.retention(), self.clock.now_ms(), range).map(Arc::new)
+    }
+
+    /// The same for windows of tiers, which the retention time of samples does not end.
+    pub(crate) fn tier_masks(&self, range: TimeRange) -> Option<Arc<Masks>> {
+        let retention = Retention { time_ms: i64::MAX, ..(*self.retention()).clone() };
+        let deletions = reading(&self.deletions);
+        Masks::new(&deletions, Arc::new(retention), self.clock.now_ms(), range).map(Arc::new)
+    }
+
+    /// Deletes the samples in the range of all series that satisfy any of the selectors. On disk when it returns.
+    pub(crate) fn delete(&self, selectors: Vec<Vec<Matcher>>, range: TimeRange) -> Result<(), CompactError> {
+        let _upkeep = locked(&self.upkeep);
+        let in_memory = || selectors.iter().flat_map(|matchers| self.head.select(matchers));
+        // What is in memory does not know when it came, so that it has to be in parts, of which that is known. The log
+        // must not bring any of it back: it may hold samples of a series that has none in memory, but of no other.
+        let may_be_logged = self.recovery.pending().is_some() || self.flush_is_due.load(Ordering::Relaxed);
+        if may_be_logged || in_memory().next().is_some() {
+            self.flush()?;
+        }
+        // A series that is forgotten is in no list of labels, and does not compare what comes with what is deleted.
+        let empty: Vec<_> = in_memory().filter(|series| series.is_empty()).collect();
+        for empty in empty.chunks(FORGET_AT_ONCE) {
+            let _alone = writing(&self.gate);
+            self.head.forget(empty);
+        }
+        let mut deletion = Deletion { selectors, range, parts: BTreeSet::new() };
+        let all = self.parts.list().iter().cloned().chain(self.tiers.parts()).collect::<Vec<_>>();
+        for part in all.iter().filter(|part| part.range().overlaps(range)) {
+            let mut damage = Vec::new();
+            // Where the index cannot be read, the series may be there.
+            if !deletion.selected_in(part, &mut damage).is_empty() || !damage.is_empty() {
+                deletion.parts.insert(part.seq);
+            }
+        }
+        if deletion.parts.is_empty() {
+            return Ok(());
+        }
+        let before = self.deletions();
+        let others = before.iter().filter(|other| !deletion.covers(other)).cloned();
+        let mut all: Vec<Arc<Deletion>> = others.collect();
+        all.push(Arc::new(deletion));
+        self.keep_deletions(all)
+    }
+
+    /// The deletions that are not physical yet.
+    pub(crate) fn deletions(&self) -> Arc<Vec<Arc<Deletion>>> {
+        Arc::clone(&reading(&self.deletions))
+    }
+
+    fn keep_deletions(&self, all: Vec<Arc<Deletion>>) -> Result<(), CompactError> {
+        // An attempt that failed may be on disk all the same.
+        self.deletions_unsure.store(true, Ordering::Relaxed);
+        deletions::write(&self.disk, &self.path, &all).map_err(|error| self.fails(error))?;
+        self.deletions_unsure.store(false, Ordering::Relaxed);
+        *writing(&self.deletions) = Arc::new(all);
+        Ok(())
+    }
+
+    /// Forgets deletions of which nothing is left in any part.
+    pub(crate) fn forget_deletions(&self) -> Result<(), CompactError> {
+        let before = self.deletions();
+        let unsure = self.deletions_unsure.load(Ordering::Relaxed);
+        if before.is_empty() && !unsure {
+            return Ok(());
+        }
+        let mut parts: BTreeSet<u64> = self.parts.list().iter().map(|part| part.seq).collect();
+        parts.extend(self.tiers.parts().iter().map(|part| part.seq));
+        let left = before.iter().filter(|deletion| !deletion.parts.is_disjoint(&parts));
+        let left: Vec<_> = left.cloned().collect();
+        if unsure || left.len() < before.len() { self.keep_deletions(left) } else { Ok(()) }
+    }
+
+    /// Writes parts again without what is hidden: `all` that have any, or, once in an hour, those that have much.
+    pub(crate) fn clean(&self, all: bool) -> Result<(), CompactError> {
+        let now_ms = self.clock.now_ms();
+        if !all {
+            let last_ms = self.cleaned_ms.load(Ordering::Relaxed);
+            if (0..CLEAN_EVERY_MS).contains(&now_ms.saturating_sub(last_ms)) {
+                return Ok(());
+            }
+        }
+        self.cleaned_ms.store(now_ms, Ordering::Relaxed);
+        for part in self.parts.list().iter().filter(|part| !self.parts.is_quarantined(part.seq)) {
+            let Some(masks) = self.masks(part.range()) else { continue };
+            let mut damage = Vec::new();
+            let worth_it = if all {
+                masks.touches(part, &mut damage)
+            } else {
+                let hidden = masks.hidden_in(part, part.range(), &mut damage).len();
+                hidden > 0 && hidden * HIDDEN_SHARE >= u64::from(part.summary.series)
+            };
+            if worth_it {
+                self.merge_parts(part.day, vec![Arc::clone(part)])?;
+            }
+        }
+        Ok(())
+    }
+}
