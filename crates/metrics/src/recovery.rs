@@ -14,7 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
-use watchfire_disk::{Backlog, LogError};
+use watchfire_disk::{Backlog, Damage, LogError};
+
+/// An answer names at most so many places of the log.
+const MAX_NAMED_PLACES: usize = 20;
 
 /// How far the log has been read back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(crate) struct Recovery {
     done: AtomicBool,
     stop: AtomicBool,
     outcome: Mutex<Option<Result<(), Arc<LogError>>>>,
+    /// Places of the log that could not be read: every answer names them until the next start.
+    lost: Mutex<Vec<String>>,
     changed: Condvar,
 }
 
@@ -62,6 +67,11 @@ impl Recovery {
         (!done).then(|| {
             format!("the log is still being read back after a start, at segment {current} of {last}")
         })
+    }
+
+    /// What the log held and could not be read back.
+    pub(crate) fn lost(&self) -> Vec<String> {
+        locked(&self.lost).clone()
     }
 
     /// Blocks until all is read, or cannot be.
@@ -127,6 +137,7 @@ impl Core {
         }
         let damaged = read.damage.len() as u64 + tally.unreadable;
         self.counters.corruptions.fetch_add(damaged, Ordering::Relaxed);
+        *locked(&recovery.lost) = read.damage.iter().take(MAX_NAMED_PLACES).map(Damage::to_string).collect();
         tracing::info!(
             samples = tally.samples,
             series = self.head.len(),

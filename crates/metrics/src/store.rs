@@ -299,6 +299,8 @@ impl Store {
             flush_is_due: AtomicBool::new(false),
             _lock: lock,
         };
+        let unreadable = core.parts.unreadable.len() as u64;
+        core.counters.corruptions.fetch_add(unreadable, std::sync::atomic::Ordering::Relaxed);
         core.counters.damaged(&damaged);
         let core = Arc::new(core);
         let replayer = Replayer::start(&core, backlog).map_err(io)?;

@@ -2,6 +2,8 @@
 
 use super::LogError;
 use crate::fs::Disk;
+use crate::sums_match;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 4] = *b"WFLG";
@@ -21,6 +23,13 @@ pub struct Damage {
     pub offset: u64,
     /// How long it is.
     pub bytes: u64,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, offset, bytes } = self;
+        write!(f, "{} at byte {offset}: {bytes} bytes are damaged and what they held is lost", path.display())
+    }
 }
 
 pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
@@ -75,7 +84,7 @@ pub(super) fn check_header(disk: &dyn Disk, path: &Path, format: u32) -> Result<
 pub(super) fn parse_header(bytes: &[u8]) -> Option<(u32, u32)> {
     let (fields, crc) = bytes.get(..HEADER_BYTES)?.split_at_checked(12)?;
     let [m0, m1, m2, m3, v0, v1, v2, v3, f0, f1, f2, f3] = *fields.first_chunk::<12>()?;
-    let whole = [m0, m1, m2, m3] == MAGIC && crc32c::crc32c(fields) == u32_at(crc, 0)?;
+    let whole = [m0, m1, m2, m3] == MAGIC && sums_match(crc32c::crc32c(fields), u32_at(crc, 0)?);
     whole.then(|| (u32::from_le_bytes([v0, v1, v2, v3]), u32::from_le_bytes([f0, f1, f2, f3])))
 }
 
@@ -112,5 +121,5 @@ pub(super) fn frame(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let crc = u32_at(bytes, 8)?;
     let payload = bytes.get(FRAME_HEADER_BYTES..end)?;
     let sum = crc32c::crc32c_append(crc32c::crc32c(&len.to_le_bytes()), payload);
-    (sum == crc).then_some((payload, end))
+    sums_match(sum, crc).then_some((payload, end))
 }

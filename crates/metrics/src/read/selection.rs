@@ -106,7 +106,8 @@ impl Selection {
         let mut selection = Self::over(&core.parts.list(), matchers, range, true);
         // What is known already, and counted, comes first.
         let pending = core.recovery.pending().map(|pending| format!("{pending}; samples are missing"));
-        let known: Vec<String> = core.parts.unreadable.iter().cloned().chain(pending).collect();
+        let known: Vec<String> =
+            core.parts.unreadable.iter().cloned().chain(core.recovery.lost()).chain(pending).collect();
         selection.counted = known.len();
         selection.warnings.splice(0..0, known);
         (selection.core, selection.head, selection.flushes) = (Some(Arc::clone(core)), head, flushes);
