@@ -6,7 +6,7 @@
 //! out as well as one whose bits rotted.
 
 use crate::fs::{Disk, ReadFile, WriteFile};
-use crate::publish;
+use crate::{publish, sums_match};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -193,7 +193,7 @@ impl BlockReader {
         let [magic @ .., v0, v1, v2, v3, c0, c1, c2, c3] = header;
         let version = u32::from_le_bytes([v0, v1, v2, v3]);
         let sum = crc32c::crc32c_append(crc32c::crc32c(&magic), &[v0, v1, v2, v3]);
-        if sum != u32::from_le_bytes([c0, c1, c2, c3]) {
+        if !sums_match(sum, u32::from_le_bytes([c0, c1, c2, c3])) {
             return Err(damaged("the header's checksum is wrong"));
         }
         if magic != kind.magic {
@@ -228,7 +228,7 @@ impl BlockReader {
         let [o0, o1, o2, o3, o4, o5, o6, o7, l0, l1, l2, l3, c0, c1, c2, c3, s0, s1, s2, s3, magic @ ..] =
             trailer;
         let sum = crc32c::crc32c(&[o0, o1, o2, o3, o4, o5, o6, o7, l0, l1, l2, l3, c0, c1, c2, c3]);
-        if magic != TRAILER_MAGIC || sum != u32::from_le_bytes([s0, s1, s2, s3]) {
+        if magic != TRAILER_MAGIC || !sums_match(sum, u32::from_le_bytes([s0, s1, s2, s3])) {
             return Err(BlockError::Damaged {
                 path: self.path.clone(),
                 what: "the end is missing or damaged",
@@ -256,7 +256,7 @@ impl BlockReader {
         bytes.resize(block.len as usize, 0);
         self.read_raw(bytes, block.offset)?;
         let got = crc32c::crc32c(bytes);
-        if got != block.crc {
+        if !sums_match(got, block.crc) {
             return Err(BlockError::Checksum {
                 path: self.path.clone(),
                 offset: block.offset,

@@ -1,0 +1,64 @@
+//! Writes first inputs for the targets `log` and `store`: files that a store made.
+//! `cargo +nightly run --manifest-path fuzz/Cargo.toml --bin seeds`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use watchfire_disk::{Disk, SimDisk};
+use watchfire_metrics::{Store, StoreOptions};
+use watchfire_model::ingest::{Batch, MetricSink, Row};
+use watchfire_model::time::ManualClock;
+use watchfire_model::{Histogram, Labels, Metadata, SampleValue};
+
+const NOW_MS: i64 = 1_700_000_000_000;
+
+fn main() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let disk = SimDisk::new(1);
+    let options = StoreOptions { stepped: true, background: false, ..StoreOptions::default() };
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let store = Store::open(Path::new("/s"), options, Arc::new(disk.clone()), clock).expect("an empty disk");
+    store.wait_until_ready().expect("an empty log");
+    let mut batch = Batch::default();
+    for series in 0..20_u32 {
+        let labels = Labels::from_pairs([("__name__", "m"), ("a", "b"), ("n", &*series.to_string())]);
+        for step in 0..40_u32 {
+            let value = match series % 4 {
+                0 => SampleValue::Float(f64::from(step)),
+                1 => SampleValue::Float(f64::from(step * series) / 10.0),
+                2 => SampleValue::Float(f64::from(step).sqrt()),
+                _ => SampleValue::Histogram(Arc::new(Histogram { count: f64::from(step), ..Histogram::default() })),
+            };
+            let timestamp_ms = NOW_MS - i64::from(step) * 15_000;
+            batch.push(Row { series: labels.clone(), timestamp_ms, start_timestamp_ms: i64::from(step % 2), value });
+        }
+    }
+    store.describe(&Labels::empty(), "m", Metadata { help: "Helps.".to_owned(), ..Metadata::default() });
+    drop(MetricSink::write(&store, batch));
+    for _ in 0..4 {
+        store.step_log();
+    }
+    keep(&disk, &corpus);
+    store.compact_now().expect("a healthy disk");
+    keep(&disk, &corpus);
+}
+
+fn keep(disk: &SimDisk, corpus: &Path) {
+    for (path, len) in disk.files() {
+        let mut bytes = vec![0; usize::try_from(len).expect("small")];
+        disk.open(&path).and_then(|file| file.read_at(&mut bytes, 0)).expect("a healthy disk");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let choice = if name.ends_with(".part") { 0 } else if name.ends_with(".log") { 1 } else { 2 };
+        if name == "LOCK" {
+            continue;
+        }
+        if choice == 1 {
+            put(&corpus.join("log"), &name, &bytes);
+        }
+        bytes.insert(0, choice);
+        put(&corpus.join("store"), &name, &bytes);
+    }
+}
+
+fn put(folder: &PathBuf, name: &str, bytes: &[u8]) {
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(folder.join(name), bytes)).expect("room");
+}
