@@ -7,7 +7,7 @@ NPM ?= npm
 LOCKED ?= --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build ui dev test test-tools test-rust test-ui test-browser lint fmt bench clean
+.PHONY: help run build ui dev test test-tools test-rust test-ui test-browser nightly lint fmt bench clean
 
 help: ## Lists what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +48,10 @@ test-browser: ui ## Drives the web UI in headless Chromium.
 	# Built as for the black-box tests, so that after those nothing is compiled again.
 	$(CARGO) test $(LOCKED) --workspace --test blackbox --no-run
 	cd ui && $(NPM) run test:browser
+
+nightly: ## Proves at length that the store loses and invents nothing: simulation with new seeds, kill -9 sixty times.
+	SIM_RUNS=$${SIM_RUNS:-200000} SIM_FROM=$${SIM_FROM:-$$(date +%s)000} $(CARGO) test $(LOCKED) --release -p watchfire-metrics --test simulation -- --nocapture
+	CRASH_ROUNDS=$${CRASH_ROUNDS:-60} $(CARGO) test $(LOCKED) -p watchfire --test blackbox -- --nocapture kill_nine damage storage
 
 lint: ## Formatting, clippy, licences.
 	$(CARGO) fmt --all --check

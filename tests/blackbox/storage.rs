@@ -185,16 +185,17 @@ async fn a_flipped_bit_costs_what_it_hits_and_the_answer_names_the_place() {
     let setup = Setup::new().config(QUIET);
     let server = setup.start().await;
     let noon_ms = noon(1);
-    // Values without a pattern, so that their column is a block of its own. In label order, `a` lies first.
+    // Values without a pattern and enough of them that they share no block. In label order, `a` lies first.
     let column = |seed: u64| -> Vec<(i64, f64)> {
-        (0..500_u64)
+        (0..4000_u64)
             .map(|step| {
                 let mixed = (step + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                (noon_ms + step as i64 * 1000, 1.0 + (mixed >> 12) as f64 / (1_u64 << 52) as f64)
+                let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                (noon_ms + step as i64 * 100, 1.0 + (mixed >> 12) as f64 / (1_u64 << 52) as f64)
             })
             .collect()
     };
-    for (place, seed) in [("a", 1), ("b", 1000)] {
+    for (place, seed) in [("a", 1), ("b", 10_000)] {
         let labels = [("__name__", "measured"), ("place", place)];
         let (status, body) = send(&server, &[(&labels, &column(seed))]).await.unwrap();
         assert_eq!(status, 204, "{body}");
@@ -217,7 +218,7 @@ async fn a_flipped_bit_costs_what_it_hits_and_the_answer_names_the_place() {
         let result = answer["data"]["result"].as_array().unwrap();
         assert_eq!(result.len(), 1, "the rest is served: {answer}");
         assert_eq!(result[0]["metric"]["place"], "b");
-        assert_eq!(result[0]["value"][1], "500");
+        assert_eq!(result[0]["value"][1], "4000");
         let warnings = answer["warnings"].to_string();
         let name = part.file_name().unwrap().to_str().unwrap();
         assert!(warnings.contains(name), "the damaged file is named: {answer}");
