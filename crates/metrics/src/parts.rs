@@ -2,7 +2,7 @@
 
 use crate::part::{KIND, PageCache, Part};
 use crate::{locked, reading, writing};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -97,24 +97,36 @@ impl PartList {
     /// Opens all parts, and removes those that a crash kept from being removed.
     pub(crate) fn open(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> io::Result<Self> {
         let cache = PageCache::new(cache_bytes);
-        let (mut parts, mut unreadable, mut unopened, mut last) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let (mut parts, mut unreadable, mut unopened) = (Vec::new(), Vec::new(), Vec::new());
         let files = files(disk, path)?;
-        for (day, seq, file) in &files {
-            last = last.max(*seq);
-            match Part::open(disk, file, *seq, *day, &cache) {
-                Ok(part) => parts.push(Arc::new(part)),
+        let mut last = files.iter().map(|(_, number, _)| *number).max().unwrap_or(0);
+        let mut taken = BTreeSet::new();
+        // A merged part replaces only parts of its own day.
+        let mut replaced = BTreeSet::new();
+        for (day, number, file) in &files {
+            // A power cut can bring back a part whose number was given to one of another day since. In memory, numbers
+            // are unique: caches and the list of parts tell parts apart by them.
+            let mut seq = *number;
+            if !taken.insert(seq) {
+                last += 1;
+                seq = last;
+            }
+            match Part::open(disk, file, seq, *day, &cache) {
+                Ok(part) => {
+                    replaced.extend(part.summary.replaces.iter().map(|number| (*day, *number)));
+                    parts.push((*number, Arc::new(part)));
+                }
                 Err(error) => {
                     tracing::error!(%error, "a part is left out");
                     unreadable.push(error.to_string());
-                    unopened.push((*day, *seq));
+                    unopened.push((*day, *number));
                 }
             }
         }
-        let replaced: Vec<u64> =
-            parts.iter().flat_map(|part| part.summary.replaces.iter().copied()).collect();
-        parts.retain(|part| !replaced.contains(&part.seq));
-        for (_, seq, file) in &files {
-            if replaced.contains(seq) {
+        parts.retain(|(number, part)| !replaced.contains(&(part.day, *number)));
+        let mut parts: Vec<Arc<Part>> = parts.into_iter().map(|(_, part)| part).collect();
+        for (day, number, file) in &files {
+            if replaced.contains(&(*day, *number)) {
                 disk.remove_file(file)?;
             }
         }
