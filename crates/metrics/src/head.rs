@@ -137,6 +137,13 @@ impl Head {
         self.make(hash, labels, self.admit(packed)?, with)
     }
 
+    /// The labels of a series as they are in memory; `None` when it is not there.
+    pub(crate) fn known(&self, labels: &Labels) -> Option<Labels> {
+        let hash = self.hasher.hash_one(labels.as_bytes());
+        let table = reading(self.shard(hash)?);
+        table.find(hash, |series| series.labels == *labels).map(|series| series.labels.clone())
+    }
+
     fn admit<'a>(&self, packed: &'a [u8]) -> Result<Admitted<'_, 'a>, NotMade<'a>> {
         self.admission.admit(packed).map_err(NotMade::Refused)
     }

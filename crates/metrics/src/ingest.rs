@@ -251,13 +251,14 @@ impl Core {
             Refusal::explain(&mut intake.report.refused, RefusalReason::SeriesLimit, words);
         }
         drop(usual);
-        let Intake { report, encoder, logged, segment, new, added, .. } = intake;
+        let Intake { mut report, encoder, logged, segment, new, added, .. } = intake;
         self.counters.appended.fetch_add(added, Ordering::Relaxed);
         self.counters.refuse(&report.refused);
-        let described = self.log_described();
+        // Before the samples in the log: their commit is that of both.
+        let promised = self.take_exemplars(batch, now_ms, &mut report) | self.log_described();
         if logged.is_empty() {
             drop(gate);
-            return if described { self.promise(report) } else { ready(Ok(report)) };
+            return if promised { self.promise(report) } else { ready(Ok(report)) };
         }
         let logged = self.log_batch(segment, new, &logged, &encoder.bytes);
         drop(gate);

@@ -19,6 +19,7 @@
 mod ceiling;
 mod codec;
 mod describe;
+mod exemplars;
 mod head;
 mod import;
 mod ingest;
@@ -37,6 +38,7 @@ mod upkeep;
 mod verify;
 
 pub use ceiling::{MemoryProbe, MemoryStats, MemoryUse, Pressure};
+pub use exemplars::{Exemplar, ExemplarStats};
 pub use head::admission::SeriesLimits;
 pub use head::admission::report::{AdmissionCounters, Cardinality, Holder, RefusedCount};
 pub use head::admission::scope::LimitScope;

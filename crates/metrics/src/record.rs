@@ -1,18 +1,21 @@
 //! Batches as they stand in the log.
 //!
 //! A record is `1`, the series it introduces to its segment (number, packed labels), and samples: a control byte, and
-//! then only what the sample before does not already say. Or it is `2`, the metadata of a metric family.
+//! then only what the sample before does not already say. Or it is `2`, the metadata of a metric family, or `3`, exemplars.
 
 use crate::codec::bytes::{Reader, put_signed, put_sized, put_varint};
+use crate::exemplars::Exemplar;
+use crate::exemplars::record::take_group;
 use std::sync::Arc;
 use watchfire_model::ingest::ValueRef;
-use watchfire_model::{Histogram, Metadata, MetricType, STALE_NAN, is_stale};
+use watchfire_model::{Histogram, Labels, Metadata, MetricType, STALE_NAN, is_stale};
 
 /// Version of this format, kept in the header of every segment.
 pub(crate) const FORMAT: u32 = 1;
 
 const SAMPLES: u8 = 1;
 const METADATA: u8 = 2;
+pub(crate) const EXEMPLARS: u8 = 3;
 
 const KIND: u8 = 0b11;
 const WHOLE: u8 = 0;
@@ -147,6 +150,7 @@ pub(crate) trait RecordSink {
     fn define(&mut self, id: u32, labels: &[u8]);
     fn sample(&mut self, id: u32, timestamp_ms: i64, start_ms: i64, value: RecordValue);
     fn metadata(&mut self, family: String, metadata: Metadata);
+    fn exemplar(&mut self, series: &Labels, exemplar: Exemplar);
 }
 
 /// Reads a record; `None` when it makes no sense, after what could be read of it.
@@ -156,6 +160,12 @@ pub(crate) fn decode(record: &[u8], sink: &mut dyn RecordSink) -> Option<()> {
         METADATA => {
             let (family, metadata) = take_metadata(&mut input)?;
             sink.metadata(family, metadata);
+            return Some(());
+        }
+        EXEMPLARS => {
+            while !input.is_empty() {
+                take_group(&mut input, &mut |series, exemplar| sink.exemplar(series, exemplar))?;
+            }
             return Some(());
         }
         SAMPLES => {}

@@ -114,9 +114,10 @@ impl Core {
         let metadata = |family, metadata| {
             locked(&self.metadata).insert(family, metadata);
         };
+        let exemplar = |series: &_, exemplar| locked(&self.exemplars).restore(series, exemplar);
         // With one, series get the same numbers in every run.
         let workers = if self.options.stepped { 1 } else { replay::workers() };
-        let outcome = replay::into(&self.head, workers, oldest_ms, metadata, |decoder| {
+        let outcome = replay::into(&self.head, workers, oldest_ms, metadata, exemplar, |decoder| {
             backlog.read(|segment, record| {
                 recovery.current.store(segment, Ordering::Relaxed);
                 decoder.record(segment, record);

@@ -7,6 +7,7 @@ pub use snapshot::{SNAPSHOTS, Snapshot};
 pub use stats::StoreStats;
 
 use crate::ceiling::{Ceiling, MemoryProbe};
+use crate::exemplars::{self, Exemplars};
 use crate::head::Head;
 use crate::head::admission::SeriesLimits;
 use crate::head::index::Index;
@@ -59,6 +60,8 @@ pub struct StoreOptions {
     pub memory_probe: Option<Arc<dyn MemoryProbe>>,
     /// Downsampled tiers, finest first; [`Store::set_tiers`] changes them. None.
     pub tiers: Vec<TierOptions>,
+    /// At most so many exemplars are kept; [`Store::set_max_exemplars`] changes it. 100 thousand.
+    pub max_exemplars: usize,
     /// Acknowledge before the sync; a power cut may lose the last second.
     pub relaxed: bool,
     /// Writes are refused when the file system has less room than this. 64 MiB.
@@ -99,6 +102,7 @@ impl Default for StoreOptions {
             memory_ceiling_bytes: 0,
             memory_probe: None,
             tiers: Vec::new(),
+            max_exemplars: 100_000,
             relaxed: false,
             min_free_bytes: log.min_free_bytes,
             max_queued_bytes: log.max_queued_bytes,
@@ -167,6 +171,7 @@ pub(crate) struct Core {
     pub(crate) metadata: Mutex<HashMap<String, Metadata>>,
     /// Families described whose record is not known to be in the log, each with its last commit.
     pub(crate) described: Mutex<Vec<(String, Commit)>>,
+    pub(crate) exemplars: Mutex<Exemplars>,
     pub(crate) counters: Counters,
     /// Held shared by batches; held alone where none may be under way.
     pub(crate) gate: RwLock<()>,
@@ -232,6 +237,7 @@ impl Store {
         Log::check(&*disk, &wal, record::FORMAT).map_err(Arc::new)?;
         PartList::check(&*disk, path)?;
         metadata::check(&*disk, path)?;
+        exemplars::file::check(&*disk, path)?;
         import::check(&*disk, path)?;
         deletions::check(&*disk, path)?;
         tiers::check(&*disk, path)?;
@@ -252,6 +258,7 @@ impl Store {
         );
         let mut damaged = Vec::new();
         let metadata = metadata::read(&*disk, path, &mut damaged);
+        let exemplars = exemplars::file::read(&*disk, path, options.max_exemplars, &mut damaged);
         let ceiling = Arc::new(Ceiling::new(options.memory_probe.clone()));
         ceiling.limit(options.memory_ceiling_bytes);
         let head = Head::new(Arc::clone(&ceiling));
@@ -287,6 +294,7 @@ impl Store {
             introduced: Mutex::default(),
             metadata: Mutex::new(metadata),
             described: Mutex::default(),
+            exemplars: Mutex::new(exemplars),
             counters: Counters::default(),
             gate: RwLock::new(()),
             disk,

@@ -1,5 +1,6 @@
 //! A whole data directory read and checked, as `watchfire verify` does it. Nothing is changed.
 
+use crate::exemplars::{self, Exemplar};
 use crate::import;
 use crate::masks::deletions;
 use crate::part::{PageCache, Part};
@@ -71,7 +72,7 @@ impl Report {
     }
 }
 
-/// Reads every part, those of downsampled tiers too, every segment of the log, the metadata and the deletions in the
+/// Reads every part, those of downsampled tiers too, every segment of the log, the metadata, the exemplars and the deletions in the
 /// data directory `path`, compares every checksum and decodes everything. Changes nothing and takes no lock, so that it
 /// may run beside a store that is open:
 /// files which that removes meanwhile are left out. `progress` is called often and ends it by `Break`.
@@ -139,6 +140,7 @@ pub fn verify(
     }
     for (name, verified) in [
         (metadata::METADATA_FILE, metadata::verify(disk, path)),
+        (exemplars::file::FILE, exemplars::file::verify(disk, path)),
         (import::JOURNAL_FILE, import::verify(disk, path)),
         (deletions::FILE, deletions::read(disk, path).map(|kept| !kept.is_empty())),
     ] {
@@ -198,6 +200,8 @@ impl RecordSink for Checked {
     fn sample(&mut self, _: u32, _: i64, _: i64, _: RecordValue) {}
 
     fn metadata(&mut self, _: String, _: Metadata) {}
+
+    fn exemplar(&mut self, _: &Labels, _: Exemplar) {}
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct WriteReport {
     pub exemplars: usize,
     /// Rows refused, with the reason and an example; empty when all went well.
     pub refused: Vec<Refusal>,
+    /// Exemplars refused. They make nothing fail, as in Prometheus.
+    pub refused_exemplars: Vec<Refusal>,
 }
 
 impl WriteReport {
@@ -95,6 +97,10 @@ pub enum RefusalReason {
     LabelLimit,
     /// A native histogram that contradicts itself.
     InvalidHistogram,
+    /// An exemplar that is older than the newest of its series.
+    OutOfOrder,
+    /// An exemplar of a series that is not there.
+    UnknownSeries,
 }
 
 impl RefusalReason {
@@ -108,6 +114,8 @@ impl RefusalReason {
             Self::InvalidLabels => "invalid_labels",
             Self::LabelLimit => "label_limit",
             Self::InvalidHistogram => "invalid_histogram",
+            Self::OutOfOrder => "out_of_order",
+            Self::UnknownSeries => "unknown_series",
         }
     }
 }

@@ -7,6 +7,7 @@ struct Collected {
     series: Vec<(u32, Vec<u8>)>,
     samples: Vec<(u32, i64, i64, u64)>,
     families: Vec<(String, Metadata)>,
+    exemplars: Vec<(Labels, Exemplar)>,
 }
 
 impl RecordSink for Collected {
@@ -24,6 +25,10 @@ impl RecordSink for Collected {
 
     fn metadata(&mut self, family: String, metadata: Metadata) {
         self.families.push((family, metadata));
+    }
+
+    fn exemplar(&mut self, series: &Labels, exemplar: Exemplar) {
+        self.exemplars.push((series.clone(), exemplar));
     }
 }
 
@@ -102,13 +107,26 @@ fn mutated_records_say_no_more_than_their_length_allows() {
     samples.extend_from_slice(&encoder.bytes);
     let told = Metadata { kind: MetricType::Gauge, unit: "seconds".to_owned(), help: "Helps.".to_owned() };
     let family = metadata("some_family", &told);
+    let exemplar = Exemplar {
+        labels: Labels::from_pairs([("trace_id", "abc")]),
+        value: 0.5,
+        timestamp_ms: 1_700_000_000_000,
+    };
+    let mut exemplars = vec![EXEMPLARS];
+    let series = Labels::from_pairs([("__name__", "m")]);
+    crate::exemplars::record::put_group(&mut exemplars, &series, [&exemplar, &exemplar].into_iter());
+    let mut found = Collected::default();
+    decode(&exemplars, &mut found).unwrap();
+    assert_eq!(found.exemplars, [(series.clone(), exemplar.clone()), (series, exemplar)]);
     let (mut refused, mut random) = (0, fastrand::Rng::with_seed(3));
     for case in 0..10_000 {
-        let bytes = mutated(if case % 4 == 0 { &family } else { &samples }, &mut random);
+        let sound = [&family, &exemplars, &samples, &samples][case % 4];
+        let bytes = mutated(sound, &mut random);
         let mut found = Collected::default();
         refused += usize::from(decode(&bytes, &mut found).is_none());
         let said = found.series.iter().map(|(_, labels)| labels.len() + 1).sum::<usize>()
             + found.samples.len()
+            + found.exemplars.len()
             + found.families.iter().map(|(name, kept)| name.len() + kept.help.len()).sum::<usize>();
         assert!(said <= bytes.len(), "case {case}");
     }

@@ -1,5 +1,6 @@
 //! Records into series, on several threads.
 
+use crate::exemplars::Exemplar;
 use crate::head::Head;
 use crate::head::series::HeadSeries;
 use crate::record::{self, RecordSink, RecordValue};
@@ -76,6 +77,7 @@ pub(super) fn into<T, E>(
     workers: usize,
     oldest_ms: i64,
     metadata: impl Fn(String, Metadata),
+    exemplar: impl Fn(&Labels, Exemplar),
     read: impl FnOnce(&mut Decoder<'_>) -> Result<T, E>,
 ) -> Result<(T, Tally), E> {
     std::thread::scope(|scope| {
@@ -88,8 +90,9 @@ pub(super) fn into<T, E>(
             threads.push(scope.spawn(move || work(head, &batches, oldest_ms)));
         }
         let batches = std::iter::repeat_with(Batch::default).take(workers).collect();
+        let (metadata, exemplar) = (&metadata, &exemplar);
         let mut decoder =
-            Decoder { batches, senders, metadata: &metadata, segment: 0, tally: Tally::default() };
+            Decoder { batches, senders, metadata, exemplar, segment: 0, tally: Tally::default() };
         let read = read(&mut decoder);
         decoder.send_all();
         let Decoder { senders, mut tally, .. } = decoder;
@@ -113,6 +116,7 @@ pub(super) struct Decoder<'a> {
     batches: Vec<Batch>,
     senders: Vec<SyncSender<Batch>>,
     metadata: &'a dyn Fn(String, Metadata),
+    exemplar: &'a dyn Fn(&Labels, Exemplar),
     segment: u64,
     tally: Tally,
 }
@@ -186,6 +190,10 @@ impl RecordSink for Decoder<'_> {
 
     fn metadata(&mut self, family: String, metadata: Metadata) {
         (self.metadata)(family, metadata);
+    }
+
+    fn exemplar(&mut self, series: &Labels, exemplar: Exemplar) {
+        (self.exemplar)(series, exemplar);
     }
 }
 

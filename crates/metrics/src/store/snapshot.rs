@@ -1,6 +1,7 @@
 //! Snapshots: a second set of names for the files that make up the store at one moment.
 
 use super::{CompactError, Store};
+use crate::exemplars;
 use crate::import::JOURNAL_FILE;
 use crate::locked;
 use crate::masks::deletions;
@@ -17,7 +18,7 @@ pub const SNAPSHOTS: &str = "snapshots";
 /// What the store keeps besides its log: folders of immutable files, and files that are only ever replaced as a whole.
 /// The log is not among them, as a flush goes before.
 const FOLDERS: [&str; 2] = ["parts", tiers::FOLDER];
-const FILES: [&str; 3] = [METADATA_FILE, JOURNAL_FILE, deletions::FILE];
+const FILES: [&str; 4] = [METADATA_FILE, exemplars::file::FILE, JOURNAL_FILE, deletions::FILE];
 
 /// A snapshot on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -83,6 +83,7 @@ impl Core {
             }
         }
         self.write_metadata().map_err(|error| self.fails(error))?;
+        self.write_exemplars().map_err(|error| self.fails(error))?;
         self.parts.replace(parts, &[]);
         let flush = self.flushes.fetch_add(1, Ordering::SeqCst) + 1;
         for (series, copied) in copied {

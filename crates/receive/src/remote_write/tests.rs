@@ -37,7 +37,7 @@ fn a_request_becomes_rows_and_metadata() {
 
 #[test]
 fn the_answer_counts_what_was_kept_by_kind() {
-    let report = WriteReport { accepted: 5, histograms: 2, exemplars: 7, refused: vec![] };
+    let report = WriteReport { accepted: 5, histograms: 2, exemplars: 7, ..WriteReport::default() };
     let answer = answer(&report);
     assert_eq!((answer.status, answer.message.as_str()), (204, ""));
     assert_eq!(
