@@ -119,6 +119,11 @@ impl Selection {
         Self::over(parts, matchers, range, false)
     }
 
+    /// What parts alone hold, for questions that may be asked again: pages are kept in the cache.
+    pub(crate) fn from_parts_cached(parts: &[Arc<Part>], matchers: &[Matcher], range: TimeRange) -> Self {
+        Self::over(parts, matchers, range, true)
+    }
+
     fn over(parts: &[Arc<Part>], matchers: &[Matcher], range: TimeRange, caching: bool) -> Self {
         let (mut warnings, mut blamed) = (Vec::new(), Vec::new());
         let parts = parts

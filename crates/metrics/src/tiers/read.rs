@@ -128,7 +128,9 @@ impl RunSeries {
             whole.end_ms.min(end.saturating_mul(resolution_ms)),
         );
         let column = |column: &Column| {
-            Peeked::new(Selection::from_parts(&run.parts(*column), matchers, range).masked(masks.clone()))
+            Peeked::new(
+                Selection::from_parts_cached(&run.parts(*column), matchers, range).masked(masks.clone()),
+            )
         };
         Ok(Self { columns: columns_of(digest).iter().map(column).collect::<Result<_, _>>()? })
     }
