@@ -338,7 +338,7 @@ impl Core {
         }
         let made = self.head.with_series(
             packed,
-            || self.options.label_limits.check(packed).and_then(|()| series.checked_labels()),
+            || self.label_limits().check(packed).and_then(|()| series.checked_labels()),
             |into| {
                 intake.take(series, into);
                 into.id

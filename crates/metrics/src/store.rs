@@ -49,7 +49,8 @@ pub struct StoreOptions {
     pub retention_rules: Vec<KeepRule>,
     /// Samples further in the future than this, in milliseconds, are refused. 10 minutes.
     pub max_ahead_ms: i64,
-    /// New series with more or longer labels are refused. 512 labels, names of 4 KiB, values of 1 MiB.
+    /// New series with more or longer labels are refused; [`Store::set_label_limits`] changes it. 512 labels, names of
+    /// 4 KiB, values of 1 MiB.
     pub label_limits: LabelLimits,
     /// How many series there may be. [`Store::set_limits`] changes it.
     pub limits: SeriesLimits,
@@ -58,7 +59,7 @@ pub struct StoreOptions {
     pub memory_ceiling_bytes: u64,
     /// Measures the process for the memory ceiling.
     pub memory_probe: Option<Arc<dyn MemoryProbe>>,
-    /// Downsampled tiers, finest first; [`Store::set_tiers`] changes them. None.
+    /// Downsampled tiers, finest first; [`Store::set_retention_and_tiers`] changes them. None.
     pub tiers: Vec<TierOptions>,
     /// At most so many exemplars are kept; [`Store::set_max_exemplars`] changes it. 100 thousand.
     pub max_exemplars: usize,
@@ -157,6 +158,7 @@ pub enum ReadError {
 pub(crate) struct Core {
     pub(crate) options: StoreOptions,
     retention: RwLock<Arc<Retention>>,
+    label_limits: RwLock<LabelLimits>,
     pub(crate) deletions: RwLock<Arc<Vec<Arc<Deletion>>>>,
     /// Whether the file of deletions may hold others.
     pub(crate) deletions_unsure: AtomicBool,
@@ -201,6 +203,11 @@ impl Core {
     /// What is kept at this moment.
     pub(crate) fn retention(&self) -> Arc<Retention> {
         Arc::clone(&reading(&self.retention))
+    }
+
+    /// What labels a new series may have at this moment.
+    pub(crate) fn label_limits(&self) -> LabelLimits {
+        *reading(&self.label_limits)
     }
 }
 
@@ -281,6 +288,7 @@ impl Store {
         };
         let (log, backlog) = Log::begin(Arc::clone(&disk), &wal, log_options).map_err(Arc::new)?;
         let core = Core {
+            label_limits: RwLock::new(options.label_limits),
             options,
             retention: RwLock::new(Arc::new(retention)),
             deletions: RwLock::new(Arc::new(deletions)),
@@ -413,14 +421,20 @@ impl Store {
         self.core.retention()
     }
 
-    /// Other downsampled tiers from now on. New ones are made from what there is; one that is not wanted any more is
-    /// read no longer, and its files stay where they are.
-    pub fn set_tiers(&self, tiers: &[TierOptions]) -> Result<(), CompactError> {
+    /// Keeps more or less from now on, in other downsampled tiers. New ones are made from what there is; one that is not
+    /// wanted any more is read no longer, and its files stay where they are. Both change at once, so that no sample goes
+    /// before its tier is made; after an error both are as they were.
+    pub fn set_retention_and_tiers(
+        &self,
+        retention: Retention,
+        tiers: &[TierOptions],
+    ) -> Result<(), CompactError> {
         let core = &self.core;
         let _upkeep = locked(&core.upkeep);
         let last_seq =
             core.tiers.configure(&*core.disk, &core.path, tiers).map_err(|error| core.fails(error))?;
         core.parts.skip_to(last_seq);
+        self.set_retention(retention);
         Ok(())
     }
 

@@ -58,6 +58,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         retention_rules: retention.rules,
         tiers: keep::tiers(&loaded.config),
         relaxed: args.relaxed_durability,
+        label_limits: memory::label_limits(&loaded.config),
         limits: memory::series_limits(&loaded.config),
         memory_ceiling_bytes: memory::ceiling_bytes(&args, &loaded.config),
         memory_probe: Some(Arc::new(memory::ProcessMemory)),

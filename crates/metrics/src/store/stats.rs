@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use watchfire_disk::{LogState, LogStats};
 use watchfire_model::METRIC_NAME;
 use watchfire_model::ingest::{Refusal, RefusalReason};
+use watchfire_model::labels::LabelLimits;
 
 const REASONS: [RefusalReason; 7] = [
     RefusalReason::TooOld,
@@ -61,7 +62,7 @@ impl Counters {
 pub struct StoreStats {
     /// Samples kept.
     pub samples_appended: u64,
-    /// Samples refused, by reason; conflicting duplicates that a merge found are among them.
+    /// Samples refused, by reason; conflicting duplicates that a flush or a merge found are among them.
     pub samples_refused: Vec<(&'static str, u64)>,
     /// Damaged places found.
     pub corruptions: u64,
@@ -126,6 +127,11 @@ impl Store {
         let registry = self.core.head.registry();
         self.core.head.admission.limit(limits, registry.iter().map(|series| &series.labels));
         self.core.ceiling.limit(memory_ceiling_bytes);
+    }
+
+    /// Puts other limits on labels in force, for new series: those that are there stay.
+    pub fn set_label_limits(&self, limits: LabelLimits) {
+        *writing(&self.core.label_limits) = limits;
     }
 
     /// Who has the series, who makes them and who is refused them; the lists hold `top` entries each. Walks all

@@ -155,6 +155,15 @@ fn a_series_with_labels_above_the_limits_costs_no_other() {
     let counted = store.counters().samples_refused;
     assert!(counted.contains(&("label_limit", 2)), "{counted:?}");
     assert_eq!(everything(&store, &[]).len(), 1);
+
+    let later = row("m", "b", NOW, 1.0);
+    let bad =
+        Row { series: Labels::from_pairs([("__name__", "m"), ("x", "1"), ("y", "2")]), ..later.clone() };
+    store.set_label_limits(LabelLimits { label_limit: 2, ..LabelLimits::default() });
+    let report = wait(store.write(vec![bad.clone(), later])).unwrap();
+    assert_eq!((report.accepted, report.refused[0].reason), (1, RefusalReason::LabelLimit));
+    store.set_label_limits(LabelLimits { label_limit: 0, ..LabelLimits::default() });
+    assert_eq!(wait(store.write(vec![bad])).unwrap().accepted, 1, "0 is any number");
 }
 
 #[test]

@@ -52,6 +52,12 @@ pub struct StoreLimits {
     pub series_per_tenant: Option<u64>,
     /// `tenant_label`: the label whose value is the tenant.
     pub tenant_label: Option<String>,
+    /// `label_limit`: labels of a new series, 0 for any number.
+    pub label_limit: Option<u64>,
+    /// `label_name_length_limit`: bytes of a label name of a new series, 0 for any number.
+    pub label_name_length_limit: Option<u64>,
+    /// `label_value_length_limit`: bytes of a label value of a new series, 0 for any number.
+    pub label_value_length_limit: Option<u64>,
 }
 
 /// An amount of memory.
@@ -211,6 +217,9 @@ impl StoreLimits {
                 Some(_) => Some(section.required_text("tenant_label")?.0),
                 None => None,
             },
+            label_limit: section.count("label_limit")?,
+            label_name_length_limit: section.count("label_name_length_limit")?,
+            label_value_length_limit: section.count("label_value_length_limit")?,
         };
         section.finish()?;
         Ok(limits)

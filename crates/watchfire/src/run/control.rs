@@ -92,14 +92,16 @@ impl Center {
             return Err(error.into());
         }
         local::apply(app, &loaded.config.collect);
-        app.store.set_retention(keep::retention(&self.args, &loaded.config));
         let ceiling_bytes = memory::ceiling_bytes(&self.args, &loaded.config);
         app.store.set_limits(&memory::series_limits(&loaded.config), ceiling_bytes);
+        app.store.set_label_limits(memory::label_limits(&loaded.config));
         let (store, tiers) = (Arc::clone(&app.store), keep::tiers(&loaded.config));
+        let retention = keep::retention(&self.args, &loaded.config);
         // It waits for the upkeep that is under way.
-        let set = tokio::task::spawn_blocking(move || store.set_tiers(&tiers)).await?;
+        let set =
+            tokio::task::spawn_blocking(move || store.set_retention_and_tiers(retention, &tiers)).await?;
         if let Err(error) = set {
-            tracing::error!(%error, "downsampled tiers stay as they were");
+            tracing::error!(%error, "retention and downsampled tiers stay as they were");
         }
         let settings = Settings {
             evaluation_interval: global.evaluation_interval,

@@ -7,6 +7,7 @@ pub(crate) use heap::CountingAllocator;
 
 use crate::cli::RunArgs;
 use watchfire_metrics::{MemoryProbe, MemoryUse, SeriesLimits};
+use watchfire_model::labels::LabelLimits;
 use watchfire_scrape::Config;
 use watchfire_scrape::config::metrics::MemoryLimit;
 
@@ -33,6 +34,18 @@ pub(crate) fn series_limits(config: &Config) -> SeriesLimits {
         series_per_job: limits.series_per_job.unwrap_or(base.series_per_job),
         series_per_tenant: limits.series_per_tenant.unwrap_or(base.series_per_tenant),
         tenant_label: limits.tenant_label.clone().unwrap_or(base.tenant_label),
+    }
+}
+
+/// The limits on the labels of a series.
+pub(crate) fn label_limits(config: &Config) -> LabelLimits {
+    let (limits, base) = (&config.metrics.limits, LabelLimits::default());
+    let or =
+        |limit: Option<u64>, base| limit.map_or(base, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    LabelLimits {
+        label_limit: or(limits.label_limit, base.label_limit),
+        label_name_length_limit: or(limits.label_name_length_limit, base.label_name_length_limit),
+        label_value_length_limit: or(limits.label_value_length_limit, base.label_value_length_limit),
     }
 }
 

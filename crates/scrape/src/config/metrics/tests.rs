@@ -83,7 +83,8 @@ fn limits_are_counts_and_memory_is_a_size_or_a_share() {
     let limits =
         |text: &str| parse(&format!("metrics: {{limits: {{{text}}}}}")).map(|config| config.metrics.limits);
     let all = limits(
-        "memory: 4GB, series: 1000, series_per_target: 0, series_per_job: 30, series_per_tenant: 40, tenant_label: team",
+        "memory: 4GB, series: 1000, series_per_target: 0, series_per_job: 30, series_per_tenant: 40, tenant_label: team, \
+         label_limit: 50, label_name_length_limit: 0, label_value_length_limit: 70",
     );
     let expected = StoreLimits {
         memory: Some(MemoryLimit::Bytes(4 << 30)),
@@ -92,6 +93,9 @@ fn limits_are_counts_and_memory_is_a_size_or_a_share() {
         series_per_job: Some(30),
         series_per_tenant: Some(40),
         tenant_label: Some("team".to_owned()),
+        label_limit: Some(50),
+        label_name_length_limit: Some(0),
+        label_value_length_limit: Some(70),
     };
     assert_eq!(all, Ok(expected));
     assert_eq!(limits("memory: 62.5%").unwrap().memory, Some(MemoryLimit::Percent(62.5)));
@@ -101,5 +105,7 @@ fn limits_are_counts_and_memory_is_a_size_or_a_share() {
         assert!(fault.contains("expected a size such as \"4GB\" or a share such as \"60%\""), "{fault}");
     }
     assert!(limits("series: many").unwrap_err().contains("series is \"many\"; expected a whole number"));
+    let fault = limits("label_limit: -1").unwrap_err();
+    assert!(fault.contains("label_limit is \"-1\"; expected a whole number"), "{fault}");
     assert!(limits("tenant_label: ''").unwrap_err().contains("tenant_label is empty"));
 }
