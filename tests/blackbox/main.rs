@@ -7,6 +7,7 @@ mod alerting;
 mod api;
 mod backup;
 mod bad_input;
+mod bad_writes;
 mod compliance;
 mod crash;
 mod damage;

@@ -26,6 +26,21 @@ pub(crate) fn request(series: &[Series<'_>]) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(&message).unwrap()
 }
 
+/// An uncompressed `prometheus.TimeSeries` of a `WriteRequest`, with a native histogram of schema 9, which there is not.
+pub(crate) fn impossible_histogram(name: &str, timestamp_ms: i64) -> Vec<u8> {
+    let mut label = Vec::new();
+    field(&mut label, 1, b"__name__");
+    field(&mut label, 2, name.as_bytes());
+    let mut histogram = vec![4 << 3, 9 << 1, 15 << 3];
+    varint(&mut histogram, timestamp_ms.cast_unsigned());
+    let mut timeseries = Vec::new();
+    field(&mut timeseries, 1, &label);
+    field(&mut timeseries, 4, &histogram);
+    let mut message = Vec::new();
+    field(&mut message, 1, &timeseries);
+    message
+}
+
 /// Sends a request; the HTTP status and body.
 pub(crate) async fn send(
     server: &super::Server,

@@ -306,8 +306,9 @@ impl HeadSeries {
         locked(&self.state).extra.as_ref().map_or(0, |extra| extra.late.len())
     }
 
-    /// Copies all samples into `out` for a flush, and says how much that was.
-    pub(crate) fn copy(&self, out: &mut Samples) -> Copied {
+    /// Copies all samples into `out` for a flush, and says how much that was, and how many late samples were left out
+    /// because another value came first.
+    pub(crate) fn copy(&self, out: &mut Samples) -> (Copied, u64) {
         let copied = {
             let mut state = locked(&self.state);
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -326,8 +327,8 @@ impl HeadSeries {
         // What arrives between the two locks is copied too and stays in memory: it is deduplicated later.
         let mut gather = Gather::new(TimeRange::ALL, out);
         self.read(&mut gather);
-        gather.finish();
-        copied
+        let conflicts = gather.finish();
+        (copied, conflicts)
     }
 
     /// Forgets what flush number `flush` has copied and made durable.

@@ -57,9 +57,11 @@ impl Core {
         series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
         let mut writers: BTreeMap<i64, (u64, PartWriter)> = BTreeMap::new();
         let mut samples = Samples::default();
-        let mut copied = Vec::with_capacity(series.len());
+        let (mut copied, mut conflicts) = (Vec::with_capacity(series.len()), 0);
         for series in series {
-            copied.push((Arc::clone(&series), series.copy(&mut samples)));
+            let (part_of_it, contradicted) = series.copy(&mut samples);
+            conflicts += contradicted;
+            copied.push((Arc::clone(&series), part_of_it));
             let times = &samples.timestamps_ms;
             let mut from = 0;
             while let Some(first) = times.get(from) {
@@ -85,6 +87,7 @@ impl Core {
         self.write_metadata().map_err(|error| self.fails(error))?;
         self.write_exemplars().map_err(|error| self.fails(error))?;
         self.parts.replace(parts, &[]);
+        self.counters.conflicts(conflicts);
         let flush = self.flushes.fetch_add(1, Ordering::SeqCst) + 1;
         for (series, copied) in copied {
             series.drain(copied, flush, &self.head.memory);
