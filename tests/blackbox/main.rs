@@ -20,3 +20,4 @@ mod limits;
 mod safety;
 mod scraping;
 mod storage;
+mod tiers;
