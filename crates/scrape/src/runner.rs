@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use watchfire_model::Labels;
-use watchfire_model::ingest::{MetricSink, RefusalReason, Row, WriteReport};
+use watchfire_model::ingest::{Batch, MetricSink, Refusal, RefusalReason, WriteReport};
 use watchfire_model::time::Clock;
 use watchfire_wire::exposition::Format;
 
@@ -178,7 +178,15 @@ impl Runner {
         }
         self.status.described(outcome.described);
         self.status.scraped(scraped);
-        self.write(rows).await;
+        let mut batch = Batch::from(rows);
+        for exemplar in outcome.exemplars {
+            batch.begin_shared(exemplar.series);
+            let labels = exemplar.labels.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            batch.push_exemplar(exemplar.timestamp_ms, exemplar.value, labels);
+        }
+        if !self.write(batch).await {
+            lock(&memory.series).forget_exemplars();
+        }
     }
 
     async fn ask(&self, memory: &Memory) -> Result<(Format, Vec<u8>), ScrapeError> {
@@ -204,17 +212,20 @@ impl Runner {
         }
     }
 
-    async fn write(&self, rows: Vec<Row>) {
-        match self.world.sink.write(rows.into()).await {
+    /// Whether it was taken.
+    async fn write(&self, batch: Batch) -> bool {
+        match self.world.sink.write(batch).await {
             Ok(report) => {
                 self.world.stats.written(&report);
                 self.status.written(None, refusal(&report));
+                true
             }
             Err(error) => {
                 self.world.stats.write_failed();
                 if self.status.written(Some(error.to_string()), None) {
                     tracing::warn!(url = %self.url, error = %error, "scraped samples were not stored");
                 }
+                false
             }
         }
     }
@@ -227,7 +238,7 @@ impl Runner {
         let timestamp_ms = self.world.clock.now_ms().max(memory.last_timestamp_ms.saturating_add(1));
         let mut rows = lock(&memory.series).end_all(timestamp_ms);
         rows.extend(memory.report.series(&memory.job.config).map(|series| stale(series, timestamp_ms)));
-        self.write(rows).await;
+        self.write(rows.into()).await;
     }
 
     /// The labels by which the sink knows this target's metadata.
@@ -239,8 +250,14 @@ impl Runner {
 
 /// What the sink refused, where a person can do something about it.
 fn refusal(report: &WriteReport) -> Option<String> {
-    let told = report.refused.iter().find(|refusal| refusal.reason != RefusalReason::DuplicateTimestamp)?;
-    Some(format!("{} samples refused ({}): {}", told.rows, told.reason.as_str(), told.example))
+    let said = |what: &str, told: &Refusal| {
+        format!("{} {what} refused ({}): {}", told.rows, told.reason.as_str(), told.example)
+    };
+    let samples = report.refused.iter().find(|refusal| refusal.reason != RefusalReason::DuplicateTimestamp);
+    let exemplars =
+        report.refused_exemplars.iter().find(|refusal| refusal.reason != RefusalReason::OutOfOrder);
+    let samples = samples.map(|told| said("samples", told));
+    samples.or_else(|| exemplars.map(|told| said("exemplars", told)))
 }
 
 /// Bodies above this many bytes are read on a thread where blocking is allowed.

@@ -57,6 +57,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         retention_bytes: retention.size_bytes,
         retention_rules: retention.rules,
         tiers: keep::tiers(&loaded.config),
+        max_exemplars: keep::max_exemplars(&loaded.config),
         relaxed: args.relaxed_durability,
         label_limits: memory::label_limits(&loaded.config),
         limits: memory::series_limits(&loaded.config),

@@ -15,6 +15,8 @@ pub struct Storage {
     pub retention_size_bytes: Option<u64>,
     /// How late a sample may come. Late samples are always taken; kept for `status/config`.
     pub out_of_order_time_window: Duration,
+    /// How many exemplars are kept; the store's default when absent, none with 0.
+    pub max_exemplars: Option<u64>,
 }
 
 impl Storage {
@@ -41,7 +43,7 @@ impl Storage {
             tsdb.finish()?;
         }
         if let Some(mut exemplars) = section.section("exemplars", "exemplar storage")? {
-            exemplars.count("max_exemplars")?;
+            storage.max_exemplars = exemplars.count("max_exemplars")?;
             exemplars.finish()?;
         }
         section.finish()?;

@@ -2,10 +2,11 @@
 
 use super::Mutator;
 use crate::error::ScrapeError;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use std::hash::{BuildHasher, Hash, Hasher};
 use watchfire_model::ingest::Row;
 use watchfire_model::{Labels, Metadata, STALE_NAN, SampleValue};
-use watchfire_wire::exposition::{Entry, Format, Parser, utf8};
+use watchfire_wire::exposition::{Entry, Exemplar, Format, Parser, utf8};
 
 /// One line's series, as the target writes it, to what it is stored as.
 #[derive(Debug)]
@@ -18,6 +19,17 @@ struct Known {
     seen: u64,
     /// Whether it gets a stale marker when it ends; lines with timestamps of their own do not.
     tracked: bool,
+    /// The hash of the exemplar beside it, 0 without any.
+    exemplar: u64,
+}
+
+/// An exemplar of a scraped series.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScrapedExemplar {
+    pub(crate) series: Labels,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) value: f64,
+    pub(crate) timestamp_ms: i64,
 }
 
 /// What one body held.
@@ -38,6 +50,8 @@ pub(crate) struct Counts {
 pub(crate) struct Outcome {
     /// Samples, and stale markers of what ended. After an error, markers only.
     pub(crate) rows: Vec<Row>,
+    /// Exemplars that the scrape before did not have.
+    pub(crate) exemplars: Vec<ScrapedExemplar>,
     /// What was counted, up to the error if there was one.
     pub(crate) counts: Counts,
     /// Families whose description is new or other than before.
@@ -55,6 +69,9 @@ pub(crate) struct SeriesState {
     metadata: HashMap<String, Metadata>,
     metadata_bytes: usize,
     scrape: u64,
+    hasher: DefaultHashBuilder,
+    /// Changes when exemplars that were given away must be given again.
+    exemplar_salt: u64,
     /// How many lines the last body had, to size the next rows.
     last_lines: usize,
 }
@@ -75,18 +92,28 @@ impl SeriesState {
         let mut counts = Counts::default();
         let mut described = Vec::new();
         let mut rows = Vec::with_capacity(self.last_lines);
+        let mut exemplars = Vec::new();
         let read = format.and_then(|format| {
-            self.read(body, format, timestamp_ms, mutator, &mut rows, &mut counts, &mut described)
+            self.read(
+                body,
+                format,
+                timestamp_ms,
+                mutator,
+                &mut rows,
+                &mut exemplars,
+                &mut counts,
+                &mut described,
+            )
         });
         match read {
             Ok(()) => {
                 self.last_lines = rows.len();
                 self.end_vanished(timestamp_ms, &mut rows);
-                Outcome { rows, counts, described, error: None }
+                Outcome { rows, exemplars, counts, described, error: None }
             }
             Err(error) => {
                 let rows = self.end_all_before(self.scrape, timestamp_ms);
-                Outcome { rows, counts, described, error: Some(error) }
+                Outcome { rows, exemplars: Vec::new(), counts, described, error: Some(error) }
             }
         }
     }
@@ -104,6 +131,21 @@ impl SeriesState {
         self.orphans.extend(alive);
     }
 
+    /// Gives away the exemplars of the next body even if it has those of the last one.
+    pub(crate) fn forget_exemplars(&mut self) {
+        self.exemplar_salt += 1;
+    }
+
+    /// Never 0.
+    fn hash(&self, exemplar: &Exemplar<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        (self.exemplar_salt, exemplar.value.to_bits(), exemplar.timestamp_ms).hash(&mut hasher);
+        for label in exemplar.labels() {
+            label.hash(&mut hasher);
+        }
+        hasher.finish().max(1)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the parts of an outcome, filled as far as an error lets")]
     fn read(
         &mut self,
@@ -112,6 +154,7 @@ impl SeriesState {
         timestamp_ms: i64,
         mutator: &Mutator,
         rows: &mut Vec<Row>,
+        exemplars: &mut Vec<ScrapedExemplar>,
         counts: &mut Counts,
         described: &mut Vec<(String, Metadata)>,
     ) -> Result<(), ScrapeError> {
@@ -142,6 +185,8 @@ impl SeriesState {
             let own_timestamp = line.timestamp_ms.filter(|_| config.honor_timestamps);
             let tracked = own_timestamp.is_none() || config.track_timestamps_staleness;
             let scrape = self.scrape;
+            let exemplar = line.exemplar.as_ref().map_or(0, |exemplar| self.hash(exemplar));
+            let mut told = 0;
             let labels = match self.known.get_mut(line.raw_series) {
                 Some(known) => {
                     let again = known.seen == scrape && own_timestamp.is_none();
@@ -151,12 +196,14 @@ impl SeriesState {
                         counts.duplicates += 1;
                         continue;
                     }
+                    told = std::mem::replace(&mut known.exemplar, exemplar);
                     known.labels.clone()
                 }
                 None => {
                     let labels = mutator.labels(&line)?;
                     counts.added += usize::from(labels.is_some());
-                    let known = Known { labels: labels.clone(), born: scrape, seen: scrape, tracked };
+                    let known =
+                        Known { labels: labels.clone(), born: scrape, seen: scrape, tracked, exemplar };
                     self.known.insert(line.raw_series.into(), known);
                     labels
                 }
@@ -165,6 +212,16 @@ impl SeriesState {
             counts.kept += 1;
             // Above the limit the rest is still counted, so that people learn how far above.
             if counts.kept <= sample_limit {
+                // Targets say the same one until they have another. Where it has no time of its own, every scrape
+                // would make another of it.
+                if let Some(said) = line.exemplar.as_ref().filter(|_| exemplar != told) {
+                    exemplars.push(ScrapedExemplar {
+                        series: series.clone(),
+                        labels: said.labels().map(|(name, value)| (name.into(), value.into())).collect(),
+                        value: said.value,
+                        timestamp_ms: said.timestamp_ms.or(own_timestamp).unwrap_or(timestamp_ms),
+                    });
+                }
                 rows.push(Row {
                     series,
                     timestamp_ms: own_timestamp.unwrap_or(timestamp_ms),

@@ -134,7 +134,12 @@ fn take_snapshot(args: &BackupArgs, now_ms: i64, runtime: &tokio::runtime::Runti
 
 fn make_snapshot(path: &Path, now_ms: i64) -> anyhow::Result<String> {
     // Nothing is dropped or merged here that the server would keep: only what is in the log becomes parts.
-    let options = StoreOptions { background: false, retention_ms: i64::MAX / 4, ..StoreOptions::default() };
+    let options = StoreOptions {
+        background: false,
+        retention_ms: i64::MAX / 4,
+        max_exemplars: usize::MAX,
+        ..StoreOptions::default()
+    };
     let store = Store::open(path, options, Arc::new(RealDisk), Arc::new(SystemClock))
         .with_context(|| format!("cannot open the data folder {}", path.display()))?;
     let ledger = Ledger::open(&path.join(LEDGER_FILE), now_ms)

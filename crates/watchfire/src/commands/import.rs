@@ -67,6 +67,8 @@ fn open(args: &ImportPrometheusArgs) -> anyhow::Result<Store> {
     let options = StoreOptions {
         retention_ms: i64::try_from(args.retention_time.as_millis()).unwrap_or(i64::MAX),
         background: false,
+        // The server's bound is not known here, and what it keeps must stay.
+        max_exemplars: usize::MAX,
         ..StoreOptions::default()
     };
     Store::open(&args.storage_path, options, Arc::new(RealDisk), Arc::new(SystemClock)).with_context(|| {

@@ -92,6 +92,7 @@ impl Center {
             return Err(error.into());
         }
         local::apply(app, &loaded.config.collect);
+        app.store.set_max_exemplars(keep::max_exemplars(&loaded.config));
         let ceiling_bytes = memory::ceiling_bytes(&self.args, &loaded.config);
         app.store.set_limits(&memory::series_limits(&loaded.config), ceiling_bytes);
         app.store.set_label_limits(memory::label_limits(&loaded.config));

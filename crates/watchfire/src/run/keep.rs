@@ -2,7 +2,7 @@
 
 use crate::cli::RunArgs;
 use std::time::Duration;
-use watchfire_metrics::{KeepRule, Retention, TierOptions};
+use watchfire_metrics::{KeepRule, Retention, StoreOptions, TierOptions};
 use watchfire_scrape::Config;
 
 /// For how long samples are kept where neither a time nor a size is given.
@@ -41,6 +41,12 @@ pub(crate) fn tiers(config: &Config) -> Vec<TierOptions> {
         keep_ms: millis(tier.keep),
     };
     tiers.map(tier).collect()
+}
+
+/// How many exemplars are kept.
+pub(crate) fn max_exemplars(config: &Config) -> usize {
+    let given = config.storage.max_exemplars.map(|max| usize::try_from(max).unwrap_or(usize::MAX));
+    given.unwrap_or(StoreOptions::default().max_exemplars)
 }
 
 fn millis(duration: Duration) -> i64 {

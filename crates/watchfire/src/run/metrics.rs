@@ -1,6 +1,7 @@
 //! The program's own metrics. Names that dashboards and alerts of Prometheus and Alertmanager use are kept.
 
 mod bounds;
+mod exemplars;
 
 use watchfire_api::App;
 use watchfire_model::MetricType::{Counter, Gauge, Summary};
@@ -11,8 +12,12 @@ use watchfire_wire::exposition::{Entry, Format, Parser};
 pub(crate) fn exposition(app: &App, format: Format) -> String {
     let mut writer = Writer::new(format);
     let families = program(app).into_iter().chain(process()).chain(http(app)).chain(queries(app));
-    for family in
-        families.chain(scraping(app)).chain(storage(app)).chain(tiers(app)).chain(bounds::families(app))
+    for family in families
+        .chain(scraping(app))
+        .chain(storage(app))
+        .chain(tiers(app))
+        .chain(bounds::families(app))
+        .chain(exemplars::families(app))
     {
         writer.family(&family);
     }

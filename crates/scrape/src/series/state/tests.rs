@@ -191,3 +191,31 @@ fn new_rules_end_what_they_no_longer_make() {
     scraper.state.forget_lines();
     assert_eq!(scraper.rows("a 2\nb 2\n"), ["a 2@2000", "b stale@2000"]);
 }
+
+#[test]
+fn an_exemplar_comes_once_with_its_own_time_or_that_of_its_sample() {
+    let mut scraper = Scraper::new("");
+    let mut scrape = |body: &str| {
+        scraper.now_ms += 1000;
+        let (state, now_ms) = (&mut scraper.state, scraper.now_ms);
+        let outcome = state.ingest(body.as_bytes(), Ok(Format::OpenMetrics), now_ms, &scraper.mutator);
+        assert_eq!(outcome.error, None);
+        let shown = outcome.exemplars.iter().map(|found| {
+            let trace = &found.labels[0].1;
+            format!("{} {trace} {}@{}", found.series.metric_name(), found.value, found.timestamp_ms)
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let body = |trace: &str| {
+        format!(
+            "a_total 5 # {{trace_id=\"{trace}\"}} 0.5\nb_total 7 # {{trace_id=\"own\"}} 1 0.25\nc_total 1\n# EOF\n"
+        )
+    };
+    assert_eq!(scrape(&body("x")), ["a_total x 0.5@1000", "b_total own 1@250"]);
+    assert_eq!(scrape(&body("x")), [""; 0], "the same ones again");
+    assert_eq!(scrape(&body("y")), ["a_total y 0.5@3000"]);
+    assert_eq!(scrape(&body("x")), ["a_total x 0.5@4000"]);
+    scraper.state.forget_exemplars();
+    let again = scraper.state.ingest(body("x").as_bytes(), Ok(Format::OpenMetrics), 5000, &scraper.mutator);
+    assert_eq!(again.exemplars.len(), 2, "what could not be written comes again");
+}
