@@ -224,7 +224,7 @@ impl Core {
         let retention = self.retention();
         let window = Window {
             now_ms,
-            oldest_ms: now_ms.saturating_sub(retention.time_ms),
+            oldest_ms: now_ms.saturating_sub(retention.time_ms).max(self.tiers.first_sample_ms()),
             newest_ms: now_ms.saturating_add(self.options.max_ahead_ms),
         };
         let mut intake = Intake {
@@ -242,7 +242,8 @@ impl Core {
         let mut usual = Usual::new(&self.head);
         for series in batch.series().filter(|series| !series.is_empty()) {
             if !retention.rules.is_empty() {
-                intake.window.oldest_ms = oldest_ms(&retention, now_ms, series);
+                intake.window.oldest_ms =
+                    oldest_ms(&retention, now_ms, series).max(self.tiers.first_sample_ms());
             }
             self.take_series(series, &mut intake, &mut usual);
         }

@@ -378,7 +378,7 @@ impl Store {
     ) {
         let mut damage = Vec::new();
         let (raw, tiers) = (self.core.parts.list(), self.core.tiers.series_parts(range));
-        let masks = (self.core.masks(range), self.core.tier_masks(range));
+        let masks = (self.core.masks(range), self.core.tier_masks(range, self.core.tiers.coarsest_ms()));
         let raw = raw.iter().map(|part| (part, &masks.0));
         let all = raw.chain(tiers.iter().map(|part| (part, &masks.1)));
         for (part, masks) in all.filter(|(part, _)| part.range().overlaps(range)) {
@@ -401,8 +401,8 @@ impl Store {
         let mut found: Vec<Labels> = std::iter::from_fn(|| selection.next_labels()).collect();
         let tiers = self.core.tiers.series_parts(range);
         if !tiers.is_empty() {
-            let mut selection =
-                Selection::from_parts(&tiers, matchers, range).masked(self.core.tier_masks(range));
+            let mut selection = Selection::from_parts(&tiers, matchers, range)
+                .masked(self.core.tier_masks(range, self.core.tiers.coarsest_ms()));
             found.extend(std::iter::from_fn(|| selection.next_labels()));
             self.core.counters.damaged(selection.warnings());
             found.sort_unstable();

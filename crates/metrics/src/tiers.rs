@@ -193,6 +193,16 @@ impl Tiers {
         self.seam_ms.load(Ordering::SeqCst)
     }
 
+    /// The length of the longest windows.
+    pub(crate) fn coarsest_ms(&self) -> i64 {
+        self.levels().iter().map(|level| level.options.resolution_ms).max().unwrap_or(1)
+    }
+
+    /// The first instant of which samples are read, not windows: what is older and comes in now would not be seen.
+    pub(crate) fn first_sample_ms(&self) -> i64 {
+        if self.levels().is_empty() { i64::MIN } else { self.seam_ms().saturating_add(1) }
+    }
+
     pub(crate) fn unreadable(&self) -> Vec<String> {
         locked(&self.unreadable).clone()
     }

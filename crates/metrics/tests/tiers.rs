@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use watchfire_disk::RealDisk;
-use watchfire_metrics::{Downsampled, Store, StoreOptions, TierOptions};
+use watchfire_metrics::{Downsampled, KeepRule, Retention, Store, StoreOptions, TierOptions};
 use watchfire_model::ingest::Row;
 use watchfire_model::time::ManualClock;
 use watchfire_model::{Coarse, Labels, Matcher, STALE_NAN, SampleValue, Samples, TimeRange};
@@ -427,4 +427,102 @@ fn samples_stay_until_their_tier_is_made() {
     assert_eq!(source.0.tier_stats().tiers[1].windows, 1);
     let found = ask(&source, "last_over_time(x[1h])", FIRST + HOUR, FIRST + HOUR, HOUR);
     assert_eq!(values(found), [1.0]);
+}
+
+/// A sample a minute of each of these series, over some days.
+fn minutes(names: &[&str], days: i64) -> Vec<Row> {
+    let rows = names.iter().flat_map(|name| {
+        let series = Labels::from_pairs([("__name__", *name)]);
+        (1..=days * 1440).map(move |minute| Row {
+            series: series.clone(),
+            timestamp_ms: FIRST + minute * MINUTE - 7_000,
+            start_timestamp_ms: 0,
+            value: SampleValue::Float((minute % 100) as f64),
+        })
+    });
+    rows.collect()
+}
+
+fn hours(source: &StoreSource, query: &str, from: i64, to: i64) -> Vec<f64> {
+    values(ask(source, query, FIRST + from * HOUR, FIRST + to * HOUR, HOUR))
+}
+
+#[test]
+fn days_that_go_for_their_size_are_read_from_their_windows() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(FIRST + 4 * DAY + 2 * HOUR));
+    let store = open(dir.path(), 30 * DAY, &clock);
+    drop(store.write(minutes(&["x"], 4)));
+    store.compact_now().unwrap();
+    let retention = Retention { size_bytes: Some(1), ..(*store.retention()).clone() };
+    store.set_retention(retention);
+    store.compact_now().unwrap();
+    assert_eq!(store.counters().size_retentions, 3);
+    assert_eq!(store.tier_stats().seam_ms, Some(FIRST + 3 * DAY));
+    let source = StoreSource(Arc::new(store));
+    assert_eq!(hours(&source, "count_over_time(x[1h])", 1, 96), vec![60.0; 96]);
+    // What comes for a day of which windows are read would not be seen.
+    let late = Row { timestamp_ms: FIRST + DAY, ..minutes(&["x"], 1).remove(0) };
+    drop(source.0.write(vec![late]));
+    let refused = source.0.counters().samples_refused;
+    assert!(refused.contains(&("too_old", 1)), "{refused:?}");
+}
+
+#[test]
+fn series_without_a_rule_are_seen_until_windows_stand_for_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(FIRST + DAY));
+    let store = open(dir.path(), 2 * DAY, &clock);
+    let matchers = vec![Matcher::equal("__name__", "short")];
+    let rules = vec![KeepRule { selectors: vec![matchers], keep_ms: DAY }];
+    store.set_retention(Retention { rules, ..(*store.retention()).clone() });
+    drop(store.write(minutes(&["short", "x"], 1)));
+    store.compact_now().unwrap();
+    // Half of the day is older than two days; it is not read from windows before all of it is.
+    clock.set(FIRST + 2 * DAY + 12 * HOUR);
+    store.compact_now().unwrap();
+    store.clean_now().unwrap();
+    assert_eq!(store.tier_stats().seam_ms, None);
+    let source = StoreSource(Arc::new(store));
+    assert_eq!(hours(&source, "count_over_time(x[1h])", 1, 24), vec![60.0; 24]);
+    assert_eq!(hours(&source, "count_over_time(short[1h])", 1, 24), [0.0; 0]);
+    clock.set(FIRST + 3 * DAY + HOUR);
+    source.0.compact_now().unwrap();
+    assert_eq!(source.0.tier_stats().seam_ms, Some(FIRST + DAY));
+    assert_eq!(hours(&source, "count_over_time(x[1h])", 1, 24), vec![60.0; 24]);
+}
+
+#[test]
+fn a_deletion_hides_windows_whole_and_is_exact_where_samples_are_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(FIRST + 2 * DAY + 2 * HOUR));
+    let store = open(dir.path(), DAY, &clock);
+    store.set_retention(Retention { time_ms: 30 * DAY, ..(*store.retention()).clone() });
+    drop(store.write(minutes(&["x"], 2)));
+    store.compact_now().unwrap();
+    assert_eq!(store.tier_stats().days_made, 4);
+    // From and until the middle of a window of five minutes.
+    let hidden = |day: i64| {
+        let start = FIRST + day * DAY + HOUR + 2 * MINUTE;
+        TimeRange::new(start, start + 30 * MINUTE)
+    };
+    let selectors = || vec![vec![Matcher::equal("__name__", "x")]];
+    store.delete(selectors(), hidden(0)).unwrap();
+    store.compact_now().unwrap();
+    assert_eq!(store.tier_stats().days_made, 6, "made again of the samples that are left");
+    store.set_retention(Retention { time_ms: DAY, ..(*store.retention()).clone() });
+    store.compact_now().unwrap();
+    assert_eq!(store.tier_stats().seam_ms, Some(FIRST + DAY));
+    let source = StoreSource(Arc::new(store));
+    assert_eq!(hours(&source, "count_over_time(x[1h])", 1, 3), [60.0, 30.0, 60.0]);
+    // Now only windows are left of that day.
+    let at = FIRST + 5 * HOUR;
+    source.0.delete(selectors(), TimeRange::new(at + 2 * MINUTE, at + 32 * MINUTE)).unwrap();
+    for function in ["count_over_time", "sum_over_time", "max_over_time", "min_over_time"] {
+        let seen = values(ask(&source, &format!("{function}(x[5m])"), at, at + HOUR, 5 * MINUTE));
+        // The end of seven windows is hidden but for the two that reach beyond the deletion.
+        assert_eq!(seen.len(), 13 - 5, "{function}: {seen:?}");
+    }
+    let counted = hours(&source, "count_over_time(x[1h])", 6, 6);
+    assert_eq!(counted, [35.0]);
 }

@@ -111,6 +111,13 @@ impl Core {
         self.group_tiers()
     }
 
+    /// Whether a deletion holds for a set: made again of the samples, it loses what was deleted to the millisecond.
+    fn is_deleted_from(&self, set: &Set) -> bool {
+        let deletions = self.deletions();
+        let mut parts = set.parts.iter().flatten();
+        parts.any(|part| deletions.iter().any(|deletion| deletion.parts.contains(&part.seq)))
+    }
+
     /// Makes one day of a tier, if it is not made of what there is now.
     fn make_day(
         &self,
@@ -137,7 +144,7 @@ impl Core {
         let fresh = made.is_some_and(|set| match finer_set {
             // Days are grouped when nothing of them can change any more.
             Some(finer) => set.sources == sources || finer.days > 1,
-            None => is_made_of(&set.sources, &parts, day),
+            None => is_made_of(&set.sources, &parts, day) && !self.is_deleted_from(set),
         });
         // A day of the next one's midnight alone is none.
         let any = finer_set.is_some() || parts.iter().any(|part| part.day == day);
@@ -148,7 +155,10 @@ impl Core {
         let mut windows = Windows::new(level.options.resolution_ms);
         let (written, damaged) = match finer_set {
             Some(set) => {
-                let mut columns = ColumnReader::new(self, std::slice::from_ref(set), range_of(day));
+                let resolution_ms =
+                    finer.map_or(level.options.resolution_ms, |finer| finer.options.resolution_ms);
+                let mut columns =
+                    ColumnReader::new(self, std::slice::from_ref(set), range_of(day), resolution_ms);
                 let written = folder.write(day, 1, sources, |samples| {
                     let labels = columns.next(samples)?;
                     windows.of_columns(samples);
@@ -296,8 +306,8 @@ pub(super) struct ColumnReader {
 }
 
 impl ColumnReader {
-    pub(super) fn new(core: &Core, sets: &[Arc<Set>], range: TimeRange) -> Self {
-        let masks = core.tier_masks(range);
+    pub(super) fn new(core: &Core, sets: &[Arc<Set>], range: TimeRange, resolution_ms: i64) -> Self {
+        let masks = core.tier_masks(range, resolution_ms);
         let columns = COLUMNS.iter().map(|column| {
             let parts: Vec<Arc<Part>> = sets.iter().filter_map(|set| set.part(*column)).cloned().collect();
             let mut selection = Selection::from_parts(&parts, &[], range).masked(masks.clone());

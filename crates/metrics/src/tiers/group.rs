@@ -45,7 +45,7 @@ impl Core {
                 {
                     continue;
                 }
-                let mut columns = ColumnReader::new(self, &sets, TimeRange::ALL);
+                let mut columns = ColumnReader::new(self, &sets, TimeRange::ALL, level.options.resolution_ms);
                 let target = Folder { core: self, dir: folder(&self.path, level) };
                 let sources = sets.iter().map(|set| set.seq).collect();
                 let written = target.write(start_day, days, sources, |samples| columns.next(samples));

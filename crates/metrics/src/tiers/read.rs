@@ -100,9 +100,9 @@ impl Store {
             }
             let coarse = runs.iter().map(Run::coarse).collect();
             let mut series = Vec::with_capacity(runs.len());
-            let masks = if runs.is_empty() { None } else { core.tier_masks(wide) };
             for run in &runs {
-                series.push(RunSeries::new(run, matchers, wide, digest, &masks)?);
+                let masks = core.tier_masks(wide, run.resolution_ms);
+                series.push(RunSeries::new(run, matchers, wide, digest, masks)?);
             }
             let raw = raw.map(Peeked::new).transpose()?;
             let unreadable = if range.start_ms <= seam_ms { core.tiers.unreadable() } else { Vec::new() };
@@ -117,7 +117,7 @@ impl RunSeries {
         matchers: &[Matcher],
         wide: TimeRange,
         digest: Digest,
-        masks: &Option<Arc<Masks>>,
+        masks: Option<Arc<Masks>>,
     ) -> Result<Self, ReadError> {
         let whole = run.range();
         let resolution_ms = run.resolution_ms;

@@ -17,18 +17,50 @@ const CLEAN_EVERY_MS: i64 = 3_600_000;
 /// A part is written again when this share of its series, one in so many, is hidden.
 const HIDDEN_SHARE: u64 = 4;
 
+/// The end of the last window that is over at this time.
+fn before_window(at_ms: i64, resolution_ms: i64) -> i64 {
+    at_ms.div_euclid(resolution_ms).saturating_mul(resolution_ms)
+}
+
+/// What of a range are whole windows, which are open at their start and closed at their end.
+fn whole_windows(range: TimeRange, resolution_ms: i64) -> Option<TimeRange> {
+    let after_ms = match range.start_ms {
+        i64::MIN => i64::MIN,
+        start_ms => before_window(start_ms.saturating_add(resolution_ms).saturating_sub(2), resolution_ms),
+    };
+    let end_ms = if range.end_ms == i64::MAX { i64::MAX } else { before_window(range.end_ms, resolution_ms) };
+    (after_ms < end_ms).then(|| TimeRange::new(after_ms.saturating_add(1), end_ms))
+}
+
 impl Core {
     /// What is hidden in a range at this moment; `None` when nothing is.
     pub(crate) fn masks(&self, range: TimeRange) -> Option<Arc<Masks>> {
         let deletions = reading(&self.deletions);
-        Masks::new(&deletions, self.retention(), self.clock.now_ms(), range).map(Arc::new)
+        let (mut retention, now_ms) = (self.retention(), self.clock.now_ms());
+        if !retention.rules.is_empty() && !self.tiers.levels().is_empty() {
+            // What no window stands for yet is shown, and kept, beyond its time.
+            let shown_ms = now_ms.saturating_sub(self.tiers.first_sample_ms());
+            retention =
+                Arc::new(Retention { time_ms: retention.time_ms.max(shown_ms), ..(*retention).clone() });
+        }
+        Masks::new(&deletions, retention, now_ms, range).map(Arc::new)
     }
 
-    /// The same for windows of tiers, which the retention time of samples does not end.
-    pub(crate) fn tier_masks(&self, range: TimeRange) -> Option<Arc<Masks>> {
-        let retention = Retention { time_ms: i64::MAX, ..(*self.retention()).clone() };
-        let deletions = reading(&self.deletions);
-        Masks::new(&deletions, Arc::new(retention), self.clock.now_ms(), range).map(Arc::new)
+    /// The same for the windows of a tier, which the retention time of samples does not end: whole windows are hidden or
+    /// shown, so that a window has all its columns or none.
+    pub(crate) fn tier_masks(&self, range: TimeRange, resolution_ms: i64) -> Option<Arc<Masks>> {
+        let mut retention = Retention { time_ms: i64::MAX, ..(*self.retention()).clone() };
+        for rule in &mut retention.rules {
+            let longer_ms = rule.keep_ms.saturating_add(resolution_ms - 1);
+            rule.keep_ms = before_window(longer_ms, resolution_ms);
+        }
+        let whole = |deletion: &Arc<Deletion>| {
+            let range = whole_windows(deletion.range, resolution_ms)?;
+            Some(Arc::new(Deletion { range, ..(**deletion).clone() }))
+        };
+        let deletions: Vec<_> = reading(&self.deletions).iter().filter_map(whole).collect();
+        let now_ms = before_window(self.clock.now_ms(), resolution_ms).saturating_add(1);
+        Masks::new(&deletions, Arc::new(retention), now_ms, range).map(Arc::new)
     }
 
     /// Deletes the samples in the range of all series that satisfy any of the selectors. On disk when it returns.

@@ -1,6 +1,7 @@
 //! Old parts away.
 
 use crate::part::Part;
+use crate::parts::DAY_MS;
 use crate::store::{CompactError, Core};
 use std::io;
 use std::sync::Arc;
@@ -21,13 +22,22 @@ impl Core {
         self.forget_deletions()
     }
 
-    /// Drops whole days, the oldest first, until the store is as small as it has to be. The newest day stays.
+    /// Drops whole days, the oldest first, until the store is as small as it has to be. The newest day stays, and
+    /// so does one whose tier is still to be made.
     pub(crate) fn drop_oversized(&self) -> Result<(), CompactError> {
         let Some(limit) = self.retention().size_bytes else { return Ok(()) };
         loop {
             let parts = self.parts.list();
             let (Some(oldest), Some(newest)) = (parts.first(), parts.last()) else { return Ok(()) };
             if oldest.day == newest.day || self.size_bytes().map_err(|error| self.fails(error))? <= limit {
+                return Ok(());
+            }
+            self.move_seam(oldest.day.saturating_add(1).saturating_mul(DAY_MS))?;
+            if !self.may_drop_day(oldest.day) {
+                tracing::debug!(
+                    day = oldest.day,
+                    "samples stay above the retention size until their tier is made"
+                );
                 return Ok(());
             }
             let day: Vec<_> = parts.iter().filter(|part| part.day == oldest.day).cloned().collect();
