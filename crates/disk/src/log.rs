@@ -375,21 +375,17 @@ impl Log {
         Ok(Commit::waiting(cell))
     }
 
-    /// Removes the segments before `segment`. What cannot be removed now is removed by a later call.
+    /// Removes the segments before `segment`, so that they do not come back. What cannot be removed now is removed by a
+    /// later call.
     pub fn drop_before(&self, segment: u64) -> Result<(), LogError> {
         let dir = &self.shared.dir;
-        let mut removed = false;
         for (number, path) in segment::list(&*self.shared.disk, dir)? {
             if number < segment {
                 self.shared.disk.remove_file(&path).map_err(|source| LogError::Io { path, source })?;
-                removed = true;
             }
         }
-        if removed {
-            let io = |source| LogError::Io { path: dir.clone(), source };
-            self.shared.disk.sync_dir(dir).map_err(io)?;
-        }
-        Ok(())
+        // Also where nothing was there to remove: an earlier call may have failed at this.
+        self.shared.disk.sync_dir(dir).map_err(|source| LogError::Io { path: dir.clone(), source })
     }
 
     /// Whether it takes records.

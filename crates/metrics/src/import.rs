@@ -141,7 +141,7 @@ impl Core {
         for part in self.parts.list().iter() {
             if names.contains(&PartName::new(part.seq, part.day, &part.summary)) {
                 self.parts.replace(Vec::new(), &[part.seq]);
-                self.remove(part.day, std::slice::from_ref(part))?;
+                self.remove(std::slice::from_ref(part))?;
             }
         }
         Ok(())
@@ -246,9 +246,7 @@ impl Import<'_> {
             journal.write(core)?;
             let mut parts = Vec::new();
             for (day, (seq, writer)) in writers {
-                if writer.finish().map_err(|error| core.fails(error))?.is_some() {
-                    parts.push(core.open_part(day, seq)?);
-                }
+                parts.extend(core.finish_part(day, seq, writer)?);
             }
             core.parts.replace(parts, &[]);
         }

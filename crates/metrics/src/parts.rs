@@ -1,11 +1,13 @@
 //! Which parts there are. On disk a directory for each UTC day holds its parts, so that a day is dropped as a whole.
 
+mod strays;
+
 use crate::part::{KIND, PageCache, Part};
 use crate::{locked, reading, writing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use watchfire_disk::{BlockError, BlockReader, Disk, remove_leftovers};
 
@@ -22,6 +24,10 @@ pub(crate) struct PartList {
     pub(crate) unreadable: Vec<String>,
     /// Their days and numbers.
     unopened: Vec<(i64, u64)>,
+    /// Files that may be on disk although their parts are not shown, with their numbers.
+    strays: Mutex<BTreeMap<PathBuf, u64>>,
+    /// Whether what an earlier process removed is known to stay away after a power cut.
+    removals_settled: AtomicBool,
     /// The parts found damaged, by number.
     damaged: Mutex<BTreeMap<u64, KnownDamage>>,
     /// Since when the parts of a day are what they are, in milliseconds; days that nobody asked for since are not here.
@@ -50,7 +56,7 @@ pub struct DamagedPart {
 /// So many places of a damaged part are told.
 const MAX_PLACES: usize = 20;
 
-fn root(path: &Path) -> PathBuf {
+pub(crate) fn root(path: &Path) -> PathBuf {
     path.join("parts")
 }
 
@@ -144,6 +150,8 @@ impl PartList {
             cache,
             unreadable,
             unopened,
+            strays: Mutex::default(),
+            removals_settled: AtomicBool::new(false),
             damaged: Mutex::default(),
             unchanged_since: Mutex::default(),
         })
@@ -183,11 +191,15 @@ impl PartList {
         self.next_seq.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Shows `new` parts and no longer those with the numbers in `gone`, at once.
+    /// Shows `new` parts and no longer those with the numbers in `gone`, at once. The files of those are to be removed.
     pub(crate) fn replace(&self, new: Vec<Part>, gone: &[u64]) {
         let mut list = writing(&self.parts);
         let gone_parts = list.iter().filter(|part| gone.contains(&part.seq)).map(|part| part.day);
         let days: Vec<i64> = gone_parts.chain(new.iter().map(|part| part.day)).collect();
+        for part in list.iter().filter(|part| gone.contains(&part.seq)) {
+            self.stray(part.path().to_owned(), part.seq);
+        }
+        new.iter().for_each(|part| self.no_stray(part.path()));
         let kept = list.iter().filter(|part| !gone.contains(&part.seq)).cloned();
         let mut parts: Vec<_> = kept.chain(new.into_iter().map(Arc::new)).collect();
         sort(&mut parts);

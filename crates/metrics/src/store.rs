@@ -254,7 +254,12 @@ impl Store {
         let mut parts = PartList::open(&*disk, path, options.page_cache_bytes).map_err(io)?;
         let (tiers, last_seq) = Tiers::open(&*disk, &parts.cache, path, &options.tiers).map_err(io)?;
         parts.skip_to(last_seq);
-        let deletions = deletions::read(&*disk, path).unwrap_or_else(|error| {
+        let read = match deletions::read(&*disk, path) {
+            // Merges would make it impossible to delete it again; what cannot be read now may be the next time.
+            Err(error @ BlockError::Io { .. }) => return Err(error.into()),
+            read => read,
+        };
+        let deletions = read.unwrap_or_else(|error| {
             tracing::error!(%error, "what was deleted may be seen again");
             parts.unreadable.push(format!("{error}; what was deleted may be seen again"));
             Vec::new()

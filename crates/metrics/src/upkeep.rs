@@ -52,6 +52,8 @@ impl Core {
 
     /// What is done with parts. Tiers come first: they see what came in before merging hides when it did.
     pub(crate) fn tend_parts(&self, merge_all: bool) -> Result<(), CompactError> {
+        // What cannot be removed must not keep the rest from being done.
+        let swept = self.remove_strays();
         let made = self.make_tiers();
         self.merge(merge_all)?;
         let oldest_ms = self.clock.now_ms().saturating_sub(self.retention().time_ms);
@@ -61,7 +63,7 @@ impl Core {
         self.drop_oversized()?;
         self.clean(false)?;
         self.forget_deletions()?;
-        made
+        made.and(swept)
     }
 
     pub(crate) fn fails(&self, source: io::Error) -> CompactError {
@@ -86,12 +88,5 @@ impl Core {
         let path = day_dir(&self.path, day).join(file_name(seq));
         Part::open(&*self.disk, &path, seq, day, &self.parts.cache)
             .map_err(|error| self.fails(broken(&error)))
-    }
-
-    pub(crate) fn remove(&self, day: i64, parts: &[Arc<Part>]) -> Result<(), CompactError> {
-        for part in parts {
-            self.disk.remove_file(part.path()).map_err(|error| self.fails(error))?;
-        }
-        self.disk.sync_dir(&day_dir(&self.path, day)).map_err(|error| self.fails(error))
     }
 }

@@ -4,6 +4,7 @@ use super::flush::FORGET_AT_ONCE;
 use crate::locked;
 use crate::masks::Masks;
 use crate::masks::deletions::{self, Deletion};
+use crate::parts::DAY_MS;
 use crate::retention::Retention;
 use crate::store::{CompactError, Core};
 use crate::{reading, writing};
@@ -73,6 +74,9 @@ impl Core {
         if may_be_logged || in_memory().next().is_some() {
             self.flush()?;
         }
+        // What no list shows now, and the next start would, may hold what is to be deleted.
+        self.remove_strays()?;
+        self.settle_removals()?;
         // A series that is forgotten is in no list of labels, and does not compare what comes with what is deleted.
         let empty: Vec<_> = in_memory().filter(|series| series.is_empty()).collect();
         for empty in empty.chunks(FORGET_AT_ONCE) {
@@ -86,6 +90,12 @@ impl Core {
             // Where the index cannot be read, the series may be there.
             if !deletion.selected_in(part, &mut damage).is_empty() || !damage.is_empty() {
                 deletion.parts.insert(part.seq);
+            }
+        }
+        for (day, seq) in self.parts.unopened() {
+            let start_ms = day.saturating_mul(DAY_MS);
+            if range.overlaps(TimeRange::new(start_ms, start_ms.saturating_add(DAY_MS - 1))) {
+                deletion.parts.insert(*seq);
             }
         }
         if deletion.parts.is_empty() {
@@ -121,6 +131,7 @@ impl Core {
         }
         let mut parts: BTreeSet<u64> = self.parts.list().iter().map(|part| part.seq).collect();
         parts.extend(self.tiers.parts().iter().map(|part| part.seq));
+        parts.extend(self.parts.may_return());
         let left = before.iter().filter(|deletion| !deletion.parts.is_disjoint(&parts));
         let left: Vec<_> = left.cloned().collect();
         if unsure || left.len() < before.len() { self.keep_deletions(left) } else { Ok(()) }

@@ -32,6 +32,10 @@ impl Core {
         self.ceiling.flushing(true, self.head.len() as u64);
         let flushed = self.forget_and_flush(ended_ms);
         self.ceiling.flushing(false, self.head.len() as u64);
+        if flushed.is_err() {
+            // What is not removed now is tried again, at the latest before a deletion is acknowledged.
+            let _ = self.remove_strays();
+        }
         flushed
     }
 
@@ -80,9 +84,7 @@ impl Core {
         }
         let mut parts = Vec::new();
         for (day, (seq, writer)) in writers {
-            if writer.finish().map_err(|error| self.fails(error))?.is_some() {
-                parts.push(self.open_part(day, seq)?);
-            }
+            parts.extend(self.finish_part(day, seq, writer)?);
         }
         self.write_metadata().map_err(|error| self.fails(error))?;
         self.write_exemplars().map_err(|error| self.fails(error))?;

@@ -96,13 +96,10 @@ impl Core {
                 part.map_or(Ok(()), |part| self.quarantine(part, place))
             });
         }
-        let merged = match writer.finish().map_err(|error| self.fails(error))? {
-            Some(_) => vec![self.open_part(day, seq)?],
-            None => Vec::new(),
-        };
+        let merged = self.finish_part(day, seq, writer)?.into_iter().collect();
         self.counters.conflicts(selection.conflicts());
         self.parts.replace(merged, &replaces);
-        self.remove(day, &parts)
+        self.remove(&parts)
     }
 
     /// Looks at all of a part and takes it out of merging if it is damaged. An error when it is not, and reading it was

@@ -5,7 +5,9 @@ use fastrand::Rng;
 use std::sync::Arc;
 use watchfire_model::histogram::{CUSTOM_BUCKETS_SCHEMA, ResetHint, Span};
 use watchfire_model::ingest::Row;
-use watchfire_model::{Histogram, Labels, Metadata, MetricType, STALE_NAN, SampleValue};
+use watchfire_model::{
+    Histogram, Labels, MatchOp, Matcher, Metadata, MetricType, STALE_NAN, SampleValue, TimeRange,
+};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -135,6 +137,27 @@ fn burst(rng: &mut Rng, now_ms: i64) -> Vec<Row> {
         Row { series: series.clone(), timestamp_ms, start_timestamp_ms: 0, value }
     });
     rows.collect()
+}
+
+/// Which series of which time to delete.
+pub(crate) fn deletion(rng: &mut Rng, now_ms: i64) -> (Vec<Matcher>, TimeRange) {
+    let (name, op, value) = *rng
+        .choice(&[
+            ("instance", MatchOp::Equal, "0"),
+            ("instance", MatchOp::NotEqual, "1"),
+            ("__name__", MatchOp::Equal, "m1"),
+            ("__name__", MatchOp::Regex, "burst|m[02]"),
+            ("pod", MatchOp::Regex, ".+[0-4]"),
+            ("__name__", MatchOp::Regex, ".+"),
+        ])
+        .unwrap_or(&("x", MatchOp::Regex, ".+"));
+    let matcher = Matcher::new(name, op, value).expect("the patterns are sound");
+    let range = match rng.u8(0..3) {
+        0 => TimeRange::ALL,
+        1 => TimeRange::new(now_ms - rng.i64(0..2 * HOUR_MS), now_ms),
+        _ => TimeRange::new(now_ms - rng.i64(0..3 * DAY_MS), now_ms - rng.i64(0..DAY_MS)),
+    };
+    (vec![matcher], range)
 }
 
 pub(crate) fn metadata(rng: &mut Rng) -> (String, Metadata) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use watchfire_metrics::StoreOptions;
 use watchfire_model::ingest::{RefusalReason, Row, WriteReport};
-use watchfire_model::{Labels, METRIC_NAME, Metadata, SampleValue, Samples};
+use watchfire_model::{Labels, METRIC_NAME, Metadata, SampleValue, Samples, TimeRange};
 
 /// A sample without its place, every bit of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +47,17 @@ struct Slot {
     said: Vec<(Said, Fate)>,
     /// Older than the retention at some moment since, or its loss was reported: it need not be there.
     excused: bool,
+    /// So many sayings were deleted: they must not be there.
+    deleted: usize,
+    /// Up to so many are perhaps, for a deletion failed: they need not be there.
+    perhaps_deleted: usize,
 }
 
 impl Slot {
     fn first_acknowledged(&self) -> Option<usize> {
-        self.said.iter().position(|(_, fate)| *fate == Fate::Acknowledged)
+        let alive = self.deleted.max(self.perhaps_deleted);
+        let mut fates = self.said.iter().enumerate().skip(alive);
+        fates.find(|(_, (_, fate))| *fate == Fate::Acknowledged).map(|(index, _)| index)
     }
 
     fn required(&self) -> bool {
@@ -60,9 +66,12 @@ impl Slot {
 
     /// The first one written wins: what came after an acknowledged one may not show.
     fn allows(&self, found: &Said, damaged: bool) -> bool {
-        let last = if damaged || self.excused { None } else { self.first_acknowledged() };
+        let (from, last) = match damaged || self.excused {
+            true => (0, None),
+            false => (self.deleted, self.first_acknowledged()),
+        };
         let until = last.map_or(self.said.len(), |last| last + 1);
-        self.said.iter().take(until).any(|(said, fate)| *fate != Fate::Refused && said == found)
+        self.said.iter().take(until).skip(from).any(|(said, fate)| *fate != Fate::Refused && said == found)
     }
 }
 
@@ -159,7 +168,8 @@ impl Model {
         let contradicts = |(series, at, index): &&(Labels, i64, usize)| {
             let slot = &self.slots[series][at];
             let said = &slot.said[*index].0.value;
-            slot.said.iter().take(*index).any(|(other, fate)| *fate != Fate::Refused && other.value != *said)
+            let earlier = slot.said.iter().take(*index).skip(slot.deleted);
+            earlier.into_iter().any(|(other, fate)| *fate != Fate::Refused && other.value != *said)
         };
         let contradicting: Vec<_> = ticket.said.iter().filter(contradicts).cloned().collect();
         assert!(conflicts <= contradicting.len(), "rows without a conflict were refused: {report:?}");
@@ -179,6 +189,16 @@ impl Model {
         for (family, index) in &ticket.families {
             if let Some(said) = self.families.get_mut(family).and_then(|said| said.get_mut(*index)) {
                 said.1 = true;
+            }
+        }
+    }
+
+    /// What was said about these series and times was deleted, or perhaps so when the deletion failed.
+    pub(crate) fn delete(&mut self, meant: impl Fn(&Labels) -> bool, range: TimeRange, done: bool) {
+        for (_, slots) in self.slots.iter_mut().filter(|(labels, _)| meant(labels)) {
+            for (_, slot) in slots.range_mut(range.start_ms..=range.end_ms) {
+                let deleted = if done { &mut slot.deleted } else { &mut slot.perhaps_deleted };
+                *deleted = slot.said.len();
             }
         }
     }

@@ -34,6 +34,10 @@ pub(crate) enum Op {
         flush: bool,
     },
     Compact,
+    /// Deletes samples.
+    Delete,
+    /// Writes parts again without what was deleted.
+    Clean,
     /// Begins to read, does something else, and reads on.
     Across(Box<Op>),
     /// Asks with matchers and a range.
@@ -82,7 +86,12 @@ impl Plan {
             4 | 5 => &[Fault::BitFlip],
             _ => &[Fault::PowerCut, Fault::SyncError, Fault::Full],
         };
-        let ops = (0..rng.usize(5..60)).map(|_| Self::op(&mut rng, menu)).collect();
+        let mut ops: Vec<Op> = (0..rng.usize(5..60)).map(|_| Self::op(&mut rng, menu)).collect();
+        // Samples are deleted in every third run: the others are what they were before there were deletions.
+        for _ in 0..if seed.is_multiple_of(3) { rng.usize(1..8) } else { 0 } {
+            let op = if rng.u8(0..4) == 0 { Op::Clean } else { Op::Delete };
+            ops.insert(rng.usize(0..=ops.len()), op);
+        }
         Self { seed, ops, fault: None, reorder: rng.bool() }
     }
 
@@ -294,6 +303,11 @@ impl World {
                 let done = self.store().compact_now();
                 self.upkeep(done.map_err(|error| error.to_string()));
             }
+            Op::Delete => self.delete(),
+            Op::Clean => {
+                let done = self.store().clean_now();
+                self.upkeep(done.map_err(|error| error.to_string()));
+            }
             Op::Across(inside) => self.across(inside),
             Op::Query => self.query(),
             Op::Check => self.check(),
@@ -342,6 +356,21 @@ impl World {
     fn upkeep(&mut self, done: Result<(), String>) {
         self.note("upkeep", &done);
         assert!(done.is_ok() || self.excused(), "upkeep failed on a healthy disk: {done:?}");
+    }
+
+    fn delete(&mut self) {
+        self.settle();
+        let (matchers, range) = draw::deletion(&mut self.rng, self.clock.now_ms());
+        self.note("deletes", &(&matchers, range));
+        let meant = |labels: &Labels| {
+            matchers.iter().all(|matcher| matcher.matches(labels.get(&matcher.name).unwrap_or("")))
+        };
+        let done = self.store().delete(vec![matchers.clone()], range);
+        // A range that ends before it begins deletes nothing.
+        if range.start_ms <= range.end_ms {
+            self.model.delete(meant, range, done.is_ok());
+        }
+        self.upkeep(done.map_err(|error| error.to_string()));
     }
 
     /// Hands over a batch and lets the log work until it is answered.
