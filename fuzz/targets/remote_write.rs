@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use watchfire_model::ingest::Batch;
-use watchfire_wire::remote_write::{decode, decompress_into};
+use watchfire_wire::remote_write::{decode, decompress_into, v2};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut buffer = Vec::new();
@@ -11,8 +11,16 @@ fuzz_target!(|bytes: &[u8]| {
     for message in [Some(bytes), plain.as_deref().ok()].into_iter().flatten() {
         let (mut batch, mut families) = (Batch::default(), Vec::new());
         if decode(message, &mut batch, &mut families).is_ok() {
-            let samples: usize = batch.series().map(|series| series.samples().count()).sum();
-            assert!(samples <= batch.len(), "every sample is counted");
+            every_sample_is_counted(&batch);
+        }
+        let (mut batch, mut families) = (Batch::default(), Vec::new());
+        if v2::decode(message, &mut batch, &mut families).is_ok() {
+            every_sample_is_counted(&batch);
         }
     }
 });
+
+fn every_sample_is_counted(batch: &Batch) {
+    let samples: usize = batch.series().map(|series| series.samples().count()).sum();
+    assert!(samples <= batch.len(), "every sample is counted");
+}

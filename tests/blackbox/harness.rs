@@ -2,6 +2,7 @@
 
 pub(crate) mod exposition;
 pub(crate) mod remote_write;
+pub(crate) mod remote_write_v2;
 pub(crate) mod webhook;
 
 use serde_json::Value;

@@ -18,6 +18,7 @@ mod interop;
 mod keeping;
 mod kill_nine;
 mod limits;
+mod remote_write;
 mod safety;
 mod scraping;
 mod storage;

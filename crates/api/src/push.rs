@@ -10,7 +10,7 @@ use watchfire_model::Labels;
 use watchfire_model::ingest::WriteError;
 use watchfire_receive::remote_write::{self, Headers, Received};
 
-/// Remote write 1.0: 204 once everything is on disk. What is refused is named in a 400, and the rest is kept.
+/// Remote write 1.0 and 2.0: 204 once everything is on disk. What is refused is named in a 400, and the rest is kept.
 pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let sent_header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let sent = Headers {

@@ -1,4 +1,4 @@
-//! Prometheus remote write, `POST /api/v1/write`.
+//! Prometheus remote write 1.0 and 2.0, `POST /api/v1/write`.
 //!
 //! [`accept`] turns a request into a batch; the caller hands it to its sink, waits until it is on disk, and turns the
 //! sink's report into the answer with [`answer`]. The headers in the answer are those of the remote-write 2.0
@@ -25,7 +25,7 @@ pub struct Headers<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ReceiveError {
-    /// The HTTP status: 400, 413 or 415. A sender does not try again.
+    /// The HTTP status: 400, 413 or 415. A sender does not try again, or falls back to the other version after 415.
     pub status: u16,
     /// What is wrong and what would be right.
     pub message: String,
@@ -61,9 +61,9 @@ thread_local! {
 
 /// Decodes a request. The body is compressed, as it came; its size limit is the HTTP server's business.
 pub fn accept(headers: Headers<'_>, body: &[u8]) -> Result<Received, ReceiveError> {
-    check_headers(headers)?;
+    let message = message_of(headers)?;
     BUFFER.with_borrow_mut(|buffer| {
-        let received = decode(body, buffer);
+        let received = decode(message, body, buffer);
         if buffer.len() > KEPT_BUFFER_BYTES {
             *buffer = Vec::new();
         }
@@ -71,14 +71,27 @@ pub fn accept(headers: Headers<'_>, body: &[u8]) -> Result<Received, ReceiveErro
     })
 }
 
-fn decode(body: &[u8], buffer: &mut Vec<u8>) -> Result<Received, ReceiveError> {
+fn decode(message: Message, body: &[u8], buffer: &mut Vec<u8>) -> Result<Received, ReceiveError> {
     let bytes = wire::decompress_into(body, buffer).map_err(|error| {
         let status = if matches!(error, SnappyError::TooLarge { .. }) { 413 } else { 400 };
         ReceiveError { status, message: error.to_string() }
     })?;
     let mut received = Received::default();
-    wire::decode(bytes, &mut received.batch, &mut received.metadata)
-        .map_err(|error| ReceiveError { status: 400, message: error.to_string() })?;
+    let Received { batch, metadata } = &mut received;
+    let invalid = |message| ReceiveError { status: 400, message };
+    match message {
+        Message::V1 => {
+            wire::decode(bytes, batch, metadata).map_err(|error| invalid(error.to_string()))?;
+        }
+        Message::V2 => {
+            wire::v2::decode(bytes, batch, metadata).map_err(|error| match error {
+                wire::v2::DecodeError::TooManySymbols => {
+                    ReceiveError { status: 413, message: error.to_string() }
+                }
+                other => invalid(other.to_string()),
+            })?;
+        }
+    }
     received.metadata.retain(|(family, _)| !family.is_empty());
     Ok(received)
 }
@@ -99,36 +112,54 @@ pub fn answer(report: &WriteReport) -> Answer {
     }
 }
 
-fn check_headers(headers: Headers<'_>) -> Result<(), ReceiveError> {
-    let unsupported = |message: String| Err(ReceiveError { status: 415, message });
-    let content_type = headers.content_type.unwrap_or("application/x-protobuf");
+/// What a body is, once it is decompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Message {
+    /// `prometheus.WriteRequest`.
+    V1,
+    /// `io.prometheus.write.v2.Request`.
+    V2,
+}
+
+const MEDIA_TYPE: &str = "application/x-protobuf";
+const V1_MESSAGE: &str = "prometheus.WriteRequest";
+const V2_MESSAGE: &str = "io.prometheus.write.v2.Request";
+
+/// The headers say what the body is; it is never guessed.
+fn message_of(headers: Headers<'_>) -> Result<Message, ReceiveError> {
+    let unsupported = |what: String| {
+        let message = format!(
+            "{what}; supported: {MEDIA_TYPE};proto={V1_MESSAGE} (remote write 1.0) and \
+             {MEDIA_TYPE};proto={V2_MESSAGE} (2.0), both compressed with snappy"
+        );
+        Err(ReceiveError { status: 415, message })
+    };
+    let content_type = headers.content_type.unwrap_or(MEDIA_TYPE);
     let mut parts = content_type.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    let message = parts.find_map(|part| part.strip_prefix("proto="));
-    const SUPPORTED: &str =
-        "supported: application/x-protobuf;proto=prometheus.WriteRequest (remote write 1.0)";
-    if !media_type.eq_ignore_ascii_case("application/x-protobuf") {
-        return unsupported(format!("content type {media_type:?} is not supported; {SUPPORTED}"));
+    if !media_type.eq_ignore_ascii_case(MEDIA_TYPE) {
+        return unsupported(format!("content type {media_type:?} is not supported"));
     }
-    match message.map(|message| message.trim_matches('"')) {
-        // Senders that do not name the message mean version 1, unless they say otherwise.
+    let name = parts.find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        key.trim().eq_ignore_ascii_case("proto").then(|| value.trim().trim_matches('"'))
+    });
+    let message = match name {
+        // Senders that do not name the message mean version 1. One that says it is of version 2 and does not name it may
+        // mean either, and as version 1 the message of version 2 is empty: all of it would be lost in silence.
         None if headers.version.is_some_and(|version| version.starts_with("2.")) => {
-            return unsupported(format!(
-                "remote write {} is not supported; {SUPPORTED}",
-                headers.version.unwrap_or("2")
-            ));
+            let version = headers.version.unwrap_or("2");
+            return unsupported(format!("remote write {version} without the name of its message"));
         }
-        None | Some("prometheus.WriteRequest") => {}
-        Some(other) => {
-            return unsupported(format!("protobuf message {other:?} is not supported; {SUPPORTED}"));
-        }
-    }
+        None | Some(V1_MESSAGE) => Message::V1,
+        Some(V2_MESSAGE) => Message::V2,
+        Some(other) => return unsupported(format!("protobuf message {other:?} is not supported")),
+    };
     match headers.content_encoding {
-        None => Ok(()),
-        Some(encoding) if encoding.eq_ignore_ascii_case("snappy") => Ok(()),
-        Some(encoding) => {
-            unsupported(format!("content encoding {encoding:?} is not supported; supported: snappy"))
+        Some(encoding) if !encoding.eq_ignore_ascii_case("snappy") => {
+            unsupported(format!("content encoding {encoding:?} is not supported"))
         }
+        _ => Ok(message),
     }
 }
 

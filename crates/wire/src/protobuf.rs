@@ -240,6 +240,22 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
+    /// Hands every number of a repeated `uint32` or `uint64` to `each`, packed or not.
+    #[inline]
+    pub fn each_uint64(&self, field: &'static str, mut each: impl FnMut(u64)) -> Result<(), ProtobufError> {
+        match self.value {
+            Value::Varint(number) => each(number),
+            Value::Bytes(bytes) => {
+                let mut reader = MessageReader { bytes, at: 0, base: self.offset };
+                while reader.at < bytes.len() {
+                    each(reader.varint()?);
+                }
+            }
+            _ => return self.mistyped(field, "repeated integer"),
+        }
+        Ok(())
+    }
+
     /// Adds a repeated double to `into`, packed or not.
     pub fn push_doubles(&self, field: &'static str, into: &mut Vec<f64>) -> Result<(), ProtobufError> {
         match self.value {

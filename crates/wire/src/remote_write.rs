@@ -1,12 +1,14 @@
-//! Prometheus remote write 1.0: `prometheus.WriteRequest`, compressed with snappy's block format.
+//! Prometheus remote write: `prometheus.WriteRequest` of version 1.0 and `io.prometheus.write.v2.Request` of version 2.0,
+//! compressed with snappy's block format.
 //!
-//! [`decompress_into`] and then [`decode`], which walks the message once and fills a [`Batch`]: labels are packed as they
-//! come, and whoever keeps the batch checks them where a series is new. [`encode`] is the way back, for tests and load
-//! generators.
+//! [`decompress_into`] and then [`decode`] or [`v2::decode`], which walk the message once and fill a [`Batch`]: labels are
+//! packed as they come, and whoever keeps the batch checks them where a series is new. [`encode`] is the way back of
+//! version 1, for tests and load generators.
 
 mod decode;
 mod encode;
 mod histogram;
+pub mod v2;
 
 pub use decode::decode;
 pub use encode::{HistogramForm, encode};
@@ -87,7 +89,7 @@ pub struct FamilyMetadata<'a> {
     pub unit: &'a str,
 }
 
-/// Metric types in the order of `prometheus.MetricMetadata.MetricType`.
+/// Metric types in the order of `prometheus.MetricMetadata.MetricType`, which is that of version 2 too.
 const METRIC_TYPES: [MetricType; 8] = [
     MetricType::Unknown,
     MetricType::Counter,
@@ -98,6 +100,12 @@ const METRIC_TYPES: [MetricType; 8] = [
     MetricType::Info,
     MetricType::StateSet,
 ];
+
+/// A type by its number; one that nobody knows yet is unknown.
+fn metric_type(number: u64) -> MetricType {
+    let kind = usize::try_from(number).ok().and_then(|index| METRIC_TYPES.get(index));
+    kind.copied().unwrap_or_default()
+}
 
 #[cfg(test)]
 mod tests;

@@ -186,6 +186,16 @@ impl Batch {
         self.samples.push(Sample { timestamp_ms, start_timestamp_ms, value });
     }
 
+    /// Says when the counter of the series begun last started counting, for those of its samples so far that do not.
+    pub fn start_samples(&mut self, start_timestamp_ms: i64) {
+        let Some(from) = self.series.last().map(|entry| entry.samples_from) else { return };
+        for sample in self.samples.iter_mut().skip(from) {
+            if sample.start_timestamp_ms == 0 {
+                sample.start_timestamp_ms = start_timestamp_ms;
+            }
+        }
+    }
+
     /// Adds an exemplar to the series begun last. Its labels are not checked here either.
     pub fn push_exemplar<'a>(
         &mut self,

@@ -1,6 +1,7 @@
 use super::*;
 use watchfire_model::Labels;
 use watchfire_model::ingest::{Refusal, RefusalReason, Row};
+use watchfire_wire::protobuf::MessageWriter;
 use watchfire_wire::remote_write::{FamilyMetadata, FloatSample, HistogramForm, TimeSeries, encode};
 use watchfire_wire::snappy;
 
@@ -8,6 +9,12 @@ const V1: Headers<'_> = Headers {
     content_type: Some("application/x-protobuf"),
     content_encoding: Some("snappy"),
     version: Some("0.1.0"),
+};
+
+const V2: Headers<'_> = Headers {
+    content_type: Some("application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+    content_encoding: Some("snappy"),
+    version: Some("2.0.0"),
 };
 
 fn body(series: &[TimeSeries<'_>], metadata: &[FamilyMetadata<'_>]) -> Vec<u8> {
@@ -85,18 +92,76 @@ fn headers_decide_what_is_understood() {
     assert_eq!(accept(unnamed, &good).unwrap_err().status, 415);
     assert_eq!(with(Some("application/json"), Some("snappy")).unwrap_err(), 415);
     assert_eq!(with(Some("application/x-protobuf"), Some("gzip")).unwrap_err(), 415);
-    let v2 =
-        Headers { content_type: Some("application/x-protobuf;proto=io.prometheus.write.v2.Request"), ..V1 };
     assert_eq!(
-        accept(v2, &good).unwrap_err().message,
-        "protobuf message \"io.prometheus.write.v2.Request\" is not supported; \
-         supported: application/x-protobuf;proto=prometheus.WriteRequest (remote write 1.0)"
+        accept(unnamed, &good).unwrap_err().message,
+        "remote write 2.0.0 without the name of its message; \
+         supported: application/x-protobuf;proto=prometheus.WriteRequest (remote write 1.0) and \
+         application/x-protobuf;proto=io.prometheus.write.v2.Request (2.0), both compressed with snappy"
     );
+    assert_eq!(
+        with(Some("application/x-protobuf;proto=io.prometheus.write.v3.Request"), None).unwrap_err(),
+        415
+    );
+}
+
+/// A request of version 2: the series `up` with a sample, its metadata, and a series whose name is not in the table.
+fn v2_body() -> Vec<u8> {
+    let mut message = MessageWriter::new();
+    for symbol in ["", "__name__", "up", "is it up"] {
+        message.bytes(4, symbol.as_bytes());
+    }
+    for name in [2, 9] {
+        message.message(5, |series| {
+            series.bytes(1, &[1, name]);
+            series.message(2, |sample| {
+                sample.double(1, 1.0);
+                sample.uint64(2, 5);
+                sample.uint64(3, 4);
+            });
+            series.message(5, |metadata| {
+                metadata.uint64(1, 2);
+                metadata.uint64(3, 3);
+            });
+        });
+    }
+    // Written by this writer, an empty symbol would be left out.
+    let bytes = [&[4 << 3 | 2, 0], message.finish().as_slice()].concat();
+    snappy::compress(&bytes).unwrap()
+}
+
+#[test]
+fn the_content_type_tells_version_2_from_version_1() {
+    let body = v2_body();
+    for content_type in [
+        "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "Application/X-Protobuf; charset=utf-8; Proto=\"io.prometheus.write.v2.Request\"",
+    ] {
+        // The version's number does not matter where the message is named.
+        for version in [None, Some("2.0.0"), Some("0.1.0")] {
+            let headers =
+                Headers { content_type: Some(content_type), content_encoding: Some("snappy"), version };
+            let received = accept(headers, &body).unwrap();
+            let rows = rows(&received);
+            assert_eq!(rows.len(), 1);
+            assert_eq!((rows[0].timestamp_ms, rows[0].start_timestamp_ms), (5, 4));
+            assert_eq!(received.metadata[0].1.help, "is it up");
+            assert_eq!(received.batch.refused()[0].reason, RefusalReason::InvalidLabels);
+        }
+    }
+    assert!(accept(V1, &body).unwrap().batch.is_empty());
 }
 
 #[test]
 fn a_body_that_is_no_request_is_refused_whole() {
-    let status = |body: &[u8]| accept(V1, body).unwrap_err().status;
+    for version in [V1, V2] {
+        no_request(version);
+    }
+    let symbols = snappy::compress(&[4 << 3 | 2, 0].repeat(5 << 20)).unwrap();
+    assert_eq!(accept(V2, &symbols).unwrap_err().status, 413);
+}
+
+fn no_request(headers: Headers<'_>) {
+    let status = |body: &[u8]| accept(headers, body).unwrap_err().status;
     assert_eq!(status(b""), 400);
     assert_eq!(status(b"hello"), 400);
     assert_eq!(status(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0]), 413);
@@ -106,7 +171,9 @@ fn a_body_that_is_no_request_is_refused_whole() {
 proptest::proptest! {
     #[test]
     fn hostile_bodies_never_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100)) {
-        let _ = accept(V1, &bytes);
-        let _ = accept(V1, &snappy::compress(&bytes).unwrap());
+        for headers in [V1, V2] {
+            let _ = accept(headers, &bytes);
+            let _ = accept(headers, &snappy::compress(&bytes).unwrap());
+        }
     }
 }

@@ -1,11 +1,8 @@
 //! From the bytes of a request into a batch.
 
-use super::{Batch, DecodeError, METRIC_TYPES, histogram};
+use super::{Batch, DecodeError, histogram, metric_type};
 use crate::protobuf::{Field, MessageReader, ProtobufError};
-use std::sync::Arc;
 use watchfire_model::Metadata;
-use watchfire_model::ingest::RefusalReason;
-use watchfire_model::labels::RawLabels;
 
 /// Adds what a decompressed request holds to `batch` and `families`. A histogram that contradicts itself is refused
 /// there, and the rest is taken; bytes that are no message are an error that names the place, and then what was added
@@ -37,16 +34,7 @@ fn read_series(mut message: MessageReader<'_>, batch: &mut Batch) -> Result<(), 
             2 => read_sample(&field, batch)?,
             3 => read_exemplar(&field, batch)?,
             4 => {
-                let (timestamp_ms, histogram) = histogram::read(&field)?;
-                match histogram {
-                    Ok(histogram) => batch.push_histogram(timestamp_ms, 0, Arc::new(histogram)),
-                    Err(problem) => {
-                        let series = RawLabels(batch.last_labels()).to_string();
-                        batch.refuse(RefusalReason::InvalidHistogram, 1, || {
-                            format!("the histogram of {series} at {timestamp_ms} ms: {problem}")
-                        });
-                    }
-                }
+                histogram::read(&field)?.push(batch);
             }
             _ => {}
         }
@@ -123,11 +111,7 @@ fn read_metadata(field: &Field<'_>) -> Result<(String, Metadata), ProtobufError>
     let (mut family, mut metadata) = (String::new(), Metadata::default());
     while let Some(field) = message.next()? {
         match field.number {
-            1 => {
-                let number = field.uint64("metadata.type")?;
-                let kind = usize::try_from(number).ok().and_then(|index| METRIC_TYPES.get(index));
-                metadata.kind = kind.copied().unwrap_or_default();
-            }
+            1 => metadata.kind = metric_type(field.uint64("metadata.type")?),
             2 => family = text(&field, "metadata.metric_family_name")?,
             4 => metadata.help = text(&field, "metadata.help")?,
             5 => metadata.unit = text(&field, "metadata.unit")?,

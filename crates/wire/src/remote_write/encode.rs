@@ -68,7 +68,7 @@ fn write_labels(message: &mut MessageWriter, labels: &[(&str, &str)]) {
     }
 }
 
-fn write_histogram(message: &mut MessageWriter, histogram: &Histogram, form: HistogramForm) {
+pub(super) fn write_histogram(message: &mut MessageWriter, histogram: &Histogram, form: HistogramForm) {
     match form {
         HistogramForm::Float => message.present_double(2, histogram.count),
         HistogramForm::Integer => message.present_uint64(1, histogram.count as u64),

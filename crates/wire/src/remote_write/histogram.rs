@@ -1,9 +1,12 @@
-//! Native histograms as `prometheus.Histogram` carries them, checked and with absolute counts.
+//! Native histograms as `prometheus.Histogram` and `io.prometheus.write.v2.Histogram` carry them, which differ in a start
+//! timestamp; checked and with absolute counts.
 
 use crate::protobuf::{Field, ProtobufError};
-use watchfire_model::Histogram;
+use std::sync::Arc;
 use watchfire_model::histogram::{CUSTOM_BUCKETS_SCHEMA, ResetHint, Span};
-use watchfire_model::is_stale;
+use watchfire_model::ingest::{Batch, RefusalReason};
+use watchfire_model::labels::RawLabels;
+use watchfire_model::{Histogram, is_stale};
 
 /// Why a histogram contradicts itself.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -64,12 +67,40 @@ struct Side {
     counts: Vec<f64>,
 }
 
-/// The time and the histogram of a sample, or what is wrong with it.
-pub(super) fn read(field: &Field<'_>) -> Result<(i64, Result<Histogram, HistogramProblem>), ProtobufError> {
+/// A histogram with its times.
+pub(super) struct Sent {
+    pub timestamp_ms: i64,
+    /// 0 where it is not said, which it never is in version 1.
+    pub start_timestamp_ms: i64,
+    /// Or what is wrong with it.
+    pub histogram: Result<Histogram, HistogramProblem>,
+}
+
+impl Sent {
+    /// Adds it to the series begun last, or refuses it there; says whether it was added.
+    pub(super) fn push(self, batch: &mut Batch) -> bool {
+        let timestamp_ms = self.timestamp_ms;
+        match self.histogram {
+            Ok(histogram) => {
+                batch.push_histogram(timestamp_ms, self.start_timestamp_ms, Arc::new(histogram));
+                true
+            }
+            Err(problem) => {
+                let series = RawLabels(batch.last_labels()).to_string();
+                batch.refuse(RefusalReason::InvalidHistogram, 1, || {
+                    format!("the histogram of {series} at {timestamp_ms} ms: {problem}")
+                });
+                false
+            }
+        }
+    }
+}
+
+pub(super) fn read(field: &Field<'_>) -> Result<Sent, ProtobufError> {
     let mut message = field.message("histograms")?;
     let mut histogram = Histogram::default();
     let mut is_float = false;
-    let mut timestamp_ms = 0;
+    let (mut timestamp_ms, mut start_timestamp_ms) = (0, 0);
     let (mut positive, mut negative) = (Side::default(), Side::default());
     while let Some(field) = message.next()? {
         match field.number {
@@ -99,6 +130,7 @@ pub(super) fn read(field: &Field<'_>) -> Result<(i64, Result<Histogram, Histogra
             }
             15 => timestamp_ms = field.int64("histogram.timestamp")?,
             16 => field.push_doubles("histogram.custom_values", &mut histogram.custom_values)?,
+            17 => start_timestamp_ms = field.int64("histogram.start_timestamp")?,
             _ => {}
         }
     }
@@ -110,7 +142,7 @@ pub(super) fn read(field: &Field<'_>) -> Result<(i64, Result<Histogram, Histogra
         *buckets = if is_float { side.counts } else { running_sums(&side.deltas) };
     }
     let verdict = check(&histogram, is_float);
-    Ok((timestamp_ms, verdict.map(|()| histogram)))
+    Ok(Sent { timestamp_ms, start_timestamp_ms, histogram: verdict.map(|()| histogram) })
 }
 
 fn read_span(field: &Field<'_>) -> Result<Span, ProtobufError> {
