@@ -194,12 +194,22 @@ async fn ingest(plan: &Plan, peers: &mut [Peer]) -> anyhow::Result<Ingested> {
         }
         tick_ms += SCRAPE_INTERVAL_MS;
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Servers that acknowledge before the disk has it get the time they say they need.
+    tokio::time::sleep(Duration::from_secs(7)).await;
     let busy: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
     let mut restarts = Vec::new();
     for peer in peers.iter_mut() {
         let restart = peer.crash_and_restart().await?;
-        restarts.push((restart.as_secs_f64(), peer.count_series(end_ms).await?));
+        // What a server is still opening when it calls itself ready must not be taken for lost.
+        let mut kept = peer.count_series(end_ms).await?;
+        for _ in 0..10 {
+            if kept >= plan.series as u64 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            kept = kept.max(peer.count_series(end_ms).await?);
+        }
+        restarts.push((restart.as_secs_f64(), kept));
     }
     let restarted: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
     for peer in peers.iter() {
