@@ -195,7 +195,7 @@ async fn ingest(plan: &Plan, peers: &mut [Peer]) -> anyhow::Result<Ingested> {
         tick_ms += SCRAPE_INTERVAL_MS;
     }
     // Servers that acknowledge before the disk has it get the time they say they need.
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
     let busy: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
     let mut restarts = Vec::new();
     for peer in peers.iter_mut() {

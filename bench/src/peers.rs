@@ -63,6 +63,7 @@ impl Peer {
                 "-retentionPeriod=30d".to_owned(),
                 "-search.latencyOffset=0s".to_owned(),
                 "-search.maxUniqueTimeseries=5000000".to_owned(),
+                "-search.maxQueryDuration=300s".to_owned(),
                 "-loggerLevel=ERROR".to_owned(),
             ],
             other => bail!("no way is known to start {other}"),
