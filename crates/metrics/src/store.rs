@@ -187,8 +187,6 @@ pub(crate) struct Core {
     pub(crate) stopping: Arc<AtomicBool>,
     /// Flushes that took samples out of memory.
     pub(crate) flushes: AtomicU32,
-    /// The last flush did not come to its end: the log may hold what is in parts.
-    pub(crate) flush_is_due: AtomicBool,
     _lock: Box<dyn DirLock>,
 }
 
@@ -317,7 +315,6 @@ impl Store {
             upkeep: Mutex::new(()),
             stopping: Arc::default(),
             flushes: AtomicU32::new(0),
-            flush_is_due: AtomicBool::new(false),
             _lock: lock,
         };
         let unreadable = core.parts.unreadable.len() as u64;

@@ -69,11 +69,15 @@ impl Core {
         let _upkeep = locked(&self.upkeep);
         let in_memory = || selectors.iter().flat_map(|matchers| self.head.select(matchers));
         // What is in memory does not know when it came, so that it has to be in parts, of which that is known. The log
-        // must not bring any of it back: it may hold samples of a series that has none in memory, but of no other.
-        let may_be_logged = self.recovery.pending().is_some() || self.flush_is_due.load(Ordering::Relaxed);
-        if may_be_logged || in_memory().next().is_some() {
-            self.flush()?;
+        // must not bring any of it back: a batch may be in a part while its record is still on its way to a segment that
+        // a flush has left behind. So the log is waited for, and a flush drops all of it that came before.
+        if !self.options.stepped
+            && let Ok(written) = self.log.barrier()
+        {
+            // A log that cannot be written holds nothing that is still on its way.
+            let _ = written.wait();
         }
+        self.flush()?;
         // What no list shows now, and the next start would, may hold what is to be deleted.
         self.remove_strays()?;
         self.settle_removals()?;

@@ -45,7 +45,6 @@ impl Core {
             // It would drop the segments that are still to be read.
             return Err(self.fails(io::Error::new(io::ErrorKind::ResourceBusy, pending)));
         }
-        self.flush_is_due.store(true, Ordering::Relaxed);
         for empty in self.head.ended_series(ended_ms).chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);
@@ -96,7 +95,6 @@ impl Core {
         }
         self.tiers.flushed_day.store(closed_day, Ordering::Relaxed);
         self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))?;
-        self.flush_is_due.store(false, Ordering::Relaxed);
         Ok(())
     }
 }

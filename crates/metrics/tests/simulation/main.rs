@@ -90,6 +90,12 @@ fn a_part_that_a_power_cut_brings_back_takes_none_of_another_day_with_it() {
     World::run(Plan::drawn(141_043), false);
 }
 
+/// Few seeds find it: a flush put a batch into a part while its record was still on its way to the log.
+#[test]
+fn a_record_that_reaches_the_log_after_the_flush_brings_no_deleted_sample_back() {
+    World::run(Plan::drawn(204_495), false);
+}
+
 #[test]
 fn the_same_seed_runs_the_same_way() {
     for seed in 1..40 {
