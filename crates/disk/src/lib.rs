@@ -12,7 +12,6 @@
 mod blocks;
 mod fs;
 mod log;
-#[cfg(test)]
 mod mutation;
 mod publish;
 mod real;
@@ -24,6 +23,7 @@ pub use log::{
     AppendError, Backlog, Commit, CommitError, Damage, Log, LogError, LogOptions, LogState, LogStats,
     Recovery, SYNC_BUCKETS_SECONDS,
 };
+pub use mutation::mutated;
 pub use publish::{is_leftover, publish, remove_leftovers};
 pub use real::RealDisk;
 pub use sim::{Fault, SimDisk};

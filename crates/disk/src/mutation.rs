@@ -1,8 +1,13 @@
-//! Deterministic damage for tests of decoders.
+//! Damage for tests of decoders, the same for the same seed.
 
 /// Bytes with one to four changes: bits flipped, bytes and lengths made extreme, stretches cut out, doubled or moved,
 /// the end cut off or prolonged.
-pub(crate) fn mutated(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+#[expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "every place is drawn from the length there is; a simulation, as `SimDisk` is"
+)]
+pub fn mutated(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut out = bytes.to_vec();
     for _ in 0..random.usize(1..5) {
         if out.is_empty() {

@@ -24,8 +24,6 @@ mod head;
 mod import;
 mod ingest;
 mod masks;
-#[cfg(test)]
-mod mutation;
 mod part;
 mod parts;
 mod read;
@@ -33,6 +31,8 @@ mod record;
 mod recovery;
 mod retention;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tiers;
 mod upkeep;
 mod verify;

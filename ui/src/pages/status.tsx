@@ -10,6 +10,7 @@ import { useSecond } from "../time/clock.ts";
 import { describeDuration } from "../time/duration.ts";
 import { formatDateTime } from "../time/range.ts";
 import { SearchField } from "../widgets/filter-bar.tsx";
+import { Facts } from "../widgets/facts.tsx";
 import { Failed, Loading } from "../widgets/states.tsx";
 
 export default function StatusPage() {
@@ -119,20 +120,6 @@ function Answered<T>({ answer, what, quiet, children }: AnsweredProps<T>) {
   if (answer.error instanceof ApiError && answer.error.status === 404) return <p className="muted">This server does not tell.</p>;
   if (answer.error) return <Failed error={answer.error} what={`The ${what}`} retry={() => void answer.refetch()} />;
   return <Loading what={what} rows={4} />;
-}
-
-function Facts({ entries, mono = false }: { entries: readonly (readonly [string, string])[]; mono?: boolean }) {
-  if (entries.length === 0) return <p className="muted">Nothing to show.</p>;
-  return (
-    <dl className="facts" data-mono={mono ? "" : undefined}>
-      {entries.map(([name, value]) => (
-        <div key={name} className="fact">
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
 }
 
 function HeadFacts({ stats }: { stats: NonNullable<TsdbStatus["headStats"]> }) {

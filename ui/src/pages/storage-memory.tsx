@@ -1,5 +1,6 @@
 import type { Memory } from "../api/types.ts";
 import { unitText } from "../format/units.ts";
+import { Facts } from "../widgets/facts.tsx";
 import { Badge, type Tone } from "../widgets/states.tsx";
 
 const PRESSURES: Readonly<Record<Memory["pressure"], readonly [Tone, string]>> = {
@@ -34,14 +35,7 @@ export function MemoryCard({ memory }: { memory: Memory }) {
       ) : (
         <p className="muted">There is no ceiling: metrics.limits.memory is 0, or the machine does not say how much there is.</p>
       )}
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name} className="fact">
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts entries={facts} />
     </section>
   );
 }

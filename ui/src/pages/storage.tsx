@@ -6,6 +6,7 @@ import { unitText } from "../format/units.ts";
 import { describeAgo } from "../time/duration.ts";
 import { formatDateTime } from "../time/range.ts";
 import { FilterButtons } from "../widgets/filter-bar.tsx";
+import { Facts } from "../widgets/facts.tsx";
 import { Badge, Failed, Loading, Notice } from "../widgets/states.tsx";
 import { Bars } from "./storage-bars.tsx";
 import { HolderTable, holderName } from "./storage-holders.tsx";
@@ -183,14 +184,7 @@ function DiskCard({ data }: { data: Cardinality }) {
           files.
         </p>
       ) : null}
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name} className="fact">
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts entries={facts} />
     </section>
   );
 }

@@ -1,36 +1,16 @@
 use super::*;
-use crate::mutation::mutated;
+use crate::testing::{mutated, wait};
 use crate::{OpenError, StoreOptions, verify};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use watchfire_disk::{BlockError, BlockWriter, Disk, Fault, FileKind, SimDisk};
-use watchfire_model::ingest::{Committed, WriteError};
 use watchfire_model::time::ManualClock;
 
 const NOW: i64 = 1_700_000_000_000;
 const DIR: &str = "/s";
-
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait(mut committed: Committed) -> Result<WriteReport, WriteError> {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match committed.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => return result,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 fn options() -> StoreOptions {
     StoreOptions {

@@ -346,7 +346,7 @@ fn records_of_deletions_that_were_damaged_are_never_misread_as_more() {
     let bytes = BlockReader::open(&*disk, Path::new("/s/deletions"), kind).unwrap().footer().unwrap();
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..3000 {
-        let mutated = crate::mutation::mutated(&bytes, &mut random);
+        let mutated = crate::testing::mutated(&bytes, &mut random);
         BlockWriter::create(Arc::clone(&disk), Path::new("/s"), "deletions", kind)
             .unwrap()
             .finish(&mutated)

@@ -1,7 +1,7 @@
 use super::values::ValuePage;
 use super::*;
-use crate::mutation::mutated;
 use crate::read::gather::Gather;
+use crate::testing::mutated;
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use crate::testing::wait;
 use crate::{OpenError, Store, StoreOptions, locked};
 use std::io;
 use std::path::Path;
@@ -151,7 +152,7 @@ fn while_the_log_is_read_back_questions_are_answered_in_part_and_writes_refused(
     let row =
         Row { series: labels(0), timestamp_ms: NOW, start_timestamp_ms: 0, value: SampleValue::Float(1.0) };
     for rows in [vec![row.clone()], Vec::new()] {
-        let refused = poll(store.write(rows)).unwrap_err();
+        let refused = wait(store.write(rows)).unwrap_err();
         assert!(
             matches!(&refused, WriteError::Starting(reason) if reason.contains("read back")),
             "{refused}"
@@ -169,7 +170,7 @@ fn while_the_log_is_read_back_questions_are_answered_in_part_and_writes_refused(
     assert_eq!(store.series(&[], TimeRange::ALL).unwrap().len(), 150);
     assert_eq!(store.label_values("instance", &[], TimeRange::ALL).unwrap().len(), 150);
     assert_eq!(store.metadata()["kept"].help, "what is kept");
-    assert_eq!(poll(store.write(vec![row])).unwrap().accepted, 1);
+    assert_eq!(wait(store.write(vec![row])).unwrap().accepted, 1);
 }
 
 #[test]
@@ -233,25 +234,5 @@ fn a_log_that_cannot_be_read_fails_the_opening_with_its_place() {
         matches!(&error, OpenError::Log(_)) && error.to_string().contains(".log: the disk is gone"),
         "{error}"
     );
-    assert!(matches!(poll(store.write(Vec::new())), Err(WriteError::Starting(_))));
-}
-
-fn poll(
-    mut committed: watchfire_model::ingest::Committed,
-) -> Result<watchfire_model::ingest::WriteReport, WriteError> {
-    let waker = std::task::Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match committed.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
-            std::task::Poll::Ready(result) => return result,
-            std::task::Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
-struct Unpark(std::thread::Thread);
-
-impl std::task::Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
+    assert!(matches!(wait(store.write(Vec::new())), Err(WriteError::Starting(_))));
 }

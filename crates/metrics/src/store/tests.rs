@@ -1,30 +1,13 @@
 use super::*;
+use crate::testing::wait;
 use proptest::prelude::*;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use watchfire_disk::{Fault, RealDisk, SimDisk};
-use watchfire_model::ingest::{Batch, Committed, MetricSink, RefusalReason, Row, WriteError, WriteReport};
+use watchfire_model::ingest::{Batch, MetricSink, RefusalReason, Row, WriteError, WriteReport};
 use watchfire_model::time::ManualClock;
 use watchfire_model::{STALE_NAN, SampleValue, Samples};
 
 const NOW: i64 = 1_700_000_000_000;
-
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait(mut committed: Committed) -> Result<WriteReport, WriteError> {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match committed.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => return result,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 fn options() -> StoreOptions {
     StoreOptions {

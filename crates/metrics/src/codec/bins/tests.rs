@@ -1,5 +1,5 @@
 use super::*;
-use crate::mutation::mutated;
+use crate::testing::mutated;
 use proptest::prelude::*;
 
 fn round_trip(numbers: &[u64]) -> usize {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mutation::mutated;
+use crate::testing::mutated;
 use proptest::prelude::*;
 
 fn floats() -> impl Strategy<Value = Vec<f64>> {

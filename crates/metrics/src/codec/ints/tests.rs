@@ -1,5 +1,5 @@
 use super::*;
-use crate::mutation::mutated;
+use crate::testing::mutated;
 use proptest::prelude::*;
 
 fn written(numbers: &[i64]) -> Vec<u8> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::store::StoreOptions;
+use crate::testing::wait;
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_disk::{Disk, Fault, SimDisk};
@@ -17,11 +18,7 @@ fn open(disk: &SimDisk, path: &Path) -> Store {
 fn write(store: &Store, timestamp_ms: i64, value: f64) {
     let series = Labels::from_pairs([("__name__", "up")]);
     let row = Row { series, timestamp_ms, start_timestamp_ms: 0, value: SampleValue::Float(value) };
-    let mut written = store.write(vec![row]);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    while written.as_mut().poll(&mut context).is_pending() {
-        std::thread::yield_now();
-    }
+    wait(store.write(vec![row])).unwrap();
 }
 
 fn values(store: &Store) -> Vec<f64> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::wait;
 use crate::{LimitScope, StoreOptions};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -38,23 +39,6 @@ fn row(series: &Labels, timestamp_ms: i64) -> Row {
 
 fn write(store: &Store, rows: Vec<Row>) -> WriteReport {
     wait(store.write(rows)).unwrap()
-}
-
-/// Waits for a future on this thread.
-fn wait<T>(mut future: std::pin::Pin<Box<dyn Future<Output = T> + Send>>) -> T {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    loop {
-        match future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
-            std::task::Poll::Ready(done) => return done,
-            std::task::Poll::Pending => std::thread::park(),
-        }
-    }
 }
 
 /// What every holder must count: the series in the index, one by one.
