@@ -4,26 +4,22 @@
 //! file they stand in.
 
 pub mod alerting;
-pub mod client;
-pub mod glob;
 pub mod global;
 pub mod job;
 mod kubernetes;
 mod mask;
 pub mod metrics;
 mod remote;
-pub mod secret;
-pub mod section;
 mod services;
 pub mod storage;
-pub mod units;
-pub mod yaml;
 
 pub use alerting::{Alerting, Alertmanager};
 pub use global::Global;
 pub use job::ScrapeConfig;
 pub use metrics::Metrics;
 pub use storage::{Otlp, Storage};
+pub(crate) use watchfire_settings::Reading;
+pub use watchfire_settings::{client, glob, secret, section, units, yaml};
 pub use yaml::{Fault, Place, Problem};
 
 use section::{Section, text};
@@ -111,56 +107,6 @@ impl Default for Config {
     }
 }
 
-/// What reading gathers on its way.
-pub(crate) struct Reading<'a> {
-    folder: &'a Path,
-    not_yet: Vec<Problem>,
-    notes: Vec<Problem>,
-    referred: Vec<(PathBuf, Place)>,
-}
-
-impl<'a> Reading<'a> {
-    fn new(folder: &'a Path) -> Self {
-        Self { folder, not_yet: Vec::new(), notes: Vec::new(), referred: Vec::new() }
-    }
-
-    /// Remembers a feature that Prometheus has and Watchfire has not; refused by [`Check::Full`].
-    pub(crate) fn not_yet(&mut self, place: Place, message: impl Into<String>) {
-        self.not_yet.push(Problem::new(place, message));
-    }
-
-    /// Remembers a setting that has no effect.
-    pub(crate) fn note(&mut self, place: Place, message: impl Into<String>) {
-        self.notes.push(Problem::new(place, message));
-    }
-
-    /// Resolves a path and remembers that the file must be readable.
-    pub(crate) fn refer(&mut self, path: &str, place: Place) -> PathBuf {
-        let path = self.folder.join(path);
-        self.referred.push((path.clone(), place));
-        path
-    }
-
-    /// Resolves a path whose file may be missing.
-    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
-        self.folder.join(path)
-    }
-
-    /// Refuses what is not supported and files that cannot be read.
-    fn check_world(&self) -> Result<(), Problem> {
-        if let Some(problem) = self.not_yet.first() {
-            return Err(problem.clone());
-        }
-        for (path, place) in &self.referred {
-            if let Err(error) = std::fs::File::open(path) {
-                let message = format!("cannot read {}: {error}; expected a readable file", path.display());
-                return Err(Problem::new(*place, message));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Config {
     /// Reads a configuration file and the scrape configuration files it names.
     ///
@@ -185,7 +131,7 @@ impl Config {
         if check == Check::Full {
             reading.check_world().map_err(in_file)?;
         }
-        config.notes = reading.notes.drain(..).map(|note| note.in_file(file).to_string()).collect();
+        config.notes = reading.take_notes().into_iter().map(|note| note.in_file(file).to_string()).collect();
         for (pattern, place) in scrape_files {
             let files = glob::expand(&pattern);
             if files.is_empty() {
@@ -216,7 +162,7 @@ impl Config {
         if check == Check::Full {
             reading.check_world().map_err(in_file)?;
         }
-        self.notes.extend(reading.notes.drain(..).map(|note| note.in_file(file).to_string()));
+        self.notes.extend(reading.take_notes().into_iter().map(|note| note.in_file(file).to_string()));
         self.scrape_configs.extend(configs);
         Ok(())
     }

@@ -12,6 +12,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use watchfire_settings::http;
 
 pub use client::ClientError;
 
@@ -117,10 +118,17 @@ impl Fetcher {
                         Some(password) => read(password, "the password").await?,
                         None => String::new(),
                     };
-                    format!("Basic {}", client::base64(format!("{user}:{password}").as_bytes()))
+                    format!("Basic {}", http::base64(format!("{user}:{password}").as_bytes()))
                 }
                 Credentials::Header { kind, credentials } => {
                     format!("{kind} {}", read(credentials, "the credentials").await?)
+                }
+                // Refused when the configuration is read.
+                Credentials::OAuth2(_) => {
+                    return Err(ScrapeError::Credentials {
+                        what: "oauth2".to_owned(),
+                        reason: "it is not supported for scraping".to_owned(),
+                    });
                 }
             };
             headers.insert(AUTHORIZATION, secret_header(&text, "the credentials")?);
@@ -150,7 +158,7 @@ async fn read(source: &Source, what: &str) -> Result<String, ScrapeError> {
         Source::Inline(secret) => Ok(secret.expose().to_owned()),
         Source::File(path) => {
             let path_read = path.clone();
-            let text = tokio::task::spawn_blocking(move || client::read_small(&path_read)).await;
+            let text = tokio::task::spawn_blocking(move || http::read_small(&path_read)).await;
             let failed = |reason: String| ScrapeError::Credentials {
                 what: format!("{what} from {}", path.display()),
                 reason,

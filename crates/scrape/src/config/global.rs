@@ -258,8 +258,8 @@ impl Global {
             external_labels: Labels::from_pairs(
                 external.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),
-            query_log_file: section.path("query_log_file", reading.folder)?,
-            scrape_failure_log_file: section.path("scrape_failure_log_file", reading.folder)?,
+            query_log_file: section.path("query_log_file", reading.folder())?,
+            scrape_failure_log_file: section.path("scrape_failure_log_file", reading.folder())?,
             limits: Limits::take(&mut section, base.limits)?,
             naming,
             histograms: HistogramSwitches::take(&mut section, base.histograms)?,

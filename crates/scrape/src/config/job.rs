@@ -131,7 +131,7 @@ impl ScrapeConfig {
             histograms: HistogramSwitches::take(&mut section, base.histograms)?,
             extra_scrape_metrics: section.flag("extra_scrape_metrics")?.unwrap_or(base.extra_scrape_metrics),
             scrape_failure_log_file: section
-                .path("scrape_failure_log_file", reading.folder)?
+                .path("scrape_failure_log_file", reading.folder())?
                 .or(base.scrape_failure_log_file),
             client: ClientConfig::take(&mut section, reading)?,
             discovery,

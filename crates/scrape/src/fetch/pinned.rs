@@ -6,11 +6,10 @@
 use super::client::{self, ClientError};
 use crate::config::ScrapeConfig;
 use crate::error::ScrapeError;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HOST, HeaderValue};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use watchfire_settings::http::PinnedResolver;
 
 /// One client per host, because connections are shared by the name in the URL, which is the same for all of them.
 pub(super) struct Pinned {
@@ -53,8 +52,7 @@ impl Pinned {
         if let Some(client) = known {
             return Ok(client);
         }
-        let resolver =
-            Arc::new(PinnedResolver { server_name: self.server_name.clone(), host: host.to_owned() });
+        let resolver = Arc::new(PinnedResolver::new(&self.server_name, host));
         let (config, user_agent) = (Arc::clone(&self.config), self.user_agent.clone());
         // Building reads certificates.
         let building =
@@ -66,24 +64,5 @@ impl Pinned {
         }
         clients.insert(host.to_owned(), client.clone());
         Ok(client)
-    }
-}
-
-/// Sends the server's name to the target's host, and every other name, met in redirects, where it belongs.
-pub(super) struct PinnedResolver {
-    server_name: String,
-    host: String,
-}
-
-impl Resolve for PinnedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let pinned = name.as_str().eq_ignore_ascii_case(&self.server_name);
-        let host = if pinned { self.host.clone() } else { name.as_str().to_owned() };
-        Box::pin(async move {
-            let bare = host.trim_start_matches('[').trim_end_matches(']');
-            // Port 0 stands for the one in the URL.
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((bare, 0)).await?.collect();
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
     }
 }

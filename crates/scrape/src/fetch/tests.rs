@@ -191,6 +191,6 @@ fn an_answer_must_say_what_it_is() {
 #[test]
 fn base64_is_padded() {
     for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-        assert_eq!(client::base64(bytes.as_bytes()), text);
+        assert_eq!(watchfire_settings::http::base64(bytes.as_bytes()), text);
     }
 }

@@ -1,9 +1,9 @@
 //! How an HTTP client reaches a target: credentials, TLS, proxies, redirects (Prometheus `http_client_config`).
 
-use super::Reading;
-use super::secret::Secret;
-use super::section::{Section, text, text_map};
-use super::yaml::{Node, Place, Problem, Value};
+use crate::Reading;
+use crate::secret::Secret;
+use crate::section::{Section, text, text_map};
+use crate::yaml::{Node, Place, Problem, Value};
 use std::path::PathBuf;
 
 /// A value that stands in the configuration or in a file that is read whenever it is needed.
@@ -13,6 +13,24 @@ pub enum Source {
     Inline(Secret),
     /// In a file; surrounding blanks are dropped.
     File(PathBuf),
+}
+
+impl Source {
+    /// The value; blanks around what a file holds do not count. Blocks where it is in a file.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read.
+    pub fn reveal(&self) -> Result<String, String> {
+        match self {
+            Self::Inline(secret) => Ok(secret.expose().to_owned()),
+            Self::File(path) => {
+                let failed = |error: String| format!("cannot read {}: {error}", path.display());
+                let bytes = crate::http::read_small(path).map_err(|error| failed(error.to_string()))?;
+                let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+                Ok(text.trim().to_owned())
+            }
+        }
+    }
 }
 
 /// What a request is authorised with.
@@ -32,6 +50,25 @@ pub enum Credentials {
         /// What follows it.
         credentials: Source,
     },
+    /// `oauth2`: a token fetched with client credentials (RFC 6749, section 4.4).
+    OAuth2(Box<OAuth2>),
+}
+
+/// `oauth2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuth2 {
+    /// Who we are.
+    pub client_id: String,
+    /// Our secret.
+    pub client_secret: Source,
+    /// What we ask for.
+    pub scopes: Vec<String>,
+    /// Where tokens are given out.
+    pub token_url: String,
+    /// More parameters of the request for a token.
+    pub endpoint_params: Vec<(String, Secret)>,
+    /// How the token's server is reached; without credentials of its own.
+    pub client: ClientConfig,
 }
 
 /// `tls_config`.
@@ -99,7 +136,7 @@ pub struct ClientConfig {
 
 impl TlsConfig {
     /// Whether any of it stands in files, which may change while the configuration stays the same.
-    pub(crate) fn reads_files(&self) -> bool {
+    pub fn reads_files(&self) -> bool {
         [&self.ca, &self.cert, &self.key]
             .into_iter()
             .flatten()
@@ -125,47 +162,60 @@ impl Default for ClientConfig {
 
 impl ClientConfig {
     /// Takes the keys of an `http_client_config` out of a section.
-    pub(crate) fn take(section: &mut Section, reading: &mut Reading<'_>) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn take(section: &mut Section, reading: &mut Reading<'_>) -> Result<Self, Problem> {
         let credentials = take_credentials(section, reading)?;
         let tls = match section.section("tls_config", "TLS configuration")? {
             Some(tls) => read_tls(tls, reading)?,
             None => TlsConfig::default(),
         };
-        let proxy = section.placed_text("proxy_url")?.filter(|(url, _)| !url.is_empty());
-        let no_proxy = section.placed_text("no_proxy")?.filter(|(hosts, _)| !hosts.is_empty());
-        let proxy_from_environment = section.flag("proxy_from_environment")?.unwrap_or(false);
-        let proxy_connect_header = read_proxy_headers(section.take("proxy_connect_header"))?;
-        if let Some((url, place)) = &proxy {
-            let valid = reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
-            if !valid {
-                let message = "proxy_url is no URL with a host; expected one such as \"http://proxy:3128\"";
-                return Err(Problem::new(*place, message));
-            }
-            if proxy_from_environment {
-                return Err(Problem::new(
-                    *place,
-                    "proxy_url and proxy_from_environment exclude each other; expected one of them",
-                ));
-            }
-        }
-        if let (Some((_, place)), None) = (&no_proxy, &proxy) {
-            return Err(Problem::new(*place, "no_proxy without a proxy_url; expected both"));
-        }
-        if let (Some((_, place)), Some(_)) = (&proxy, &tls.server_name) {
-            reading.not_yet(*place, "proxy_url together with tls_config.server_name is not supported yet");
+        let proxied = section.has("proxy_url");
+        let base = take_proxy(section)?;
+        if let (Some(place), Some(_), Some(_)) = (proxied, &base.proxy_url, &tls.server_name) {
+            reading.not_yet(place, "proxy_url together with tls_config.server_name is not supported yet");
         }
         Ok(Self {
             credentials,
             tls,
             follow_redirects: section.flag("follow_redirects")?.unwrap_or(true),
             enable_http2: section.flag("enable_http2")?.unwrap_or(true),
-            proxy_url: proxy.map(|(url, _)| Secret::new(url)),
-            no_proxy: no_proxy.map(|(hosts, _)| hosts),
-            proxy_from_environment,
-            proxy_connect_header,
             headers: read_headers(section.take("http_headers"), reading)?,
+            ..base
         })
     }
+}
+
+/// The keys of a proxy; all else is the default.
+fn take_proxy(section: &mut Section) -> Result<ClientConfig, Problem> {
+    let proxy = section.placed_text("proxy_url")?.filter(|(url, _)| !url.is_empty());
+    let no_proxy = section.placed_text("no_proxy")?.filter(|(hosts, _)| !hosts.is_empty());
+    let proxy_from_environment = section.flag("proxy_from_environment")?.unwrap_or(false);
+    let proxy_connect_header = read_proxy_headers(section.take("proxy_connect_header"))?;
+    if let Some((url, place)) = &proxy {
+        let valid = reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
+        if !valid {
+            let message = "proxy_url is no URL with a host; expected one such as \"http://proxy:3128\"";
+            return Err(Problem::new(*place, message));
+        }
+        if proxy_from_environment {
+            return Err(Problem::new(
+                *place,
+                "proxy_url and proxy_from_environment exclude each other; expected one of them",
+            ));
+        }
+    }
+    if let (Some((_, place)), None) = (&no_proxy, &proxy) {
+        return Err(Problem::new(*place, "no_proxy without a proxy_url; expected both"));
+    }
+    Ok(ClientConfig {
+        proxy_url: proxy.map(|(url, _)| Secret::new(url)),
+        no_proxy: no_proxy.map(|(hosts, _)| hosts),
+        proxy_from_environment,
+        proxy_connect_header,
+        ..ClientConfig::default()
+    })
 }
 
 fn take_credentials(
@@ -191,7 +241,10 @@ fn take_credentials(
             format!("{first} and {second} exclude each other; expected one of them"),
         ));
     }
-    if let Some((key, _)) = oauth2 {
+    if let Some((key, node)) = oauth2 {
+        if reading.knows_oauth2() {
+            return read_oauth2(node, reading).map(Some);
+        }
         reading.not_yet(key.place, "oauth2 is not supported yet");
     }
     if let Some((_, node)) = basic {
@@ -214,6 +267,33 @@ fn read_basic_auth(node: Node, reading: &mut Reading<'_>) -> Result<Credentials,
     })
 }
 
+fn read_oauth2(node: Node, reading: &mut Reading<'_>) -> Result<Credentials, Problem> {
+    let mut section = Section::open(node, "oauth2")?;
+    let (client_id, _) = section.required_text("client_id")?;
+    let client_secret = take_source(&mut section, reading, "client_secret", "client_secret_file")?;
+    let (token_url, place) = section.required_text("token_url")?;
+    if !reqwest::Url::parse(&token_url).is_ok_and(|url| url.has_host()) {
+        let message = "token_url is no URL with a host; expected one such as \"https://id.example/token\"";
+        return Err(Problem::new(place, message));
+    }
+    let scopes = section.texts("scopes")?;
+    let params = section.text_map("endpoint_params")?;
+    let tls = match section.section("tls_config", "TLS configuration")? {
+        Some(tls) => read_tls(tls, reading)?,
+        None => TlsConfig::default(),
+    };
+    let client = ClientConfig { tls, ..take_proxy(&mut section)? };
+    section.finish()?;
+    Ok(Credentials::OAuth2(Box::new(OAuth2 {
+        client_id,
+        client_secret: client_secret.map_or_else(|| Source::Inline(Secret::new("")), |(source, _)| source),
+        scopes,
+        token_url,
+        endpoint_params: params.into_iter().map(|(key, value)| (key.name, Secret::new(value))).collect(),
+        client,
+    })))
+}
+
 fn read_authorization(node: Node, reading: &mut Reading<'_>) -> Result<Option<Credentials>, Problem> {
     let mut section = Section::open(node, "authorization")?;
     let kind = section.placed_text("type")?;
@@ -232,8 +312,11 @@ fn read_authorization(node: Node, reading: &mut Reading<'_>) -> Result<Option<Cr
     Ok(credentials.map(|(credentials, _)| Credentials::Header { kind, credentials }))
 }
 
-/// A value that may stand inline or in a file, but not both.
-fn take_source(
+/// A value that may stand inline or in a file, but not both, and where it stands.
+///
+/// # Errors
+/// When both are given.
+pub fn take_source(
     section: &mut Section,
     reading: &mut Reading<'_>,
     inline: &'static str,
@@ -345,10 +428,10 @@ fn read_proxy_headers(node: Option<Node>) -> Result<Vec<(String, Secret)>, Probl
 }
 
 /// Reads plain headers (`headers:` of remote write and tracing), refusing those the protocol sets itself.
-pub(crate) fn read_plain_headers(
-    node: Option<Node>,
-    reserved: &[&str],
-) -> Result<Vec<(String, Secret)>, Problem> {
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn read_plain_headers(node: Option<Node>, reserved: &[&str]) -> Result<Vec<(String, Secret)>, Problem> {
     let Some(node) = node else { return Ok(Vec::new()) };
     text_map(node, "headers")?
         .into_iter()

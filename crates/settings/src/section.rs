@@ -1,8 +1,8 @@
 //! Reading a mapping key by key, so that every wrong value and every unknown key is told with its place.
 
-use super::secret::Secret;
-use super::units;
-use super::yaml::{Key, Node, Place, Problem, ScalarKind, Value};
+use crate::secret::Secret;
+use crate::units;
+use crate::yaml::{Key, Node, Place, Problem, ScalarKind, Value};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -259,7 +259,7 @@ impl Section {
     /// Names the first key that nobody asked for, and the known key most like it.
     pub fn finish(self) -> Result<(), Problem> {
         let Some((key, _)) = self.entries.first() else { return Ok(()) };
-        let mut message = format!("unknown key {:?} in {}", super::yaml::shortened(&key.name), self.what);
+        let mut message = format!("unknown key {:?} in {}", crate::yaml::shortened(&key.name), self.what);
         match nearest(&key.name, &self.known) {
             Some(name) => message.push_str(&format!("; did you mean {name:?}?")),
             None if self.known.is_empty() => message.push_str("; expected none"),

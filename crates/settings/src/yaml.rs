@@ -131,7 +131,7 @@ impl Node {
 }
 
 /// A text cut to a length that fits an error line.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or("")),
