@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 /// How a series moves.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub(crate) enum Shape {
     /// A count of events: whole steps, some scrapes none.
     Counter { per_second: f64 },
     /// Seconds of CPU or of GPU work, in hundredths.
@@ -19,10 +19,10 @@ enum Shape {
 
 /// One series and where it stands.
 #[derive(Debug)]
-struct State {
-    labels: Vec<(String, String)>,
-    shape: Shape,
-    value: f64,
+pub(crate) struct State {
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) shape: Shape,
+    pub(crate) value: f64,
 }
 
 /// One scrape target: its series share timestamps.
@@ -68,7 +68,8 @@ impl Target {
 }
 
 impl State {
-    fn step(&mut self, rng: &mut Rng, tick_ms: i64) {
+    /// Moves to the next sample.
+    pub(crate) fn step(&mut self, rng: &mut Rng, tick_ms: i64) {
         let wave = (tick_ms as f64 / 3_600_000.0 * std::f64::consts::TAU).sin();
         match self.shape {
             Shape::Counter { per_second } => {

@@ -3,6 +3,8 @@
 //! Absolute times depend on the machine, so what counts is the ratio to a peer: below 1 is less than the peer needs.
 
 mod chart;
+mod comparison;
+mod fleet;
 mod load;
 mod peers;
 mod queries;
@@ -23,6 +25,8 @@ enum Mode {
     Compare,
     /// Ingest and restart at four sizes, each ten times the one before.
     Scale,
+    /// The comparison set of queries over a fleet.
+    Queries,
 }
 
 /// Series, and how long a history of them.
@@ -35,9 +39,15 @@ struct Plan {
     watchfire: PathBuf,
     /// Where a chart goes.
     chart: Option<PathBuf>,
+    /// Hosts of the fleet, how many of them have a month, and how many values a label has.
+    hosts: usize,
+    coarse_hosts: usize,
+    values: usize,
+    /// Only questions whose name has this in it.
+    only: Option<String>,
 }
 
-const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg]]";
+const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries]";
 const SCRAPE_INTERVAL_MS: i64 = 15_000;
 const TARGETS_PER_REQUEST: usize = 4;
 
@@ -52,23 +62,30 @@ async fn main() -> anyhow::Result<()> {
             if plan.queries { queries::compare(&peers, ingested.end_ms).await } else { Ok(()) }
         }
         Mode::Scale => scale::measure(&plan).await,
+        Mode::Queries => comparison::measure(&plan).await,
     }
 }
 
 /// Starts all servers there are, with empty data folders, which go with the first of the pair.
 async fn start(plan: &Plan) -> anyhow::Result<(tempfile::TempDir, Vec<Peer>)> {
     let folder = tempfile::tempdir()?;
-    let mut peers = vec![Peer::start("watchfire", &plan.watchfire, folder.path()).await?];
+    let peers = start_in(plan, folder.path()).await?;
+    Ok((folder, peers))
+}
+
+/// Starts all servers there are, with what data they have in the folder.
+async fn start_in(plan: &Plan, folder: &Path) -> anyhow::Result<Vec<Peer>> {
+    let mut peers = vec![Peer::start("watchfire", &plan.watchfire, folder).await?];
     for name in ["prometheus", "victoria-metrics"] {
         match find(name) {
-            Some(program) => peers.push(Peer::start(name, &program, folder.path()).await?),
+            Some(program) => peers.push(Peer::start(name, &program, folder).await?),
             None => println!("{name} is not installed; no comparison with it"),
         }
     }
     if peers.len() == 1 {
         bail!("no peer to compare with; install one of Debian's packages prometheus and victoria-metrics");
     }
-    Ok((folder, peers))
+    Ok(peers)
 }
 
 fn plan() -> anyhow::Result<Plan> {
@@ -84,9 +101,13 @@ fn plan() -> anyhow::Result<Plan> {
         None => Mode::Compare,
         Some(word) if word == "compare" => Mode::Compare,
         Some(word) if word == "scale" => Mode::Scale,
+        Some(word) if word == "queries" => Mode::Queries,
         Some(_) => bail!(USAGE),
     };
-    let series = usize::try_from(number("BENCH_SERIES", 30_000)?).context("BENCH_SERIES is negative")?;
+    let size = |name: &str, default: i64| -> anyhow::Result<usize> {
+        usize::try_from(number(name, default)?).with_context(|| format!("{name} is negative"))
+    };
+    let series = size("BENCH_SERIES", 30_000)?;
     let default_scrapes = if mode == Mode::Scale { 20 } else { 120 };
     Ok(Plan {
         mode,
@@ -95,6 +116,10 @@ fn plan() -> anyhow::Result<Plan> {
         queries: number("BENCH_QUERIES", 1)? != 0,
         watchfire,
         chart: args.next().map(PathBuf::from),
+        hosts: size("BENCH_HOSTS", 100)?,
+        coarse_hosts: size("BENCH_COARSE_HOSTS", 10)?,
+        values: size("BENCH_VALUES", 100_000)?,
+        only: std::env::var("BENCH_ONLY").ok(),
     })
 }
 
@@ -164,9 +189,7 @@ impl Ingested {
 
 /// Sends the same requests to every peer in turn.
 async fn ingest(plan: &Plan, peers: &mut [Peer]) -> anyhow::Result<Ingested> {
-    let now_ms =
-        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis())?;
-    let end_ms = now_ms / SCRAPE_INTERVAL_MS * SCRAPE_INTERVAL_MS - 2 * SCRAPE_INTERVAL_MS;
+    let end_ms = now_ms()? / SCRAPE_INTERVAL_MS * SCRAPE_INTERVAL_MS - 2 * SCRAPE_INTERVAL_MS;
     let start_ms = end_ms - plan.scrapes * SCRAPE_INTERVAL_MS;
     let mut targets = load::targets(plan.series, 1);
     let before: Vec<Cost> = peers.iter().map(Peer::cost).collect::<Result<_, _>>()?;
@@ -232,6 +255,10 @@ async fn ingest(plan: &Plan, peers: &mut [Peer]) -> anyhow::Result<Ingested> {
         });
     }
     Ok(Ingested { samples, end_ms, costs })
+}
+
+fn now_ms() -> anyhow::Result<i64> {
+    Ok(i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis())?)
 }
 
 fn request(targets: &mut [Target], tick_ms: i64) -> anyhow::Result<(Vec<u8>, u64)> {

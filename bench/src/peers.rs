@@ -10,6 +10,8 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     child: Child,
     pub(crate) base: String,
+    /// Keeps a connection to it.
+    pub(crate) client: reqwest::Client,
     data: PathBuf,
     program: PathBuf,
     args: Vec<String>,
@@ -43,6 +45,7 @@ impl Peer {
                     format!("--config.file={}", empty.display()),
                     format!("--storage.tsdb.path={data_path}"),
                     format!("--web.listen-address={address}"),
+                    "--storage.tsdb.retention.time=100d".to_owned(),
                     "--log.level=error".to_owned(),
                 ]
             }
@@ -54,13 +57,15 @@ impl Peer {
                     format!("--web.listen-address={address}"),
                     "--web.enable-remote-write-receiver".to_owned(),
                     "--web.enable-admin-api".to_owned(),
+                    "--enable-feature=native-histograms".to_owned(),
+                    "--storage.tsdb.retention.time=100d".to_owned(),
                     "--log.level=error".to_owned(),
                 ]
             }
             "victoria-metrics" => vec![
                 format!("-storageDataPath={data_path}"),
                 format!("-httpListenAddr={address}"),
-                "-retentionPeriod=30d".to_owned(),
+                "-retentionPeriod=100d".to_owned(),
                 "-search.latencyOffset=0s".to_owned(),
                 "-search.maxUniqueTimeseries=5000000".to_owned(),
                 "-search.maxQueryDuration=300s".to_owned(),
@@ -70,7 +75,8 @@ impl Peer {
         };
         let child = spawn(program, &args)?;
         let program = program.to_owned();
-        let peer = Self { name, child, base: format!("http://{address}"), data, program, args };
+        let (base, client) = (format!("http://{address}"), reqwest::Client::new());
+        let peer = Self { name, child, base, client, data, program, args };
         peer.until_ready().await?;
         Ok(peer)
     }
@@ -127,6 +133,31 @@ impl Peer {
             resident_bytes: number(21) * 4096,
             disk_bytes: folder_bytes(&self.data)?,
         })
+    }
+
+    /// Waits until what the load has set in motion is done: less than a tenth of a core for two seconds.
+    pub(crate) async fn until_idle(&self) -> anyhow::Result<()> {
+        for _ in 0..300 {
+            let before = self.cost()?.cpu_s;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if self.cost()?.cpu_s - before < 0.2 {
+                return Ok(());
+            }
+        }
+        bail!("{} does not come to rest", self.name)
+    }
+
+    /// Lets the kernel count the peak of resident memory from now on.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    /// The peak of resident memory since [`Peer::forget_peak`].
+    pub(crate) fn peak_bytes(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        Ok(kib.context("the kernel tells no peak of memory")? * 1024)
     }
 
     /// Merges what can be merged, so that sizes on disk are those that stay.

@@ -45,11 +45,12 @@ pub use head::admission::scope::LimitScope;
 pub use head::admission::tracker::Culprit;
 pub use import::{Import, ImportReport, Imported};
 pub use parts::DamagedPart;
+pub use read::reader::Batch;
 pub use read::selection::Selection;
 pub use recovery::ReplayProgress;
 pub use retention::{KeepRule, Retention};
 pub use store::{CompactError, OpenError, ReadError, SNAPSHOTS, Snapshot, Store, StoreOptions, StoreStats};
-pub use tiers::{Downsampled, TierOptions, TierStats, TiersStats};
+pub use tiers::{Downsampled, Split, TierOptions, TierStats, TiersStats};
 pub use verify::{Problem, Progress, Report, verify};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

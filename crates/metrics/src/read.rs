@@ -1,4 +1,5 @@
 //! Answering: which series, and their samples gathered from memory and parts.
 
 pub(crate) mod gather;
+pub(crate) mod reader;
 pub(crate) mod selection;

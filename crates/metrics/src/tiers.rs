@@ -18,7 +18,7 @@ mod set;
 mod stats;
 mod window;
 
-pub use read::Downsampled;
+pub use read::{Downsampled, Split};
 pub(crate) use stats::TierCounters;
 pub use stats::{TierStats, TiersStats};
 

@@ -10,6 +10,7 @@ mod arithmetic;
 mod binary;
 mod column;
 mod context;
+mod crew;
 mod extended;
 mod format;
 mod functions;
@@ -38,6 +39,7 @@ pub use annotations::AnnotationKind;
 use crate::ast::Expr;
 use crate::source::{Source, SourceError};
 use crate::value::QueryResult;
+use crew::Helpers;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -55,6 +57,11 @@ pub struct EngineOptions {
     pub default_subquery_step: Duration,
     /// `rate` and its family use start timestamps (experimental `use-start-timestamps`).
     pub use_start_timestamps: bool,
+    /// How many threads a query may use, and all queries of the engine beside their own ones; the answer does not depend
+    /// on it.
+    pub threads: usize,
+    /// Uses all threads however little there is to do; for tests.
+    pub eager_threads: bool,
 }
 
 impl Default for EngineOptions {
@@ -65,6 +72,8 @@ impl Default for EngineOptions {
             max_samples: 50_000_000,
             default_subquery_step: Duration::from_secs(60),
             use_start_timestamps: false,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            eager_threads: false,
         }
     }
 }
@@ -122,15 +131,23 @@ pub enum QueryError {
 }
 
 /// Evaluates queries. Cheap to share; it keeps nothing between queries.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     options: EngineOptions,
+    helpers: Arc<Helpers>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new(EngineOptions::default())
+    }
 }
 
 impl Engine {
     /// An engine with these settings.
-    pub const fn new(options: EngineOptions) -> Self {
-        Self { options }
+    pub fn new(options: EngineOptions) -> Self {
+        let helpers = Helpers::new(options.threads.saturating_sub(1), options.eager_threads);
+        Self { options, helpers }
     }
 
     /// The settings.
@@ -143,7 +160,7 @@ impl Engine {
     /// # Errors
     /// Everything that leaves a query without an answer; the texts are Prometheus's.
     pub fn evaluate(&self, query: &Query, source: &dyn Source) -> Result<QueryResult, QueryError> {
-        output::evaluate(&self.options, query, source)
+        output::evaluate(&self.options, &self.helpers, query, source)
     }
 }
 

@@ -16,5 +16,5 @@ pub use ast::Expr;
 pub use engine::{Engine, EngineOptions, Query, QueryError};
 pub use parser::{ParseError, ParseOptions, parse};
 pub use printer::{pretty, to_json};
-pub use source::{SelectHints, SeriesStream, Source, SourceError};
+pub use source::{SelectHints, SeriesStream, Source, SourceError, Split};
 pub use value::{Annotation, Annotations, QueryResult, Value};

@@ -70,7 +70,7 @@ pub trait Source: Send + Sync {
 }
 
 /// Series, one after the other. The caller owns the buffer, so that a million series cost no million allocations.
-pub trait SeriesStream {
+pub trait SeriesStream: Send {
     /// Moves to the next series: clears `samples`, fills it, and returns the labels; `None` at the end.
     fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError>;
 
@@ -80,8 +80,40 @@ pub trait SeriesStream {
         &[]
     }
 
+    /// Takes the next series out of this stream, `max` at most and one at least, as a stream of their own that can be read
+    /// on another thread while this one goes on.
+    fn split(&mut self, max: usize) -> Split {
+        let _ = max;
+        Split::Inseparable
+    }
+
+    /// No more series than this are to come; `usize::MAX` where that is not known, or the stream cannot be split.
+    fn most(&self) -> usize {
+        usize::MAX
+    }
+
     /// What the reader should know about these series, such as damaged data that was left out. Complete at the end.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+/// What [`SeriesStream::split`] gives.
+pub enum Split {
+    /// There are no more series.
+    End,
+    /// The next of them.
+    Batch(Box<dyn SeriesStream>),
+    /// This stream gives its series one after the other only.
+    Inseparable,
+}
+
+impl std::fmt::Debug for Split {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::End => "End",
+            Self::Batch(_) => "Batch",
+            Self::Inseparable => "Inseparable",
+        })
     }
 }

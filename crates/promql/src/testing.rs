@@ -73,6 +73,8 @@ pub fn engine_options() -> EngineOptions {
         max_samples: 10_000,
         default_subquery_step: Duration::from_secs(60),
         use_start_timestamps: true,
+        threads: 1,
+        ..EngineOptions::default()
     }
 }
 

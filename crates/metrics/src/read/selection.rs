@@ -1,57 +1,53 @@
 //! Series handed out one after the other, merged from memory and parts.
 
+use super::reader::{Batch, Found, Reader, blame};
 use crate::head::series::HeadSeries;
-use crate::masks::{Masks, SeriesMask};
+use crate::masks::Masks;
 use crate::part::{Part, PartSeries, Scratch, SeriesPage};
-use crate::read::gather::Gather;
 use crate::store::{Core, ReadError};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 
 /// The series that satisfy a query, in label order, each once; read lazily. It answers from the moment it was made,
 /// whatever is flushed, merged or dropped meanwhile; samples that arrive later may be in it. While it lives, the store
 /// and its directory lock live too.
 pub struct Selection {
-    core: Option<Arc<Core>>,
-    range: TimeRange,
     head: VecDeque<Arc<HeadSeries>>,
-    parts: Vec<Cursor>,
-    /// Flushes before this selection was made.
-    flushes: u32,
-    /// What is not to be seen; `None` when all is.
-    masks: Option<Arc<Masks>>,
-    scratch: Scratch,
-    warnings: Vec<String>,
-    counted: usize,
-    /// The parts that are damaged, and one place each.
-    blamed: Vec<(u64, String)>,
-    conflicts: u64,
+    cursors: Vec<Cursor>,
+    /// Where the series met last lies, see [`Selection::meet`].
+    places: Vec<Place>,
+    reader: Reader,
+    /// Memory of readers that are done, for those to come.
+    scratches: Arc<Mutex<Vec<Scratch>>>,
 }
 
+/// A part, by its place among those of the selection, and a series in it.
+pub(super) type Place = (usize, PartSeries);
+
 /// The selected series of a part, page by page.
-struct Cursor {
+pub(super) struct Cursor {
     part: Arc<Part>,
     /// What a series must satisfy, where the index is damaged and cannot be believed; else empty.
     doubts: Vec<Matcher>,
     ranks: std::iter::Peekable<roaring::bitmap::IntoIter>,
     /// The page that was read last.
     page: Option<Arc<SeriesPage>>,
-    next: Option<PartSeries>,
+    pub(super) next: Option<PartSeries>,
     /// Whether its pages stay in the cache.
     caching: bool,
 }
 
 impl fmt::Debug for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Selection").field("range", &self.range).finish_non_exhaustive()
+        f.debug_struct("Selection").field("range", &self.reader.range).finish_non_exhaustive()
     }
 }
 
 impl Cursor {
-    fn new(
+    pub(super) fn new(
         part: &Arc<Part>,
         matchers: &[Matcher],
         range: TimeRange,
@@ -67,7 +63,12 @@ impl Cursor {
         cursor
     }
 
-    fn advance(&mut self, range: TimeRange, damage: &mut Vec<String>) {
+    /// No more series than this are to come.
+    fn left(&self) -> usize {
+        self.ranks.size_hint().1.unwrap_or(usize::MAX - 1) + usize::from(self.next.is_some())
+    }
+
+    pub(super) fn advance(&mut self, range: TimeRange, damage: &mut Vec<String>) {
         self.next = None;
         while let Some(rank) = self.ranks.peek().copied() {
             let found = self.page.as_ref().and_then(|page| PartSeries::on(page, rank));
@@ -108,9 +109,10 @@ impl Selection {
         let pending = core.recovery.pending().map(|pending| format!("{pending}; samples are missing"));
         let known: Vec<String> =
             core.parts.unreadable.iter().cloned().chain(core.recovery.lost()).chain(pending).collect();
-        selection.counted = known.len();
-        selection.warnings.splice(0..0, known);
-        (selection.core, selection.head, selection.flushes) = (Some(Arc::clone(core)), head, flushes);
+        let reader = &mut selection.reader;
+        reader.counted = known.len();
+        reader.warnings.splice(0..0, known);
+        (reader.core, reader.flushes, selection.head) = (Some(Arc::clone(core)), flushes, head);
         selection.masked(core.masks(range))
     }
 
@@ -126,9 +128,10 @@ impl Selection {
 
     fn over(parts: &[Arc<Part>], matchers: &[Matcher], range: TimeRange, caching: bool) -> Self {
         let (mut warnings, mut blamed) = (Vec::new(), Vec::new());
-        let parts = parts
+        let parts: Arc<[Arc<Part>]> =
+            parts.iter().filter(|part| part.range().overlaps(range)).cloned().collect();
+        let cursors = parts
             .iter()
-            .filter(|part| part.range().overlaps(range))
             .map(|part| {
                 let known = warnings.len();
                 let cursor = Cursor::new(part, matchers, range, caching, &mut warnings);
@@ -136,31 +139,20 @@ impl Selection {
                 cursor
             })
             .collect();
-        let (head, scratch) = (VecDeque::new(), Scratch::default());
-        Self {
-            core: None,
-            range,
-            head,
-            parts,
-            flushes: 0,
-            masks: None,
-            scratch,
-            warnings,
-            counted: 0,
-            blamed,
-            conflicts: 0,
-        }
+        let mut reader = Reader::new(range, parts, Scratch::default());
+        (reader.warnings, reader.blamed) = (warnings, blamed);
+        Self { head: VecDeque::new(), cursors, places: Vec::new(), reader, scratches: Arc::default() }
     }
 
     /// The same without what is hidden.
     pub(crate) fn masked(mut self, masks: Option<Arc<Masks>>) -> Self {
-        self.masks = masks;
+        self.reader.masks = masks;
         self
     }
 
     fn smallest(&self) -> Option<Labels> {
         let mut smallest = self.head.front().map(|series| &series.labels);
-        for cursor in &self.parts {
+        for cursor in &self.cursors {
             if let Some(series) = &cursor.next
                 && smallest.is_none_or(|smallest| series.labels() < smallest)
             {
@@ -170,34 +162,30 @@ impl Selection {
         smallest.cloned()
     }
 
+    /// Moves to the next series: its labels, and what of it is in memory. Where it lies in parts is added to
+    /// [`Selection::places`].
+    fn meet(&mut self) -> Option<(Labels, Option<Arc<HeadSeries>>)> {
+        let labels = self.smallest()?;
+        let Reader { warnings, blamed, range, .. } = &mut self.reader;
+        for (index, cursor) in self.cursors.iter_mut().enumerate() {
+            if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
+                self.places.push((index, series));
+                let known = warnings.len();
+                cursor.advance(*range, warnings);
+                blame(blamed, cursor.part.seq, warnings.get(known..));
+            }
+        }
+        let head = self.take_head(&labels);
+        Some((labels, head))
+    }
+
     /// Moves to the next series that has samples in the range: replaces what is in `samples`, whose memory is used
     /// again, and returns the labels; `None` at the end.
     pub fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, ReadError> {
-        while let Some(labels) = self.smallest() {
-            let masks = self.masks.clone();
-            let mask = masks.as_ref().map(|masks| masks.of(&labels));
-            let mut gather = Gather::new(self.range, samples);
-            if let Some(mask) = &mask {
-                gather.range.start_ms = gather.range.start_ms.max(mask.oldest_ms);
-            }
-            for cursor in &mut self.parts {
-                if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
-                    let known = self.warnings.len();
-                    if let Some(mask) = &mask {
-                        gather.hide(mask.deleted_in(cursor.part.seq));
-                    }
-                    cursor.part.read(&series, &mut self.scratch, &mut gather, &mut self.warnings);
-                    cursor.advance(self.range, &mut self.warnings);
-                    blame(&mut self.blamed, cursor.part.seq, self.warnings.get(known..));
-                }
-            }
-            gather.hide(Vec::new());
-            if let Some(series) = self.take_head(&labels)
-                && series.read(&mut gather) > self.flushes
-            {
-                self.read_moved(&labels, mask.as_ref(), &mut gather);
-            }
-            self.conflicts += gather.finish();
+        loop {
+            self.places.clear();
+            let Some((labels, head)) = self.meet() else { break };
+            self.reader.read(&labels, &self.places, head.as_deref(), samples);
             if !samples.is_empty() {
                 return Ok(Some(labels));
             }
@@ -206,25 +194,42 @@ impl Selection {
         Ok(None)
     }
 
+    /// Takes the next series out of this selection, `max` at most, without reading their samples; `None` at the end.
+    pub fn split(&mut self, max: usize) -> Option<Batch> {
+        self.places.clear();
+        let mut found = Vec::with_capacity(max.min(self.most()));
+        while found.len() < max {
+            let before = self.places.len();
+            let Some((labels, head)) = self.meet() else { break };
+            found.push(Found { labels, head, places: self.places.len() - before });
+        }
+        let places = std::mem::take(&mut self.places);
+        (!found.is_empty()).then(|| Batch::new(found, places, &self.reader, &self.scratches))
+    }
+
+    /// No more series than this are to come.
+    pub fn most(&self) -> usize {
+        let in_parts: usize = self.cursors.iter().map(Cursor::left).sum();
+        self.head.len().saturating_add(in_parts)
+    }
+
     /// The next series without its samples; one with none in the range may be among them.
     pub(crate) fn next_labels(&mut self) -> Option<Labels> {
         loop {
-            let labels = self.smallest()?;
-            let masks = self.masks.clone();
+            self.places.clear();
+            let (labels, head) = self.meet()?;
+            let masks = self.reader.masks.clone();
             let mask = masks.as_ref().map(|masks| masks.of(&labels));
-            let mut range = self.range;
+            let mut range = self.reader.range;
             if let Some(mask) = &mask {
                 range.start_ms = range.start_ms.max(mask.oldest_ms);
             }
             let mut found = false;
-            for cursor in &mut self.parts {
-                if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
-                    let seq = cursor.part.seq;
-                    found |= mask.as_ref().is_none_or(|mask| mask.shows_any(seq, range, series.ranges()));
-                    cursor.advance(self.range, &mut self.warnings);
-                }
+            for (index, series) in &self.places {
+                let seq = self.reader.parts.get(*index).map_or(0, |part| part.seq);
+                found |= mask.as_ref().is_none_or(|mask| mask.shows_any(seq, range, series.ranges()));
             }
-            if let Some(series) = self.take_head(&labels) {
+            if let Some(series) = head {
                 found |= range.start_ms <= range.end_ms && series.overlaps(range);
             }
             if found {
@@ -238,61 +243,18 @@ impl Selection {
         if is_next { self.head.pop_front() } else { None }
     }
 
-    /// Reads a series from the parts that have appeared since this selection was made.
-    fn read_moved(&mut self, labels: &Labels, mask: Option<&SeriesMask<'_>>, gather: &mut Gather<'_>) {
-        let Some(core) = &self.core else { return };
-        if core.flushes.load(Ordering::SeqCst) == self.flushes {
-            return;
-        }
-        let matchers: Vec<Matcher> = labels.iter().map(|(name, value)| Matcher::equal(name, value)).collect();
-        for part in core.parts.list().iter() {
-            let known = self.parts.iter().any(|cursor| cursor.part.seq == part.seq);
-            if known || !part.range().overlaps(self.range) {
-                continue;
-            }
-            gather.hide(mask.map_or_else(Vec::new, |mask| mask.deleted_in(part.seq)));
-            let mut cursor = Cursor::new(part, &matchers, self.range, true, &mut self.warnings);
-            while let Some(series) = cursor.next.take() {
-                if series.labels() == labels {
-                    part.read(&series, &mut self.scratch, gather, &mut self.warnings);
-                }
-                cursor.advance(self.range, &mut self.warnings);
-            }
-        }
-    }
-
     /// What was left out because it is damaged, with its place. Complete at the end.
     pub fn warnings(&self) -> &[String] {
-        &self.warnings
+        &self.reader.warnings
     }
 
     /// The parts found damaged so far, by number, and one place each.
     pub(crate) fn blamed(&self) -> &[(u64, String)] {
-        &self.blamed
+        &self.reader.blamed
     }
 
     /// Samples left out so far because an older one with the same time has another value.
     pub(crate) fn conflicts(&self) -> u64 {
-        self.conflicts
-    }
-}
-
-/// Notes that a part is damaged if there are new warnings of it.
-fn blame(blamed: &mut Vec<(u64, String)>, seq: u64, new: Option<&[String]>) {
-    if let Some(place) = new.and_then(<[String]>::first)
-        && blamed.iter().all(|(known, _)| *known != seq)
-    {
-        blamed.push((seq, place.clone()));
-    }
-}
-
-impl Drop for Selection {
-    fn drop(&mut self) {
-        if let Some(core) = &self.core {
-            for (seq, place) in &self.blamed {
-                core.parts.note_damage(*seq, place);
-            }
-            core.counters.damaged(self.warnings.get(self.counted..).unwrap_or_default());
-        }
+        self.reader.conflicts
     }
 }

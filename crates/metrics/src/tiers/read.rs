@@ -3,6 +3,7 @@
 use super::choose::{self, Run};
 use super::set::Column;
 use crate::masks::Masks;
+use crate::read::reader::Batch;
 use crate::read::selection::Selection;
 use crate::store::{ReadError, Store};
 use std::fmt;
@@ -15,7 +16,10 @@ use watchfire_model::{Coarse, Digest, Labels, Matcher, Rollup, SampleValue, Samp
 pub struct Downsampled {
     digest: Digest,
     runs: Vec<RunSeries>,
+    /// Samples beside windows.
     raw: Option<Peeked>,
+    /// Samples alone.
+    whole: Option<Selection>,
     coarse: Vec<Coarse>,
     unreadable: Vec<String>,
 }
@@ -24,6 +28,17 @@ impl fmt::Debug for Downsampled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Downsampled").field("coarse", &self.coarse).finish_non_exhaustive()
     }
+}
+
+/// What [`Downsampled::split`] gives.
+#[derive(Debug)]
+pub enum Split {
+    /// There are no more series.
+    End,
+    /// The next of them.
+    Batch(Box<Batch>),
+    /// Where windows are read, series come one after the other only.
+    Inseparable,
 }
 
 /// Series of one column, of which the next one is read already.
@@ -104,9 +119,10 @@ impl Store {
                 let masks = core.tier_masks(wide, run.resolution_ms);
                 series.push(RunSeries::new(run, matchers, wide, digest, masks)?);
             }
+            let (raw, whole) = if runs.is_empty() { (None, raw) } else { (raw, None) };
             let raw = raw.map(Peeked::new).transpose()?;
             let unreadable = if range.start_ms <= seam_ms { core.tiers.unreadable() } else { Vec::new() };
-            return Ok(Downsampled { digest, runs: series, raw, coarse, unreadable });
+            return Ok(Downsampled { digest, runs: series, raw, whole, coarse, unreadable });
         }
     }
 }
@@ -162,6 +178,9 @@ impl Downsampled {
 
     /// Moves to the next series: replaces what is in `samples` and returns the labels; `None` at the end.
     pub fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, ReadError> {
+        if let Some(whole) = &mut self.whole {
+            return whole.next(samples);
+        }
         loop {
             samples.clear();
             let columns = self.runs.iter().flat_map(|run| run.columns.iter()).chain(&self.raw);
@@ -185,11 +204,25 @@ impl Downsampled {
         }
     }
 
+    /// Takes the next series out of this selection, `max` at most, so that they can be read on another thread.
+    pub fn split(&mut self, max: usize) -> Split {
+        match &mut self.whole {
+            None => Split::Inseparable,
+            Some(whole) => whole.split(max).map_or(Split::End, |batch| Split::Batch(Box::new(batch))),
+        }
+    }
+
+    /// No more series than this are to come.
+    pub fn most(&self) -> usize {
+        self.whole.as_ref().map_or(usize::MAX, Selection::most)
+    }
+
     /// What was left out because it is damaged, with its place. Complete at the end.
     pub fn warnings(&self) -> Vec<String> {
         let columns = self.runs.iter().flat_map(|run| run.columns.iter()).chain(&self.raw);
+        let selections = columns.map(|column| &column.selection).chain(&self.whole);
         let mut warnings: Vec<String> =
-            columns.flat_map(|column| column.selection.warnings()).chain(&self.unreadable).cloned().collect();
+            selections.flat_map(Selection::warnings).chain(&self.unreadable).cloned().collect();
         warnings.dedup();
         warnings
     }

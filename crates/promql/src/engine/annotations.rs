@@ -59,6 +59,17 @@ struct Monotonicity {
     count: u64,
 }
 
+impl Monotonicity {
+    fn extend(&mut self, other: &Self) {
+        self.first_ms = self.first_ms.min(other.first_ms);
+        self.last_ms = self.last_ms.max(other.last_ms);
+        self.min_bucket = self.min_bucket.min(other.min_bucket);
+        self.max_bucket = self.max_bucket.max(other.max_bucket);
+        self.max_diff = self.max_diff.max(other.max_diff);
+        self.count += other.count;
+    }
+}
+
 /// What was repaired in one classic histogram to make its buckets monotonic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Repair {
@@ -184,25 +195,44 @@ impl Notes {
             "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile",
             for_metric(metric)
         );
-        match self.repairs.iter_mut().find(|known| known.message == message) {
-            Some(known) => {
-                known.first_ms = known.first_ms.min(time_ms);
-                known.last_ms = known.last_ms.max(time_ms);
-                known.min_bucket = known.min_bucket.min(repair.min_bucket);
-                known.max_bucket = known.max_bucket.max(repair.max_bucket);
-                known.max_diff = known.max_diff.max(repair.max_diff);
-                known.count += 1;
+        let repair = Monotonicity {
+            message,
+            span: span.clone(),
+            first_ms: time_ms,
+            last_ms: time_ms,
+            min_bucket: repair.min_bucket,
+            max_bucket: repair.max_bucket,
+            max_diff: repair.max_diff,
+            count: 1,
+        };
+        match self.repairs.iter_mut().find(|known| known.message == repair.message) {
+            Some(known) => known.extend(&repair),
+            None => self.repairs.push(repair),
+        }
+    }
+
+    /// Whether nothing was said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.collected.warnings.is_empty() && self.collected.infos.is_empty() && self.repairs.is_empty()
+    }
+
+    /// Adds what was said elsewhere.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for note in other.collected.warnings {
+            if self.seen.insert(note.message.clone()) {
+                self.collected.warnings.push(note);
             }
-            None => self.repairs.push(Monotonicity {
-                message,
-                span: span.clone(),
-                first_ms: time_ms,
-                last_ms: time_ms,
-                min_bucket: repair.min_bucket,
-                max_bucket: repair.max_bucket,
-                max_diff: repair.max_diff,
-                count: 1,
-            }),
+        }
+        for note in other.collected.infos {
+            if self.seen.insert(note.message.clone()) {
+                self.collected.infos.push(note);
+            }
+        }
+        for repair in other.repairs {
+            match self.repairs.iter_mut().find(|known| known.message == repair.message) {
+                Some(known) => known.extend(&repair),
+                None => self.repairs.push(repair),
+            }
         }
     }
 

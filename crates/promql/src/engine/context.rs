@@ -1,9 +1,11 @@
 //! What one evaluation shares: the source, the account of samples held, the deadline, the remarks.
 
 use super::annotations::Notes;
+use super::crew::{Helpers, Spawn};
 use super::{EngineOptions, Query, QueryError};
 use crate::source::Source;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 use watchfire_model::Coarse;
 
@@ -56,16 +58,43 @@ pub(crate) struct Context<'a> {
     pub(crate) failure: Option<QueryError>,
     cancel: &'a AtomicBool,
     deadline: Option<Instant>,
-    held: usize,
-    max_samples: usize,
+    account: &'a Account,
     until_check: usize,
+    helpers: Option<(&'a dyn Spawn<'a>, &'a Arc<Helpers>)>,
+}
+
+/// The samples that a query holds, on all its threads.
+#[derive(Debug)]
+pub(crate) struct Account {
+    held: AtomicUsize,
+    max_samples: usize,
+}
+
+impl Account {
+    pub(crate) const fn new(max_samples: usize) -> Self {
+        Self { held: AtomicUsize::new(0), max_samples }
+    }
+}
+
+/// What a thread has to tell about its part of an evaluation.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) notes: Notes,
+    samples_read: u64,
+    coarse: Vec<Coarse>,
 }
 
 /// How many samples may be touched between two looks at the clock.
 const CHECK_INTERVAL: usize = 65_536;
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(options: &EngineOptions, query: &'a Query, source: &'a dyn Source) -> Self {
+    pub(crate) fn new(
+        options: &EngineOptions,
+        query: &'a Query,
+        source: &'a dyn Source,
+        account: &'a Account,
+        helpers: (&'a dyn Spawn<'a>, &'a Arc<Helpers>),
+    ) -> Self {
         let timeout = query.timeout.map_or(options.timeout, |timeout| timeout.min(options.timeout));
         Self {
             source,
@@ -76,10 +105,48 @@ impl<'a> Context<'a> {
             failure: None,
             cancel: &query.cancel,
             deadline: Instant::now().checked_add(timeout),
-            held: 0,
-            max_samples: options.max_samples,
+            account,
             until_check: 0,
+            helpers: Some(helpers),
         }
+    }
+
+    /// The same evaluation on another thread, which asks for no help itself.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            source: self.source,
+            lookback_ms: self.lookback_ms,
+            notes: Notes::default(),
+            samples_read: 0,
+            coarse: Vec::new(),
+            failure: None,
+            cancel: self.cancel,
+            deadline: self.deadline,
+            account: self.account,
+            until_check: 0,
+            helpers: None,
+        }
+    }
+
+    /// Where threads can be started, and how many may be.
+    pub(crate) const fn helpers(&self) -> Option<(&'a dyn Spawn<'a>, &'a Arc<Helpers>)> {
+        self.helpers
+    }
+
+    /// What was noticed since the last report.
+    pub(crate) fn report(&mut self) -> Report {
+        Report {
+            notes: std::mem::take(&mut self.notes),
+            samples_read: std::mem::take(&mut self.samples_read),
+            coarse: std::mem::take(&mut self.coarse),
+        }
+    }
+
+    /// Takes over what another thread has noticed.
+    pub(crate) fn absorb(&mut self, report: Report) {
+        self.notes.absorb(report.notes);
+        self.samples_read += report.samples_read;
+        self.read_coarse(&report.coarse);
     }
 
     /// Says that windows were read in place of samples.
@@ -93,13 +160,18 @@ impl<'a> Context<'a> {
 
     /// Puts samples on the account; too many end the query.
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), QueryError> {
-        self.held = self.held.saturating_add(samples);
-        if self.held > self.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+        let before = self.account.held.fetch_add(samples, Ordering::Relaxed);
+        if before.saturating_add(samples) > self.account.max_samples {
+            Err(QueryError::TooManySamples)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes samples off the account.
     pub(crate) fn release(&mut self, samples: usize) {
-        self.held = self.held.saturating_sub(samples);
+        let less = |held: usize| Some(held.saturating_sub(samples));
+        let _ = self.account.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Says that work on so many samples is done, and looks now and then whether the query should end.

@@ -1,7 +1,8 @@
 //! The last step: what the operators hand out becomes the query's value.
 
 use super::column::{Point, SeriesKey, StepVector};
-use super::context::{Context, Steps};
+use super::context::{Account, Context, Steps};
+use super::crew::Helpers;
 use super::merge::same_labelset;
 use super::plan::{Planner, text};
 use super::times::QueryTimes;
@@ -15,6 +16,7 @@ use watchfire_model::{Labels, Samples, Series};
 
 pub(super) fn evaluate(
     options: &EngineOptions,
+    helpers: &Arc<Helpers>,
     query: &Query,
     source: &dyn Source,
 ) -> Result<QueryResult, QueryError> {
@@ -33,23 +35,26 @@ pub(super) fn evaluate(
         end_ms: if instant { query.start_ms } else { query.end_ms },
         step_ms: if instant { 0 } else { query.step_ms },
     };
-    let mut cx = Context::new(options, query, source);
-    let planner = Planner {
-        times,
-        lookback_ms: cx.lookback_ms,
-        default_subquery_step_ms: millis(options.default_subquery_step).max(1),
-        max_steps: options.max_samples,
-        use_start_timestamps: options.use_start_timestamps,
-        statistics: false,
-    };
-    cx.check()?;
-    let value = if instant {
-        instant_value(&planner, &query.expr, steps, &mut cx)?
-    } else {
-        Value::Matrix(range_value(&planner, &query.expr, steps, &mut cx)?)
-    };
-    let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
-    Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read, coarse })
+    let account = Account::new(options.max_samples);
+    std::thread::scope(|room| {
+        let mut cx = Context::new(options, query, source, &account, (room, helpers));
+        let planner = Planner {
+            times,
+            lookback_ms: cx.lookback_ms,
+            default_subquery_step_ms: millis(options.default_subquery_step).max(1),
+            max_steps: options.max_samples,
+            use_start_timestamps: options.use_start_timestamps,
+            statistics: false,
+        };
+        cx.check()?;
+        let value = if instant {
+            instant_value(&planner, &query.expr, steps, &mut cx)?
+        } else {
+            Value::Matrix(range_value(&planner, &query.expr, steps, &mut cx)?)
+        };
+        let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
+        Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read, coarse })
+    })
 }
 
 fn instant_value<'a>(

@@ -24,7 +24,7 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         "count_over_time" => {
             Some(Box::new(OfAll(|window| Some(SampleValue::Float(window.samples.weight() as f64)))))
         }
-        "present_over_time" => Some(Box::new(OfAll(|_| Some(SampleValue::Float(1.0))))),
+        "present_over_time" => Some(present()),
         "last_over_time" => Some(Box::new(OfAll(|window| newest(window).map(|(_, point)| point.to_value())))),
         "first_over_time" => {
             Some(Box::new(OfAll(|window| oldest(window).map(|(_, point)| point.to_value()))))
@@ -45,6 +45,11 @@ pub(crate) fn find(name: &str) -> Option<Box<dyn RangeFunction>> {
         "quantile_over_time" => Some(Box::new(Quantile::default())),
         _ => None,
     }
+}
+
+/// `present_over_time`
+pub(crate) fn present<'a>() -> Box<dyn RangeFunction + 'a> {
+    Box::new(OfAll(|_| Some(SampleValue::Float(1.0))))
 }
 
 /// A function of all samples, whatever they are.

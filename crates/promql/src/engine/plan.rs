@@ -9,6 +9,7 @@ use super::aggregate::{Aggregation, Parameter};
 use super::binary::{Negated, WithScalar};
 use super::column::BoxOperator;
 use super::context::Steps;
+use super::crew::{Make, PerSeries};
 use super::matching::Join;
 use super::merge::Merged;
 use super::repeat::Repeated;
@@ -22,6 +23,7 @@ use crate::ast::{
 };
 use crate::source::SelectHints;
 use std::borrow::Cow;
+use std::sync::Arc;
 use watchfire_model::Samples;
 
 /// What planning needs to know about the query and the engine.
@@ -84,16 +86,23 @@ impl Planner {
         let hints = SelectHints { step_ms: self.times.step_ms, range_ms: 0, function, labels_only: false };
         let after_ms =
             if selector.extension == Some(RangeExtension::Smoothed) { self.lookback_ms } else { 0 };
-        Ok(Box::new(InstantSelector {
-            series: SourceSeries::new(Cow::Borrowed(&selector.matchers), hints, self.lookback_ms, after_ms),
-            span,
-            steps,
-            reference,
-            aspect,
-            extension: selector.extension,
-            samples: Samples::default(),
-            detect_resets: self.statistics,
-        }))
+        let series = SourceSeries::new(Cow::Borrowed(&selector.matchers), hints, self.lookback_ms, after_ms);
+        let (extension, detect_resets) = (selector.extension, self.statistics);
+        let make: Make<'a> = Arc::new(move |series, _| {
+            let samples = Samples::default();
+            Box::new(InstantSelector {
+                series,
+                span,
+                steps,
+                reference,
+                aspect,
+                extension,
+                samples,
+                detect_resets,
+            })
+        });
+        let reach = (reference.apply(steps.start_ms), reference.apply(steps.end_ms()));
+        Ok(Box::new(PerSeries::new(series, reach, steps, Vec::new(), make)))
     }
 
     /// An expression that gives a scalar.

@@ -55,6 +55,39 @@ impl<'a> SourceSeries<'a> {
         }
     }
 
+    /// Series of a stream that was opened already.
+    pub(crate) fn of(stream: Box<dyn SeriesStream + 'a>, function: &'static str) -> Self {
+        let hints = SelectHints { function, ..SelectHints::default() };
+        Self { stream: Some(stream), ..Self::new(Cow::Borrowed(&[]), hints, 0, 0) }
+    }
+
+    /// Asks the source, if that was not done yet.
+    pub(crate) fn open(
+        &mut self,
+        cx: &mut Context<'a>,
+        first_ms: i64,
+        last_ms: i64,
+    ) -> Result<(), QueryError> {
+        if self.stream.is_none() {
+            // Ranges are open on the left.
+            let start_ms = first_ms.saturating_sub(self.before_ms).saturating_add(1);
+            let range = TimeRange::new(start_ms, last_ms.saturating_add(self.after_ms));
+            let stream = cx.source.select(&self.matchers, range, &self.hints)?;
+            self.grid = Grid::new(stream.coarse());
+            self.stream = Some(stream);
+        }
+        Ok(())
+    }
+
+    /// No more series than this are to come, see [`SeriesStream::most`].
+    pub(crate) fn most(&self) -> usize {
+        self.stream.as_ref().filter(|_| self.grid.is_empty()).map_or(usize::MAX, |stream| stream.most())
+    }
+
+    pub(crate) fn into_stream(self) -> Option<Box<dyn SeriesStream + 'a>> {
+        self.stream
+    }
+
     /// The function that asks, such as `rate`, or an empty string.
     pub(crate) const fn function(&self) -> &'static str {
         self.hints.function
@@ -71,14 +104,7 @@ impl<'a> SourceSeries<'a> {
         if self.finished {
             return Ok(None);
         }
-        if self.stream.is_none() {
-            // Ranges are open on the left.
-            let start_ms = first_ms.saturating_sub(self.before_ms).saturating_add(1);
-            let range = TimeRange::new(start_ms, last_ms.saturating_add(self.after_ms));
-            let stream = cx.source.select(&self.matchers, range, &self.hints)?;
-            self.grid = Grid::new(stream.coarse());
-            self.stream = Some(stream);
-        }
+        self.open(cx, first_ms, last_ms)?;
         cx.release(self.held);
         self.held = 0;
         let Some(stream) = &mut self.stream else { return Ok(None) };

@@ -3,6 +3,7 @@
 use super::QueryError;
 use super::column::{BoxOperator, Operator, Point, SeriesKey, StepVector};
 use super::context::{Context, Steps};
+use super::crew::{Make, PerSeries};
 use super::grid::{self, Grid, Inexact};
 use super::scalar::{Scalar, ScalarColumn};
 use super::selector::{SourceSeries, hint_resets};
@@ -291,7 +292,7 @@ pub(crate) struct RangeCall<'a> {
 pub(crate) struct RangeState {
     samples: Samples,
     split: Split,
-    arguments: Option<Vec<ScalarColumn>>,
+    arguments: Option<Arc<[ScalarColumn]>>,
 }
 
 /// Where a range function reads and how far it looks.
@@ -304,12 +305,43 @@ pub(crate) struct RangeSpec<'a> {
     pub(crate) span: &'a Span,
 }
 
+/// Makes a range function, one for each thread.
+pub(crate) trait MakeFunction<'a>: Fn() -> Box<dyn RangeFunction + 'a> + Send + Sync + 'a {}
+
+impl<'a, F: Fn() -> Box<dyn RangeFunction + 'a> + Send + Sync + 'a> MakeFunction<'a> for F {}
+
 impl<'a> RangeCall<'a> {
-    pub(crate) fn new(
+    /// The operator of a range function.
+    pub(crate) fn plan(
+        spec: RangeSpec<'a>,
+        function: impl MakeFunction<'a>,
+        name: &'static str,
+        scalars: Vec<Scalar<'a>>,
+    ) -> BoxOperator<'a> {
+        let RangeSpec { input, steps, reference, range_ms, extension, span } = spec;
+        let (series, detect_resets) = match input {
+            RangeInput::Selector { series, detect_resets } => (series, detect_resets),
+            input @ RangeInput::Subquery { .. } => {
+                let spec = RangeSpec { input, steps, reference, range_ms, extension, span };
+                return Box::new(Self::new(spec, function(), name, scalars, None));
+            }
+        };
+        let make: Make<'a> = Arc::new(move |series, arguments| {
+            let input = RangeInput::Selector { series, detect_resets };
+            let spec = RangeSpec { input, steps, reference, range_ms, extension, span };
+            Box::new(Self::new(spec, function(), name, Vec::new(), Some(Arc::clone(arguments))))
+        });
+        let first_ms = reference.apply(steps.start_ms).saturating_sub(range_ms);
+        let reach = (first_ms, reference.apply(steps.end_ms()));
+        Box::new(PerSeries::new(series, reach, steps, scalars, make))
+    }
+
+    fn new(
         spec: RangeSpec<'a>,
         function: Box<dyn RangeFunction + 'a>,
         name: &'static str,
         scalars: Vec<Scalar<'a>>,
+        arguments: Option<Arc<[ScalarColumn]>>,
     ) -> Self {
         Self {
             name,
@@ -322,7 +354,7 @@ impl<'a> RangeCall<'a> {
             extension: spec.extension,
             scalars,
             span: spec.span,
-            state: RangeState::default(),
+            state: RangeState { arguments, ..RangeState::default() },
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::script::{Command, Eval, Expected, When};
 use super::storage::MemorySource;
 use super::{Failure, FileScore, compare, engine_options, pin};
-use crate::engine::{Engine, Query};
+use crate::engine::{Engine, EngineOptions, Query};
 use crate::value::{QueryResult, Value, VectorSample};
 use crate::{Expr, ParseOptions, parse};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +13,7 @@ const MINUTE_MS: i64 = 60_000;
 /// Runs the commands in order.
 pub(super) fn run(commands: &[Command]) -> FileScore {
     let engine = Engine::new(engine_options());
+    let helped = Engine::new(EngineOptions { threads: 3, eager_threads: true, ..engine_options() });
     let mut source = MemorySource::new();
     let mut score = FileScore::default();
     for command in commands {
@@ -21,7 +22,7 @@ pub(super) fn run(commands: &[Command]) -> FileScore {
             Command::Load(load) => source.load(load),
             Command::Eval(eval) => {
                 score.evals += 1;
-                match (Runner { engine: &engine, source: &source, eval }).run() {
+                match (Runner { engine: &engine, helped: &helped, source: &source, eval }).run() {
                     Ok(()) => score.passed += 1,
                     Err(reason) => {
                         score.failures.push(Failure { line: eval.line, expr: eval.expr.clone(), reason });
@@ -35,6 +36,8 @@ pub(super) fn run(commands: &[Command]) -> FileScore {
 
 struct Runner<'a> {
     engine: &'a Engine,
+    /// The same with several threads, which must answer to the last bit the same.
+    helped: &'a Engine,
     source: &'a MemorySource,
     eval: &'a Eval,
 }
@@ -145,7 +148,10 @@ impl Runner<'_> {
 
     /// The engine's answer or error; a panic is the outer error.
     fn evaluate(&self, query: &Query) -> Result<Result<QueryResult, String>, String> {
-        guarded(|| self.engine.evaluate(query, self.source).map_err(|error| error.to_string()))
+        let alone = guarded(|| self.engine.evaluate(query, self.source).map_err(|error| error.to_string()))?;
+        let helped = guarded(|| self.helped.evaluate(query, self.source).map_err(|error| error.to_string()))?;
+        let (shown, also) = (format!("{alone:?}"), format!("{helped:?}"));
+        if shown == also { Ok(alone) } else { Err(format!("{also} with several threads; {shown} with one")) }
     }
 
     fn failed(&self, error: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use super::nhcb;
 use super::script::Load;
 use crate::parser::{SequenceItem, SeriesDescription};
-use crate::source::{SelectHints, SeriesStream, Source, SourceError};
+use crate::source::{SelectHints, SeriesStream, Source, SourceError, Split};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use watchfire_model::{Labels, Matcher, SampleValue, Samples, TimeRange};
@@ -149,5 +149,32 @@ impl SeriesStream for MemoryStream<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn split(&mut self, max: usize) -> Split {
+        let mut batch = Vec::new();
+        let mut samples = Samples::default();
+        while batch.len() < max
+            && let Ok(Some(labels)) = self.next(&mut samples)
+        {
+            batch.push((labels, samples.clone()));
+        }
+        if batch.is_empty() { Split::End } else { Split::Batch(Box::new(Copied(batch.into_iter()))) }
+    }
+
+    fn most(&self) -> usize {
+        self.series.len()
+    }
+}
+
+/// Series taken out of a stream.
+struct Copied(std::vec::IntoIter<(Labels, Samples)>);
+
+impl SeriesStream for Copied {
+    fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
+        samples.clear();
+        let Some((labels, copied)) = self.0.next() else { return Ok(None) };
+        *samples = copied;
+        Ok(Some(labels))
     }
 }

@@ -1,9 +1,9 @@
 //! The embedded store as the engine sees it.
 
 use std::sync::Arc;
-use watchfire_metrics::{Downsampled, ReadError, Store};
+use watchfire_metrics::{Batch, Downsampled, ReadError, Store};
 use watchfire_model::{Coarse, Labels, Matcher, Samples, TimeRange};
-use watchfire_promql::{SelectHints, SeriesStream, Source, SourceError};
+use watchfire_promql::{SelectHints, SeriesStream, Source, SourceError, Split};
 
 /// A store behind the engine's trait.
 #[derive(Debug)]
@@ -50,12 +50,36 @@ impl SeriesStream for SelectionStream {
         self.0.next(samples).map_err(failed)
     }
 
+    fn split(&mut self, max: usize) -> Split {
+        match self.0.split(max) {
+            watchfire_metrics::Split::End => Split::End,
+            watchfire_metrics::Split::Batch(batch) => Split::Batch(Box::new(BatchStream(batch))),
+            watchfire_metrics::Split::Inseparable => Split::Inseparable,
+        }
+    }
+
+    fn most(&self) -> usize {
+        self.0.most()
+    }
+
     fn coarse(&self) -> &[Coarse] {
         self.0.coarse()
     }
 
     fn warnings(&self) -> Vec<String> {
         self.0.warnings()
+    }
+}
+
+struct BatchStream(Box<Batch>);
+
+impl SeriesStream for BatchStream {
+    fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
+        self.0.next(samples).map_err(failed)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings().to_vec()
     }
 }
 

@@ -22,11 +22,8 @@ impl<'a> Absent<'a> {
 
     /// Over a range: absent where no window has a sample.
     pub(crate) fn over_time(spec: RangeSpec<'a>, expr: &Expr, steps: Steps) -> Self {
-        let present = over_time::find("present_over_time");
-        let inner = present.map(|present| -> BoxOperator<'a> {
-            Box::new(RangeCall::new(spec, present, "absent_over_time", Vec::new()))
-        });
-        Self { inner, labels: labels_of(expr), steps }
+        let inner = RangeCall::plan(spec, over_time::present, "absent_over_time", Vec::new());
+        Self { inner: Some(inner), labels: labels_of(expr), steps }
     }
 }
 

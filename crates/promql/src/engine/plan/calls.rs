@@ -160,38 +160,49 @@ impl Planner {
         }
         let use_starts =
             self.use_start_timestamps && matches!(range.unwrap_parens().kind, ExprKind::MatrixSelector(_));
-        let rate = |counter, per_second| -> Box<dyn RangeFunction> {
-            let kind = RateKind { counter, per_second };
-            match extension {
-                None => Box::new(Extrapolated::new(kind, use_starts)),
-                Some(extension) => {
-                    Box::new(Extended { kind, smoothed: extension == RangeExtension::Smoothed })
+        let make = move || -> Option<Box<dyn RangeFunction + 'a>> {
+            let function = range_function(name, extension, use_starts)?;
+            Some(match (name, first_span) {
+                ("quantile_over_time", Some(span)) => {
+                    Box::new(over_time::CheckedQuantile { inner: function, span })
                 }
-            }
+                _ => function,
+            })
         };
-        let function: Box<dyn RangeFunction> = match name {
-            "rate" => rate(true, true),
-            "increase" => rate(true, false),
-            "delta" => rate(false, false),
-            "irate" => Box::new(Instantaneous::new(RateKind { counter: true, per_second: true }, use_starts)),
-            "idelta" => Box::new(Instantaneous::new(RateKind { counter: false, per_second: false }, false)),
-            "resets" if extension.is_some() => Box::new(Anchored { function: Resets::new(use_starts) }),
-            "resets" => Box::new(Resets::new(use_starts)),
-            "changes" if extension.is_some() => Box::new(Anchored { function: Changes::default() }),
-            "changes" => Box::new(Changes::default()),
-            _ => match over_time::find(name).or_else(|| regression::find(name)) {
-                Some(function) => function,
-                None => return Err(refused(format!("unknown function with name \"{name}\""))),
-            },
-        };
-        let function: Box<dyn RangeFunction + 'a> = match (name, first_span) {
-            ("quantile_over_time", Some(span)) => {
-                Box::new(over_time::CheckedQuantile { inner: function, span })
-            }
-            _ => function,
-        };
-        Ok(Some(Box::new(RangeCall::new(spec, function, name, scalars))))
+        if make().is_none() {
+            return Err(refused(format!("unknown function with name \"{name}\"")));
+        }
+        // Whether there is one depends on nothing that changes.
+        let make = move || make().unwrap_or_else(over_time::present);
+        Ok(Some(RangeCall::plan(spec, make, name, scalars)))
     }
+}
+
+/// The function of that name.
+fn range_function(
+    name: &str,
+    extension: Option<RangeExtension>,
+    use_starts: bool,
+) -> Option<Box<dyn RangeFunction>> {
+    let rate = |counter, per_second| -> Box<dyn RangeFunction> {
+        let kind = RateKind { counter, per_second };
+        match extension {
+            None => Box::new(Extrapolated::new(kind, use_starts)),
+            Some(extension) => Box::new(Extended { kind, smoothed: extension == RangeExtension::Smoothed }),
+        }
+    };
+    Some(match name {
+        "rate" => rate(true, true),
+        "increase" => rate(true, false),
+        "delta" => rate(false, false),
+        "irate" => Box::new(Instantaneous::new(RateKind { counter: true, per_second: true }, use_starts)),
+        "idelta" => Box::new(Instantaneous::new(RateKind { counter: false, per_second: false }, false)),
+        "resets" if extension.is_some() => Box::new(Anchored { function: Resets::new(use_starts) }),
+        "resets" => Box::new(Resets::new(use_starts)),
+        "changes" if extension.is_some() => Box::new(Anchored { function: Changes::default() }),
+        "changes" => Box::new(Changes::default()),
+        _ => return over_time::find(name).or_else(|| regression::find(name)),
+    })
 }
 
 /// `anchored` and `smoothed` go with few functions.
