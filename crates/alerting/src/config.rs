@@ -4,12 +4,14 @@
 mod raw;
 mod receiver;
 
-use crate::matchers::{AlertMatcher, parse_matchers};
+use crate::inhibit::InhibitRule;
+use crate::intervals::NamedInterval;
+use crate::matchers::{AlertMatcher, MatcherMode};
 use crate::route::{GroupBy, Route};
 use raw::{RawConfig, RawRoute};
 pub use receiver::{Credentials, Receiver, Secret, Webhook};
 use serde_saphyr::Spanned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use watchfire_model::matcher::MatchOp;
@@ -40,6 +42,12 @@ pub struct Config {
     pub route: Option<Route>,
     /// The receivers, by the order of the file.
     pub receivers: Vec<Receiver>,
+    /// What mutes what.
+    pub inhibit_rules: Vec<InhibitRule>,
+    /// The intervals of time that routes name.
+    pub time_intervals: BTreeMap<String, NamedInterval>,
+    /// Which grammars of matchers are read, here and by the API.
+    pub matcher_mode: MatcherMode,
     /// The file's text, for showing; secrets in it are masked by [`Config::masked`].
     pub original: String,
 }
@@ -50,6 +58,9 @@ impl Default for Config {
             resolve_timeout: Duration::from_secs(5 * 60),
             route: None,
             receivers: Vec::new(),
+            inhibit_rules: Vec::new(),
+            time_intervals: BTreeMap::new(),
+            matcher_mode: MatcherMode::default(),
             original: String::new(),
         }
     }
@@ -250,6 +261,9 @@ impl Reader {
             repeat_interval: own.repeat_interval,
             matchers,
             goes_on: raw.goes_on.unwrap_or(false),
+            mute_time_intervals: Vec::new(),
+            active_time_intervals: Vec::new(),
+            labels: BTreeMap::new(),
             routes,
         })
     }
@@ -295,7 +309,7 @@ impl Reader {
             }
         }
         for text in raw.matchers.as_deref().unwrap_or_default() {
-            match parse_matchers(&text.value) {
+            match MatcherMode::Fallback.parse(&text.value, "config") {
                 Ok(parsed) => matchers.extend(parsed),
                 Err(error) => self.error(Place::of(text), format!("{path}.matchers: {error}")),
             }

@@ -46,7 +46,9 @@ pub(crate) fn decide(told: Option<&Notified>, desired: Desired<'_>, now_ms: i64)
         return Some(Reason::NewAlerts);
     }
     if desired.firing.is_empty() {
-        return (!told.firing.is_empty()).then_some(Reason::AllResolved);
+        // The last notification may have left out, as muted, what an earlier one told as firing.
+        let owed = desired.send_resolved && !desired.resolved.is_disjoint(&told.open);
+        return (!told.firing.is_empty() || owed).then_some(Reason::AllResolved);
     }
     if desired.send_resolved && !desired.resolved.is_subset(&told.resolved) {
         return Some(Reason::SomeResolved);
@@ -73,7 +75,8 @@ mod tests {
             firing: firing.iter().copied().collect(),
             resolved: resolved.iter().copied().collect(),
             at_ms: 0,
-            confirmed_firing: true,
+            open: BTreeSet::new(),
+            receiver_data: String::new(),
         });
         let (firing, resolved) = (firing.iter().copied().collect(), resolved.iter().copied().collect());
         let desired = Desired {
@@ -83,6 +86,29 @@ mod tests {
             repeat_interval_ms: Some(100),
         };
         decide(told.as_ref(), desired, age)
+    }
+
+    #[test]
+    fn an_end_that_was_left_out_of_a_notification_is_still_owed() {
+        let told = Notified {
+            group_key: String::new(),
+            receiver: String::new(),
+            integration: 0,
+            firing: BTreeSet::new(),
+            resolved: BTreeSet::from([2]),
+            at_ms: 0,
+            open: BTreeSet::from([1]),
+            receiver_data: String::new(),
+        };
+        let (firing, resolved) = (BTreeSet::new(), BTreeSet::from([1, 2]));
+        let desired = |send_resolved: bool| Desired {
+            firing: &firing,
+            resolved: &resolved,
+            send_resolved,
+            repeat_interval_ms: None,
+        };
+        assert_eq!(decide(Some(&told), desired(true), 0), Some(Reason::AllResolved));
+        assert_eq!(decide(Some(&told), desired(false), 0), None);
     }
 
     #[test]

@@ -10,18 +10,26 @@
 pub mod config;
 mod decide;
 mod fingerprint;
+mod inhibit;
+mod intervals;
 mod manager;
 mod matchers;
 mod metrics;
 mod route;
 mod sending;
+mod silences;
 mod state;
 mod status;
 mod webhook;
 
 pub use config::{Config, ConfigError};
 pub use fingerprint::fingerprint;
-pub use manager::{Alerting, AlertingOptions, Settings};
-pub use matchers::{AlertMatcher, MatcherParseError, parse_matchers};
+pub use inhibit::InhibitRule;
+pub use intervals::{NamedInterval, TimeInterval};
+pub use manager::{Alerting, AlertingOptions, Settings, Tuning};
+pub use matchers::{AlertMatcher, MatcherMode, MatcherParseError};
 pub use route::{GroupBy, Route};
+pub use silences::{SilenceError, SilenceLimits, SilenceState};
+pub use state::{AlertFilter, PostedAlert, PostedSilence, Rejected, Taken};
 pub use status::{AlertView, GroupView, OutboxView};
+pub use watchfire_ledger::{Silence, SilenceMatcher};

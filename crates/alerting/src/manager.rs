@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::metrics::{Gauges, Metrics};
 use crate::sending;
-use crate::state::{Claim, State, kept};
+use crate::silences::{SilenceError, SilenceLimits};
+use crate::state::{AlertFilter, Claim, PostedAlert, PostedSilence, State, Taken, kept};
 use crate::status::{AlertView, GroupView, OutboxView};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use watchfire_ledger::{Ledger, LedgerError, Outcome};
+use watchfire_ledger::{Ledger, LedgerError, Outcome, Silence};
 use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::{AlertSink, Evaluation, Restored, SinkError, SinkFuture};
@@ -30,6 +31,29 @@ pub struct AlertingOptions {
     pub ledger: Ledger,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What can be set by flags.
+    pub tuning: Tuning,
+}
+
+/// What can be set by flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// How long after the start groups that begin wait at least (`--dispatch.start-delay`).
+    pub start_delay: Duration,
+    /// How many silences there may be (`--silences.max-silences`, `--silences.max-silence-size-bytes`).
+    pub silences: SilenceLimits,
+    /// How long silences are kept after their end (`--data.retention`).
+    pub retention: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            start_delay: Duration::ZERO,
+            silences: SilenceLimits::default(),
+            retention: Duration::from_secs(120 * 60 * 60),
+        }
+    }
 }
 
 impl fmt::Debug for AlertingOptions {
@@ -59,6 +83,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     client: reqwest::Client,
     metrics: Metrics,
+    tuning: Tuning,
     /// Something happened that the loop should look at.
     wake: Notify,
 }
@@ -83,8 +108,10 @@ impl Alerting {
             .no_proxy()
             .build()
             .unwrap_or_default();
+        let start_ms = options.clock.now_ms().saturating_add(kept::millis(options.tuning.start_delay));
         let inner = Inner {
-            state: Mutex::new(State::load(options.ledger)?),
+            state: Mutex::new(State::load(options.ledger, start_ms)?),
+            tuning: options.tuning,
             external_labels: Mutex::default(),
             clock: options.clock,
             client,
@@ -169,14 +196,60 @@ impl Alerting {
         Ok(attempts)
     }
 
-    /// All alerts that fire, and those whose end is still being told.
-    pub async fn alerts(&self) -> Vec<AlertView> {
-        self.view(|state| state.alerts()).await
+    /// The alerts that fire and that a filter shows, by fingerprint.
+    pub async fn alerts(&self, filter: AlertFilter) -> Vec<AlertView> {
+        self.blocking(move |inner| inner.state().alerts(&filter, inner.clock.now_ms())).await
     }
 
-    /// All groups.
-    pub async fn groups(&self) -> Vec<GroupView> {
-        self.view(|state| state.groups()).await
+    /// The groups with an alert that fires and that a filter shows, by labels.
+    pub async fn groups(&self, filter: AlertFilter) -> Vec<GroupView> {
+        self.blocking(move |inner| inner.state().groups(&filter, inner.clock.now_ms())).await
+    }
+
+    /// Takes in alerts from outside; they are on disk when this resolves.
+    pub async fn post(&self, alerts: Vec<PostedAlert>) -> Result<Taken, LedgerError> {
+        let taken = self
+            .blocking(move |inner| {
+                let now_ms = inner.clock.now_ms();
+                inner.state().post(alerts, now_ms)
+            })
+            .await?;
+        self.inner.metrics.received(&taken);
+        self.inner.wake.notify_one();
+        Ok(taken)
+    }
+
+    /// All silences, in Alertmanager's order.
+    pub async fn silences(&self) -> Vec<Silence> {
+        self.blocking(move |inner| inner.state().silences(inner.clock.now_ms())).await
+    }
+
+    /// The silence with an id.
+    pub async fn silence(&self, id: String) -> Option<Silence> {
+        self.view(move |state| state.silence(&id)).await
+    }
+
+    /// Keeps a silence and returns its id; it is on disk when this resolves.
+    pub async fn put_silence(&self, posted: PostedSilence) -> Result<String, SilenceError> {
+        self.blocking(move |inner| {
+            let now_ms = inner.clock.now_ms();
+            inner.state().put_silence(posted, new_id(), inner.tuning.silences, now_ms)
+        })
+        .await
+    }
+
+    /// Ends a silence; that is on disk when this resolves.
+    pub async fn expire_silence(&self, id: String) -> Result<(), SilenceError> {
+        self.blocking(move |inner| {
+            let now_ms = inner.clock.now_ms();
+            inner.state().expire_silence(&id, now_ms)
+        })
+        .await
+    }
+
+    /// Takes in silences of another Alertmanager; returns how many are new or newer than what was here.
+    pub async fn import_silences(&self, silences: Vec<Silence>) -> Result<usize, LedgerError> {
+        self.blocking(move |inner| inner.state().import_silences(silences)).await
     }
 
     /// The outbox, and the newest `limit` jobs and attempts.
@@ -200,10 +273,9 @@ impl Alerting {
     pub fn write_metrics(&self, out: &mut String) {
         let gauges = {
             let state = self.inner.state();
-            let (active, resolved) = state.alert_counts();
             Gauges {
-                active,
-                resolved,
+                counts: state.counts(self.inner.clock.now_ms()),
+                suppressed: state.suppressed(),
                 groups: state.group_count(),
                 open_jobs: state.open_job_count(),
                 receivers: state.config().receivers.len(),
@@ -271,11 +343,21 @@ impl Inner {
         let mut state = self.state();
         if prune {
             state.prune(now_ms)?;
+            state.forget_silences(now_ms.saturating_sub(kept::millis(self.tuning.retention)))?;
         }
         state.flush_due(now_ms)?;
         let claims = state.claim(now_ms)?;
         Ok((claims, state.next_wake_ms()))
     }
+}
+
+/// A random UUID, version 4.
+fn new_id() -> String {
+    let bits = fastrand::u128(..);
+    let bits = bits & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+    let hex = format!("{bits:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
 fn sink_error(error: &LedgerError) -> SinkError {

@@ -21,6 +21,9 @@ struct Counts {
     requests: u64,
     requests_failed: u64,
     dead: u64,
+    received_firing: u64,
+    received_resolved: u64,
+    invalid: u64,
     latency_buckets: [u64; LATENCY_BOUNDS.len()],
     latency_count: u64,
     latency_sum: f64,
@@ -29,8 +32,8 @@ struct Counts {
 /// What is counted at the moment of asking.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gauges {
-    pub(crate) active: usize,
-    pub(crate) resolved: usize,
+    pub(crate) counts: crate::state::Counts,
+    pub(crate) suppressed: crate::state::Suppressed,
     pub(crate) groups: usize,
     pub(crate) open_jobs: usize,
     pub(crate) receivers: usize,
@@ -59,6 +62,14 @@ impl Metrics {
         }
     }
 
+    /// Alerts came from outside.
+    pub(crate) fn received(&self, taken: &crate::state::Taken) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.received_firing += taken.firing;
+        counts.received_resolved += taken.resolved;
+        counts.invalid += u64::try_from(taken.rejected.len()).unwrap_or(u64::MAX);
+    }
+
     /// Appends everything in Prometheus's text format.
     pub(crate) fn write(&self, gauges: Gauges, out: &mut String) {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -69,14 +80,51 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{suffix} {value}");
             }
         };
+        let suppressed = gauges.suppressed;
+        family(
+            "alertmanager_notifications_suppressed_total",
+            "counter",
+            "Alerts left out of notifications, by what muted them.",
+            &[
+                ("{reason=\"silence\"}", suppressed.by_silence.to_string()),
+                ("{reason=\"inhibition\"}", suppressed.by_inhibition.to_string()),
+                ("{reason=\"mute_time_interval\"}", suppressed.by_mute_interval.to_string()),
+                ("{reason=\"active_time_interval\"}", suppressed.by_active_interval.to_string()),
+            ],
+        );
+        family(
+            "alertmanager_silences",
+            "gauge",
+            "Silences by state.",
+            &[
+                ("{state=\"active\"}", gauges.counts.silences_active.to_string()),
+                ("{state=\"pending\"}", gauges.counts.silences_pending.to_string()),
+                ("{state=\"expired\"}", gauges.counts.silences_expired.to_string()),
+            ],
+        );
+        family(
+            "alertmanager_alerts_received_total",
+            "counter",
+            "Alerts taken from outside.",
+            &[
+                ("{status=\"firing\",version=\"v2\"}", counts.received_firing.to_string()),
+                ("{status=\"resolved\",version=\"v2\"}", counts.received_resolved.to_string()),
+            ],
+        );
+        family(
+            "alertmanager_alerts_invalid_total",
+            "counter",
+            "Alerts from outside that were not taken.",
+            &[("{version=\"v2\"}", counts.invalid.to_string())],
+        );
         let webhook = "{integration=\"webhook\"}";
         family(
             "alertmanager_alerts",
             "gauge",
             "Alerts by state.",
             &[
-                ("{state=\"active\"}", gauges.active.to_string()),
-                ("{state=\"suppressed\"}", "0".to_owned()),
+                ("{state=\"active\"}", gauges.counts.active.to_string()),
+                ("{state=\"suppressed\"}", gauges.counts.suppressed.to_string()),
                 ("{state=\"unprocessed\"}", "0".to_owned()),
             ],
         );
@@ -136,7 +184,7 @@ impl Metrics {
             "watchfire_alerts_resolved",
             "gauge",
             "Resolved alerts whose end is still being told.",
-            &[("", gauges.resolved.to_string())],
+            &[("", gauges.counts.resolved.to_string())],
         );
         let name = "alertmanager_notification_latency_seconds";
         let _ = writeln!(out, "# HELP {name} How long attempts took.\n# TYPE {name} histogram");

@@ -1,7 +1,7 @@
 //! The routing tree: which receivers an alert goes to, and in which groups.
 
 use crate::matchers::{AlertMatcher, list_text};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use watchfire_model::Labels;
 
@@ -33,6 +33,12 @@ pub struct Route {
     pub matchers: Vec<AlertMatcher>,
     /// Whether siblings further down are tried too.
     pub goes_on: bool,
+    /// The intervals in which nobody is told; not inherited.
+    pub mute_time_intervals: Vec<String>,
+    /// The intervals outside of which nobody is told; not inherited.
+    pub active_time_intervals: Vec<String>,
+    /// Labels for templates, themselves templates; those of the nodes above included.
+    pub labels: BTreeMap<String, String>,
     /// The nodes below.
     pub routes: Vec<Route>,
 }

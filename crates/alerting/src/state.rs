@@ -1,21 +1,29 @@
 //! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
 
 pub(crate) mod evaluation;
+mod external;
 mod flush;
+mod muting;
 mod outbox;
 mod reload;
+mod silencing;
 mod tables;
+mod views;
 
 use crate::config::Config;
-use crate::status::{AlertView, GroupView};
 use crate::webhook;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tables::{GroupId, Tables};
 use watchfire_ledger::{Alert, Ledger, LedgerError, Writing};
 
 pub(crate) use evaluation as kept;
+pub use external::{PostedAlert, Rejected, Taken};
+pub(crate) use muting::Suppressed;
 pub(crate) use outbox::Claim;
+pub use silencing::PostedSilence;
+pub use views::AlertFilter;
+pub(crate) use views::Counts;
 
 /// A receiver's integration.
 pub(crate) type Destination = (String, u32);
@@ -27,6 +35,10 @@ pub(crate) struct State {
     config: Arc<Config>,
     external_url: String,
     tables: Tables,
+    /// No group that begins is told before this, in milliseconds since the Unix epoch.
+    start_ms: i64,
+    /// Notifications left out since the start, by what muted them.
+    suppressed: Suppressed,
     /// A change failed and the tables could not be read back: they are, before anything else happens.
     stale: bool,
     /// Jobs being sent right now.
@@ -40,9 +52,11 @@ pub(crate) struct State {
 
 impl State {
     /// Takes up what the ledger holds. Nobody is told anything before [`State::apply`] brings a configuration.
-    pub(crate) fn load(ledger: Ledger) -> Result<Self, LedgerError> {
-        let tables = Tables::load(&ledger)?;
+    pub(crate) fn load(ledger: Ledger, start_ms: i64) -> Result<Self, LedgerError> {
+        let tables = Tables::load(&ledger, &[])?;
         Ok(Self {
+            start_ms,
+            suppressed: Suppressed::default(),
             ledger,
             config: Arc::new(Config::default()),
             external_url: String::new(),
@@ -61,14 +75,14 @@ impl State {
         change: impl FnOnce(&mut Tables, &Writing<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         if self.stale {
-            self.tables = Tables::load(&self.ledger)?;
+            self.tables = Tables::load(&self.ledger, &self.config.inhibit_rules)?;
             self.stale = false;
         }
         let tables = &mut self.tables;
         let result = self.ledger.write(|write| change(tables, write));
         if result.is_err() {
             self.stale = true;
-            if let Ok(tables) = Tables::load(&self.ledger) {
+            if let Ok(tables) = Tables::load(&self.ledger, &self.config.inhibit_rules) {
                 self.tables = tables;
                 self.stale = false;
             }
@@ -89,57 +103,6 @@ impl State {
         self.ledger.read(|read| read.rule_state(rule))
     }
 
-    pub(crate) fn alert_counts(&self) -> (usize, usize) {
-        let resolved = self.tables.alerts.values().filter(|alert| alert.is_resolved()).count();
-        (self.tables.alerts.len() - resolved, resolved)
-    }
-
-    pub(crate) fn group_count(&self) -> usize {
-        self.tables.groups.len()
-    }
-
-    pub(crate) fn open_job_count(&self) -> usize {
-        self.tables.jobs.len()
-    }
-
-    /// All alerts, by fingerprint.
-    pub(crate) fn alerts(&self) -> Vec<AlertView> {
-        let mut receivers: HashMap<u64, BTreeSet<&str>> = HashMap::new();
-        for group in self.tables.groups.values() {
-            for member in &group.members {
-                receivers.entry(*member).or_default().insert(&group.receiver);
-            }
-        }
-        let mut views: Vec<AlertView> = self
-            .tables
-            .alerts
-            .values()
-            .map(|alert| {
-                let receivers = receivers.get(&alert.fingerprint);
-                view(alert, receivers.into_iter().flatten().map(|name| (*name).to_owned()).collect())
-            })
-            .collect();
-        views.sort_by_key(|view| view.fingerprint);
-        views
-    }
-
-    /// All groups, by key and receiver.
-    pub(crate) fn groups(&self) -> Vec<GroupView> {
-        let groups = self.tables.groups.values().map(|group| GroupView {
-            key: group.key.clone(),
-            receiver: group.receiver.clone(),
-            labels: group.labels.clone(),
-            next_flush_ms: group.next_flush_ms,
-            alerts: self
-                .tables
-                .members(group)
-                .into_iter()
-                .map(|alert| view(alert, vec![group.receiver.clone()]))
-                .collect(),
-        });
-        groups.collect()
-    }
-
     /// When there is something to do next, in milliseconds since the Unix epoch.
     pub(crate) fn next_wake_ms(&self) -> Option<i64> {
         let flushes = self.tables.groups.values().map(|group| group.next_flush_ms);
@@ -154,19 +117,6 @@ impl State {
             Some(job.next_try_ms.max(gate))
         });
         flushes.chain(tries).min()
-    }
-}
-
-fn view(alert: &Alert, receivers: Vec<String>) -> AlertView {
-    AlertView {
-        fingerprint: alert.fingerprint,
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
-        starts_ms: alert.starts_ms,
-        ends_ms: alert.ends_ms,
-        updated_ms: alert.updated_ms,
-        generator_url: alert.generator_url.clone(),
-        receivers,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use watchfire_ledger::{Delivery, Fingerprint, Job, OutboxCounts};
 use watchfire_model::Labels;
 
-/// An alert that is firing, or whose end is still being told.
+/// An alert that is firing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertView {
     /// Which.
@@ -15,7 +15,7 @@ pub struct AlertView {
     pub annotations: BTreeMap<String, String>,
     /// Since when it fires, in milliseconds since the Unix epoch.
     pub starts_ms: i64,
-    /// When it ended; `None` while it fires.
+    /// When it ends unless its source says otherwise; `None` while its rule holds it.
     pub ends_ms: Option<i64>,
     /// When its rule last spoke of it, in milliseconds since the Unix epoch.
     pub updated_ms: i64,
@@ -23,6 +23,12 @@ pub struct AlertView {
     pub generator_url: String,
     /// The receivers it is routed to, each once.
     pub receivers: Vec<String>,
+    /// The silences that mute it, by id.
+    pub silenced_by: Vec<String>,
+    /// The alerts that mute it.
+    pub inhibited_by: Vec<Fingerprint>,
+    /// The intervals that mute its group, in views of groups.
+    pub muted_by: Vec<String>,
 }
 
 /// A group of alerts.

@@ -17,6 +17,7 @@ pub(crate) struct Notification<'a> {
     pub(crate) alerts: &'a [&'a Alert],
     /// How many alerts to tell at most; 0 for all.
     pub(crate) max_alerts: u64,
+    pub(crate) now_ms: i64,
 }
 
 #[derive(Serialize)]
@@ -55,8 +56,9 @@ pub(crate) fn body(notification: &Notification<'_>) -> Result<String, serde_json
         Ok(max) if max > 0 => all.get(..max).unwrap_or(all),
         _ => all,
     };
-    let alerts: Vec<BodyAlert<'_>> = told.iter().map(|alert| body_alert(alert)).collect();
-    let firing = told.iter().any(|alert| !alert.is_resolved());
+    let alerts: Vec<BodyAlert<'_>> =
+        told.iter().map(|alert| body_alert(alert, notification.now_ms)).collect();
+    let firing = told.iter().any(|alert| !alert.is_resolved(notification.now_ms));
     let body = Body {
         receiver: quote_meta(notification.receiver),
         status: if firing { "firing" } else { "resolved" },
@@ -74,13 +76,14 @@ pub(crate) fn body(notification: &Notification<'_>) -> Result<String, serde_json
     Ok(text)
 }
 
-fn body_alert(alert: &Alert) -> BodyAlert<'_> {
+fn body_alert(alert: &Alert, now_ms: i64) -> BodyAlert<'_> {
+    let is_resolved = alert.is_resolved(now_ms);
     BodyAlert {
-        status: if alert.is_resolved() { "resolved" } else { "firing" },
+        status: if is_resolved { "resolved" } else { "firing" },
         labels: alert.labels.iter().collect(),
         annotations: alert.annotations.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
         starts_at: go_time(Some(alert.starts_ms)),
-        ends_at: go_time(alert.ends_ms),
+        ends_at: go_time(alert.ends_ms.filter(|_| is_resolved)),
         generator_url: &alert.generator_url,
         fingerprint: format!("{:016x}", alert.fingerprint),
     }
@@ -149,7 +152,7 @@ pub(crate) fn order(left: &Alert, right: &Alert) -> Ordering {
 }
 
 /// Label by label in the order of names; whoever has a name that the other lacks comes later.
-fn by_labels(left: &Labels, right: &Labels) -> Ordering {
+pub(crate) fn by_labels(left: &Labels, right: &Labels) -> Ordering {
     for ((left_name, left_value), (right_name, right_value)) in left.iter().zip(right) {
         // The smaller name is missing on the other side.
         let ordering = right_name.cmp(left_name).then_with(|| left_value.cmp(right_value));

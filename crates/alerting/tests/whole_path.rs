@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use watchfire_alerting::{Alerting, AlertingOptions, Config, Settings};
+use watchfire_alerting::{AlertFilter, Alerting, AlertingOptions, Config, Settings, Tuning};
 use watchfire_ledger::Ledger;
 use watchfire_model::ingest::Row;
 use watchfire_model::time::{Clock, SystemClock};
@@ -29,7 +29,9 @@ struct Process {
 async fn start(ledger: &Path, store: &Arc<TestStore>, url: &str) -> Process {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ledger = Ledger::open(ledger, clock.now_ms()).unwrap().ledger;
-    let alerting = Alerting::open(AlertingOptions { ledger, clock: Arc::clone(&clock) }).unwrap();
+    let alerting =
+        Alerting::open(AlertingOptions { ledger, clock: Arc::clone(&clock), tuning: Tuning::default() })
+            .unwrap();
     let config = format!(
         "route: {{receiver: hook, group_by: [alertname], group_wait: 10ms, group_interval: 50ms}}\n\
          receivers: [{{name: hook, webhook_configs: [{{url: '{url}'}}]}}]\n"
@@ -116,5 +118,5 @@ async fn an_outage_reaches_the_webhook_and_so_does_its_end_after_a_restart() {
     second.delivery.await.unwrap();
     second.manager.stop().await;
     assert_eq!(bodies.lock().unwrap().len(), 2);
-    assert!(second.alerting.groups().await.is_empty());
+    assert!(second.alerting.groups(AlertFilter::default()).await.is_empty());
 }

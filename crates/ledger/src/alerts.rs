@@ -91,8 +91,10 @@ pub struct Alert {
     pub annotations: BTreeMap<String, String>,
     /// Since when it fires.
     pub starts_ms: i64,
-    /// When it ended; `None` while it fires.
+    /// When it ended or, in the future, when it ends unless its source says otherwise; `None` while its rule holds it.
     pub ends_ms: Option<i64>,
+    /// Nobody gave that end: it is when the alert is taken for ended without news.
+    pub by_timeout: bool,
     /// When its source last spoke of it.
     pub updated_ms: i64,
     /// Where its source shows it.
@@ -101,8 +103,8 @@ pub struct Alert {
 
 impl Alert {
     /// Whether it has ended.
-    pub const fn is_resolved(&self) -> bool {
-        self.ends_ms.is_some()
+    pub fn is_resolved(&self, now_ms: i64) -> bool {
+        self.ends_ms.is_some_and(|ends_ms| ends_ms <= now_ms)
     }
 }
 
@@ -140,8 +142,10 @@ pub struct Notified {
     pub resolved: BTreeSet<Fingerprint>,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// The destination confirmed that it knows of a firing alert, and has not confirmed the end of all of them.
-    pub confirmed_firing: bool,
+    /// The alerts that it confirmed to know as firing, and whose end it has not confirmed.
+    pub open: BTreeSet<Fingerprint>,
+    /// What the integration wants to remember of the group, such as where its message stands.
+    pub receiver_data: String,
 }
 
 pub(crate) fn damaged(table: &'static str, reason: impl Into<String>) -> LedgerError {
@@ -205,6 +209,7 @@ impl Alert {
             annotations: read_map(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
             starts_ms: row.get("starts_ms")?,
             ends_ms: row.get("ends_ms")?,
+            by_timeout: row.get("by_timeout")?,
             updated_ms: row.get("updated_ms")?,
             generator_url: row.get("generator_url")?,
         })
@@ -236,7 +241,8 @@ impl Notified {
             firing: read_fingerprints(TABLE, row.get_ref("firing")?.as_str().unwrap_or(""))?,
             resolved: read_fingerprints(TABLE, row.get_ref("resolved")?.as_str().unwrap_or(""))?,
             at_ms: row.get("at_ms")?,
-            confirmed_firing: row.get("confirmed_firing")?,
+            open: read_fingerprints(TABLE, row.get_ref("open")?.as_str().unwrap_or(""))?,
+            receiver_data: row.get("receiver_data")?,
         })
     }
 }

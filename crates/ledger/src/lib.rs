@@ -1,6 +1,6 @@
 //! The ledger: what must outlive the process and is not telemetry, kept in one SQLite file.
 //!
-//! Flows in: alert instances, alerts, groups, outbox jobs and the record of every delivery attempt. Flows out: the
+//! Flows in: alert instances, alerts, silences, groups, outbox jobs and the record of every delivery attempt. Flows out: the
 //! same, exactly as committed, after a restart or a `kill -9`. It promises that [`Ledger::write`] is all or nothing
 //! and on disk when it returns (write-ahead log, `synchronous = FULL`), that a file of a newer release is refused
 //! rather than misread, and that a damaged file is moved aside and reported, never a panic. It never keeps
@@ -13,6 +13,7 @@ mod error;
 mod outbox;
 mod reading;
 mod schema;
+mod silences;
 mod store;
 mod writing;
 
@@ -21,5 +22,6 @@ pub use error::LedgerError;
 pub use outbox::{Delivery, Job, JobDraft, JobState, Outcome};
 pub use reading::{OutboxCounts, Reading};
 pub use schema::SCHEMA_VERSION;
+pub use silences::{Silence, SilenceMatcher};
 pub use store::{Ledger, MovedAside, Opened};
 pub use writing::Writing;

@@ -3,6 +3,7 @@
 use crate::LedgerError;
 use crate::alerts::{Alert, Group, Notified, RuleInstance, RuleState};
 use crate::outbox::{Delivery, Job};
+use crate::silences::Silence;
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 
 /// The ledger as of one moment.
@@ -84,6 +85,11 @@ impl<'a> Reading<'a> {
     /// What every destination was last told.
     pub fn notified(&self) -> Result<Vec<Notified>, LedgerError> {
         self.list("SELECT * FROM notified ORDER BY group_key, receiver, integration", [], Notified::from_row)
+    }
+
+    /// All silences, by id.
+    pub fn silences(&self) -> Result<Vec<Silence>, LedgerError> {
+        self.list("SELECT * FROM silences ORDER BY id", [], Silence::from_row)
     }
 
     /// The jobs still to be sent, oldest first.

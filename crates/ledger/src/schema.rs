@@ -5,13 +5,13 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The newest schema version this release writes; kept in SQLite's `user_version`.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
 const APPLICATION_ID: u32 = 0x5746_4c47;
 
 /// One step per version: `MIGRATIONS[n]` leads from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1];
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1, VERSION_2];
 
 // Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as
 // the bits of the float, because SQLite turns NaN into NULL. Fingerprints are the unsigned number's bits.
@@ -104,6 +104,30 @@ CREATE TABLE deliveries (
     error TEXT
 ) STRICT;
 CREATE INDEX deliveries_of_job ON deliveries (job);
+";
+
+/// The first schema, for tests of what becomes of its files.
+#[cfg(test)]
+pub(crate) const FIRST: &str = VERSION_1;
+
+// Silences; alerts from outside, which end when nobody speaks of them any more; and which ends each destination is owed.
+const VERSION_2: &str = "
+CREATE TABLE silences (
+    id TEXT PRIMARY KEY,
+    matchers TEXT NOT NULL,
+    starts_ms INTEGER NOT NULL,
+    ends_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    annotations TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE alerts ADD COLUMN by_timeout INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notified ADD COLUMN open TEXT NOT NULL DEFAULT '';
+ALTER TABLE notified ADD COLUMN receiver_data TEXT NOT NULL DEFAULT '';
+UPDATE notified SET open = firing WHERE confirmed_firing <> 0;
+ALTER TABLE notified DROP COLUMN confirmed_firing;
 ";
 
 /// Brings a file to [`SCHEMA_VERSION`], or refuses it.

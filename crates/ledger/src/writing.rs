@@ -4,6 +4,7 @@ use crate::alerts::{
     Alert, Fingerprint, Group, Notified, RuleInstance, fingerprints_text, labels_text, map_text,
 };
 use crate::outbox::{JobDraft, JobState, Outcome};
+use crate::silences::Silence;
 use crate::{LedgerError, Reading};
 use rusqlite::{OptionalExtension, Transaction, params};
 use watchfire_model::Labels;
@@ -90,8 +91,8 @@ impl<'a> Writing<'a> {
     /// Keeps alerts, replacing those with the same fingerprint.
     pub fn put_alerts<'i>(&self, alerts: impl IntoIterator<Item = &'i Alert>) -> Result<(), LedgerError> {
         let mut statement = self.transaction.prepare(
-            "INSERT OR REPLACE INTO alerts (fingerprint, labels, annotations, starts_ms, ends_ms, updated_ms,
-                 generator_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO alerts (fingerprint, labels, annotations, starts_ms, ends_ms, by_timeout,
+                 updated_ms, generator_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         for alert in alerts {
             statement.execute(params![
@@ -100,6 +101,7 @@ impl<'a> Writing<'a> {
                 map_text(&alert.annotations)?,
                 alert.starts_ms,
                 alert.ends_ms,
+                alert.by_timeout,
                 alert.updated_ms,
                 alert.generator_url,
             ])?;
@@ -137,6 +139,39 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Notes when a group is looked at next.
+    pub fn touch_group(&self, group: &Group) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare("UPDATE alert_groups SET next_flush_ms = ?3 WHERE group_key = ?1 AND receiver = ?2")?
+            .execute(params![group.key, group.receiver, group.next_flush_ms])?;
+        Ok(())
+    }
+
+    /// Keeps a silence, replacing one with the same id.
+    pub fn put_silence(&self, silence: &Silence) -> Result<(), LedgerError> {
+        self.transaction.execute(
+            "INSERT OR REPLACE INTO silences (id, matchers, starts_ms, ends_ms, updated_ms, created_by, comment,
+                 annotations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                silence.id,
+                map_text(&silence.matchers)?,
+                silence.starts_ms,
+                silence.ends_ms,
+                silence.updated_ms,
+                silence.created_by,
+                silence.comment,
+                map_text(&silence.annotations)?,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a silence.
+    pub fn delete_silence(&self, id: &str) -> Result<(), LedgerError> {
+        self.transaction.execute("DELETE FROM silences WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
     /// Forgets a group and what was told about it.
     pub fn delete_group(&self, key: &str, receiver: &str) -> Result<(), LedgerError> {
         self.transaction
@@ -150,7 +185,7 @@ impl<'a> Writing<'a> {
     pub fn put_notified(&self, notified: &Notified) -> Result<(), LedgerError> {
         self.transaction.execute(
             "INSERT OR REPLACE INTO notified (group_key, receiver, integration, firing, resolved, at_ms,
-                 confirmed_firing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 open, receiver_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 notified.group_key,
                 notified.receiver,
@@ -158,7 +193,8 @@ impl<'a> Writing<'a> {
                 fingerprints_text(&notified.firing),
                 fingerprints_text(&notified.resolved),
                 notified.at_ms,
-                notified.confirmed_firing,
+                fingerprints_text(&notified.open),
+                notified.receiver_data,
             ],
         )?;
         Ok(())

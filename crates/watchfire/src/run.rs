@@ -85,7 +85,11 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         watchfire_scrape::Manager::start(scrape_options, &nothing, Arc::clone(&sink), Arc::clone(&clock))
             .await?;
     let scrape = Arc::new(scrape);
-    let options = AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock) };
+    let options = AlertingOptions {
+        ledger: ledger.clone(),
+        clock: Arc::clone(&clock),
+        tuning: watchfire_alerting::Tuning::default(),
+    };
     let alerting = tokio::task::spawn_blocking(|| Alerting::open(options)).await??;
     let (stop_alerting, stopped) = watch::channel(false);
     let (begin_sending, begun) = oneshot::channel();

@@ -15,6 +15,8 @@ pub struct Receiver {
     pub name: String,
     /// Where its name stands in the file.
     pub place: Place,
+    /// Its labels.
+    pub labels: watchfire_model::Labels,
     /// The webhooks it calls, in order. The position is the integration's number.
     pub webhooks: Vec<Webhook>,
 }
@@ -121,7 +123,7 @@ impl Reader {
                 self.webhook(&format!("{path}.webhook_configs[{index}]"), &webhook)
             })
             .collect();
-        Some(Receiver { name: name.value, place, webhooks })
+        Some(Receiver { name: name.value, place, labels: watchfire_model::Labels::empty(), webhooks })
     }
 
     fn webhook(&mut self, path: &str, raw: &Spanned<RawWebhook>) -> Option<Webhook> {

@@ -1,6 +1,7 @@
 //! Against real webhook servers on loopback, with faults, and with the process "killed" between any two steps: a
 //! restart is a new [`Alerting`] over the same ledger file.
 
+mod muting;
 mod survival;
 
 use super::*;
@@ -182,7 +183,7 @@ impl House {
 async fn start(path: &Path, clock: &Arc<ManualClock>, config: &str) -> Alerting {
     let opened = Ledger::open(path, clock.now_ms()).unwrap();
     assert_eq!(opened.moved_aside, None);
-    let options = AlertingOptions { ledger: opened.ledger, clock: clock.clone() };
+    let options = AlertingOptions { ledger: opened.ledger, clock: clock.clone(), tuning: Tuning::default() };
     let alerting = Alerting::open(options).unwrap();
     let config = Config::parse("am.yml", config, Path::new("")).unwrap();
     let settings = Settings {
@@ -216,8 +217,8 @@ async fn an_alert_is_told_after_group_wait_once_and_so_is_its_end() {
     house.evaluate(&[], &["a", "b"]).await;
     house.pass(MINUTE).await;
     assert_eq!(house.script.told(), ["resolved: b=resolved"]);
-    assert!(house.alerting.alerts().await.is_empty());
-    assert!(house.alerting.groups().await.is_empty());
+    assert!(house.alerting.alerts(AlertFilter::default()).await.is_empty());
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty());
     assert_eq!(house.pass(10 * MINUTE).await, 0);
 }
 
@@ -270,7 +271,7 @@ async fn an_alert_that_ends_before_it_could_be_delivered_is_still_delivered() {
     house.evaluate(&[], &["a"]).await;
     house.settle().await;
     assert_eq!(house.script.told(), ["resolved: a=resolved"]);
-    assert!(house.alerting.groups().await.is_empty());
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty());
 }
 
 #[tokio::test]
@@ -282,7 +283,7 @@ async fn a_destination_that_does_not_want_ends_still_hears_of_what_began() {
     house.evaluate(&[], &["a"]).await;
     house.settle().await;
     assert_eq!(house.script.told(), ["firing: a=firing"]);
-    assert!(house.alerting.groups().await.is_empty());
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty());
 }
 
 #[tokio::test]
@@ -386,7 +387,7 @@ async fn the_end_follows_a_confirmed_beginning_wherever_the_process_is_killed() 
             ["firing: a=firing", "resolved: a=resolved"],
             "killed at step {kill_at}"
         );
-        assert!(house.alerting.alerts().await.is_empty());
+        assert!(house.alerting.alerts(AlertFilter::default()).await.is_empty());
     }
 }
 
@@ -440,13 +441,17 @@ async fn a_destination_that_does_not_want_ends_is_not_told_of_them() {
     let received = house.script.take();
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].authorization.as_deref(), Some("Bearer s3cret"));
-    assert!(house.alerting.groups().await.is_empty());
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty());
 }
 
 #[tokio::test]
 async fn without_a_configuration_alerts_are_shown_and_nobody_is_told() {
     let clock = Arc::new(ManualClock::at(START));
-    let options = AlertingOptions { ledger: Ledger::in_memory().unwrap(), clock: clock.clone() };
+    let options = AlertingOptions {
+        ledger: Ledger::in_memory().unwrap(),
+        clock: clock.clone(),
+        tuning: Tuning::default(),
+    };
     let alerting = Alerting::open(options).unwrap();
     alerting.apply(Config::default(), Settings::default()).await.unwrap();
     let house = House {
@@ -458,12 +463,12 @@ async fn without_a_configuration_alerts_are_shown_and_nobody_is_told() {
     };
     house.evaluate(&["a"], &[]).await;
     assert_eq!(house.pass(MINUTE).await, 0);
-    let alerts = house.alerting.alerts().await;
+    let alerts = house.alerting.alerts(AlertFilter::default()).await;
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].labels.get("region"), Some("north"));
     assert!(alerts[0].receivers.is_empty());
     house.evaluate(&[], &["a"]).await;
-    assert!(house.alerting.alerts().await.is_empty());
+    assert!(house.alerting.alerts(AlertFilter::default()).await.is_empty());
 }
 
 #[tokio::test]
@@ -503,7 +508,7 @@ async fn a_reload_keeps_groups_and_sees_ends_to_receivers_that_knew() {
     house.evaluate(&[], &["a"]).await;
     house.pass(MINUTE).await;
     assert_eq!(house.script.told(), ["resolved: a=resolved"]);
-    assert!(house.alerting.groups().await.is_empty());
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty());
 }
 
 #[tokio::test]

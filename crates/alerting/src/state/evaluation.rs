@@ -1,7 +1,7 @@
 //! What a rule's evaluation changes: its instances, the alerts, and the groups they fall into.
 
 use super::State;
-use super::tables::{Tables, Timing};
+use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
 use crate::fingerprint;
 use crate::route::Route;
@@ -21,6 +21,7 @@ impl State {
     /// Takes in an evaluation.
     pub(crate) fn commit(&mut self, evaluation: &Evaluation, now_ms: i64) -> Result<(), LedgerError> {
         let config = Arc::clone(&self.config);
+        let start_ms = self.start_ms;
         self.change(|tables, write| {
             keep_instances(tables, write, evaluation)?;
             let mut touched = Vec::new();
@@ -30,7 +31,8 @@ impl State {
                 match instance.state {
                     AlertState::Pending => {}
                     AlertState::Firing => {
-                        fire(tables, write, &config, (fingerprint, labels), instance, evaluation, now_ms)?;
+                        let when = When { now_ms, start_ms };
+                        fire(tables, write, &config, (fingerprint, labels), instance, evaluation, when)?;
                     }
                     AlertState::Inactive => {
                         let ends_ms = instance.resolved_ms.unwrap_or(evaluation.evaluated_ms);
@@ -39,7 +41,7 @@ impl State {
                     }
                 }
             }
-            tables.forget_loose(write, &touched)
+            tables.forget_loose(write, &touched, now_ms)
         })
     }
 
@@ -67,7 +69,7 @@ impl State {
                     }
                 }
             }
-            tables.forget_loose(write, &touched)
+            tables.forget_loose(write, &touched, now_ms)
         })
     }
 }
@@ -135,6 +137,13 @@ pub(crate) fn rule_form(instance: RuleInstance) -> AlertInstance {
     }
 }
 
+/// The time, and when the first groups may be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When {
+    pub(super) now_ms: i64,
+    pub(super) start_ms: i64,
+}
+
 fn fire(
     tables: &mut Tables,
     write: &Writing<'_>,
@@ -142,17 +151,21 @@ fn fire(
     (fingerprint, labels): (Fingerprint, Labels),
     instance: &AlertInstance,
     evaluation: &Evaluation,
-    now_ms: i64,
+    when: When,
 ) -> Result<(), LedgerError> {
-    if let Some(alert) = tables.alerts.get_mut(&fingerprint).filter(|alert| !alert.is_resolved()) {
+    let firing = |alert: &&mut Alert| !alert.is_resolved(when.now_ms);
+    if let Some(alert) = tables.alerts.get_mut(&fingerprint).filter(firing) {
         alert.updated_ms = evaluation.evaluated_ms;
-        let same =
-            alert.annotations == instance.annotations && alert.generator_url == evaluation.generator_url;
+        let same = alert.annotations == instance.annotations
+            && alert.generator_url == evaluation.generator_url
+            && alert.ends_ms.is_none();
         if same {
             return Ok(());
         }
         alert.annotations.clone_from(&instance.annotations);
         alert.generator_url.clone_from(&evaluation.generator_url);
+        // What came from outside and is watched by a rule, too, lasts as long as the rule says.
+        (alert.ends_ms, alert.by_timeout) = (None, false);
         return write.put_alerts([&*alert]);
     }
     let alert = Alert {
@@ -161,16 +174,28 @@ fn fire(
         annotations: instance.annotations.clone(),
         starts_ms: instance.fired_ms.unwrap_or(evaluation.evaluated_ms),
         ends_ms: None,
+        by_timeout: false,
         updated_ms: evaluation.evaluated_ms,
         generator_url: evaluation.generator_url.clone(),
     };
+    begin(tables, write, config, alert, when)
+}
+
+/// Keeps an alert that was not there, or was over, and puts it where its routes lead.
+pub(super) fn begin(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    config: &Config,
+    alert: Alert,
+    when: When,
+) -> Result<(), LedgerError> {
     write.put_alerts([&alert])?;
     if let Some(root) = &config.route {
         for route in root.matching(&alert.labels) {
-            join(tables, write, route, &alert, now_ms)?;
+            join(tables, write, route, &alert, when)?;
         }
     }
-    tables.alerts.insert(fingerprint, alert);
+    tables.put_alert(alert);
     Ok(())
 }
 
@@ -184,9 +209,9 @@ fn resolve(
     let ended = tables
         .alerts
         .get_mut(&fingerprint)
-        .filter(|alert| !alert.is_resolved() && alert.starts_ms <= ends_ms);
+        .filter(|alert| !alert.is_resolved(ends_ms) && alert.starts_ms <= ends_ms);
     let Some(alert) = ended else { return Ok(()) };
-    alert.ends_ms = Some(ends_ms);
+    (alert.ends_ms, alert.by_timeout) = (Some(ends_ms), false);
     alert.updated_ms = ends_ms;
     write.put_alerts([&*alert])
 }
@@ -197,38 +222,49 @@ pub(super) fn join(
     write: &Writing<'_>,
     route: &Route,
     alert: &Alert,
-    now_ms: i64,
-) -> Result<(), LedgerError> {
+    when: When,
+) -> Result<GroupId, LedgerError> {
     let labels = route.group_labels(&alert.labels);
     let id = (route.group_key(&labels), route.receiver.clone());
-    let timing = Timing {
+    let options = Options {
         group_interval_ms: millis(route.group_interval),
         repeat_interval_ms: millis(route.repeat_interval),
         retired: false,
+        mute_intervals: route.mute_time_intervals.clone(),
+        active_intervals: route.active_time_intervals.clone(),
+        labels: route.labels.clone(),
     };
-    let group = tables.groups.entry(id).or_insert_with_key(|(key, receiver)| {
+    let text = options.text();
+    let mut changed = false;
+    let group = tables.groups.entry(id.clone()).or_insert_with_key(|(key, receiver)| {
         let wait_ms = millis(route.group_wait);
         // Whoever has waited long enough elsewhere, in a group before a restart for instance, does not wait again.
-        let waited = alert.starts_ms.saturating_add(wait_ms) < now_ms;
+        let waited = alert.starts_ms.saturating_add(wait_ms) < when.now_ms;
+        let flush_ms = if waited { when.now_ms } else { when.now_ms.saturating_add(wait_ms) };
+        changed = true;
         Group {
             key: key.clone(),
             receiver: receiver.clone(),
             labels,
             options: String::new(),
             members: BTreeSet::new(),
-            created_ms: now_ms,
-            next_flush_ms: if waited { now_ms } else { now_ms.saturating_add(wait_ms) },
+            created_ms: when.now_ms,
+            next_flush_ms: flush_ms.max(when.start_ms),
         }
     });
-    let joined = group.members.insert(alert.fingerprint);
-    let options = timing.text();
-    if joined || group.options != options {
-        group.options = options;
+    if group.options != text {
+        group.options = text;
+        changed = true;
+    }
+    if tables.add_member(&id, alert.fingerprint) {
+        changed = true;
+    }
+    if changed && let Some(group) = tables.groups.get(&id) {
         write.put_group(group)?;
     }
-    Ok(())
+    Ok(id)
 }
 
-pub(super) fn millis(duration: Duration) -> i64 {
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -63,14 +63,14 @@ impl State {
             for id in orphans {
                 let error = "the receiver is not configured any more";
                 write.finish_job(id, JobState::Dead, now_ms, Some(error))?;
-                if let Some(job) = tables.jobs.remove(&id) {
+                if let Some(job) = tables.remove_job(id) {
                     tracing::warn!(
                         group = job.group_key,
                         receiver = job.receiver,
                         error,
                         "notification given up"
                     );
-                    settle(tables, write, &config, &(job.group_key, job.receiver))?;
+                    settle(tables, write, &config, &(job.group_key, job.receiver), now_ms)?;
                 }
             }
             let mut claims = Vec::new();
@@ -118,22 +118,26 @@ impl State {
                     let delivered = attempt.outcome == Outcome::Delivered;
                     let state = if delivered { JobState::Done } else { JobState::Dead };
                     write.finish_job(job.id, state, now_ms, error)?;
-                    tables.jobs.remove(&job.id);
-                    let key = (id.0.clone(), id.1.clone(), job.integration);
+                    tables.remove_job(job.id);
                     // A group that was given up meanwhile has nothing to remember.
                     if tables.groups.contains_key(&id) {
-                        let before = tables.notified.get(&key).is_some_and(|told| told.confirmed_firing);
-                        let told = Notified {
-                            group_key: key.0.clone(),
-                            receiver: key.1.clone(),
+                        let before = tables.told(&id).find(|told| told.integration == job.integration);
+                        let mut told = Notified {
+                            group_key: id.0.clone(),
+                            receiver: id.1.clone(),
                             integration: job.integration,
                             firing: job.firing.clone(),
                             resolved: job.resolved.clone(),
                             at_ms: now_ms,
-                            confirmed_firing: if delivered { !job.firing.is_empty() } else { before },
+                            open: before.map(|told| told.open.clone()).unwrap_or_default(),
+                            receiver_data: before.map(|told| told.receiver_data.clone()).unwrap_or_default(),
                         };
+                        if delivered {
+                            told.open.extend(&job.firing);
+                            told.open.retain(|alert| !job.resolved.contains(alert));
+                        }
                         write.put_notified(&told)?;
-                        tables.notified.insert(key, told);
+                        tables.put_told(told);
                     }
                 }
                 Outcome::Retry | Outcome::Started => {
@@ -147,9 +151,9 @@ impl State {
             }
             if flush_again && let Some(group) = tables.groups.get_mut(&id) {
                 group.next_flush_ms = now_ms;
-                write.put_group(group)?;
+                write.touch_group(group)?;
             } else {
-                settle(tables, write, &config, &id)?;
+                settle(tables, write, &config, &id, now_ms)?;
             }
             Ok(())
         })

@@ -1,16 +1,18 @@
 //! A new configuration: groups that are still wanted go on, the others see their alerts out.
 
 use super::State;
-use super::evaluation::join;
-use super::tables::{GroupId, Timing};
+use super::evaluation::{When, join, millis};
+use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
-use std::collections::BTreeSet;
+use crate::inhibit::Inhibitor;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use watchfire_ledger::{Alert, LedgerError};
+use watchfire_ledger::{Alert, LedgerError, Writing};
 
 impl State {
-    /// Puts a configuration in force. Groups whose key is unchanged keep their timers. A group that no route leads to
-    /// any more, and whose receiver knows of something firing, stays until that has ended and been told.
+    /// Puts a configuration in force. Every group that is still wanted goes on and has its turn at once, as after a
+    /// reload of Alertmanager; one that was never looked at waits for the rest of its `group_wait`. A group that no
+    /// route leads to any more, and whose receiver knows of something firing, stays until that has ended and been told.
     pub(crate) fn apply(
         &mut self,
         config: Config,
@@ -19,50 +21,74 @@ impl State {
     ) -> Result<(), LedgerError> {
         let config = Arc::new(config);
         let next = Arc::clone(&config);
-        self.change(|tables, write| {
+        let when = When { now_ms, start_ms: self.start_ms };
+        // After a start the timers are those of before.
+        let is_reload = self.config.route.is_some();
+        if !is_reload {
+            self.excuse_silence(config.resolve_timeout, now_ms);
+        }
+        // The tables are read anew with the rules in force, should the ledger refuse.
+        let before = std::mem::replace(&mut self.config, Arc::clone(&config));
+        let changed = self.change(|tables, write| {
+            tables.inhibitor = Inhibitor::new(&next.inhibit_rules, tables.alerts.values());
             let firing: Vec<Alert> =
-                tables.alerts.values().filter(|alert| !alert.is_resolved()).cloned().collect();
-            let mut wanted: BTreeSet<GroupId> = BTreeSet::new();
+                tables.alerts.values().filter(|alert| !alert.is_resolved(now_ms)).cloned().collect();
+            let mut wanted: BTreeMap<GroupId, i64> = BTreeMap::new();
             for alert in &firing {
                 for route in next.route.iter().flat_map(|root| root.matching(&alert.labels)) {
-                    let labels = route.group_labels(&alert.labels);
-                    wanted.insert((route.group_key(&labels), route.receiver.clone()));
-                    join(tables, write, route, alert, now_ms)?;
+                    wanted.insert(join(tables, write, route, alert, when)?, millis(route.group_wait));
                 }
             }
             let others: Vec<GroupId> =
-                tables.groups.keys().filter(|id| !wanted.contains(*id)).cloned().collect();
+                tables.groups.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
             for id in others {
-                let Some(group) = tables.groups.get(&id) else { continue };
-                let any_firing = group
-                    .members
-                    .iter()
-                    .any(|member| tables.alerts.get(member).is_some_and(|alert| !alert.is_resolved()));
-                let told = tables
-                    .notified
-                    .range((id.0.clone(), id.1.clone(), 0)..=(id.0.clone(), id.1.clone(), u32::MAX))
-                    .any(|(_, told)| told.confirmed_firing);
-                let owed =
-                    told || tables.jobs.values().any(|job| job.group_key == id.0 && job.receiver == id.1);
-                if next.receiver(&id.1).is_some() && (owed || !any_firing) {
-                    let mut timing = Timing::of(group);
-                    timing.retired = any_firing;
-                    let Some(group) = tables.groups.get_mut(&id) else { continue };
-                    group.options = timing.text();
-                    write.put_group(group)?;
-                    continue;
+                retire(tables, write, &next, &id, now_ms)?;
+            }
+            for (id, wait_ms) in wanted.iter().filter(|_| is_reload) {
+                let Some(group) = tables.groups.get_mut(id) else { continue };
+                let first_ms = group.created_ms.saturating_add(*wait_ms).max(when.start_ms);
+                if first_ms <= now_ms && now_ms < group.next_flush_ms {
+                    group.next_flush_ms = now_ms;
+                    write.touch_group(group)?;
                 }
-                let members: Vec<u64> = group.members.iter().copied().collect();
-                write.delete_group(&id.0, &id.1)?;
-                tables.groups.remove(&id);
-                tables.notified.retain(|(key, receiver, _), _| (key, receiver) != (&id.0, &id.1));
-                tables.forget_loose(write, &members)?;
             }
             Ok(())
-        })?;
-        self.config = config;
+        });
+        if let Err(error) = changed {
+            self.config = before;
+            self.stale = true;
+            return Err(error);
+        }
         self.external_url = external_url;
         self.gates.clear();
         Ok(())
     }
+}
+
+/// A group that no route leads to: kept while its receiver has something coming, forgotten otherwise.
+fn retire(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    next: &Config,
+    id: &GroupId,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let Some(group) = tables.groups.get(id) else { return Ok(()) };
+    let any_firing = group
+        .members
+        .iter()
+        .any(|member| tables.alerts.get(member).is_some_and(|alert| !alert.is_resolved(now_ms)));
+    let owed = tables.told(id).any(|told| !told.open.is_empty()) || tables.has_jobs(id);
+    if next.receiver(&id.1).is_some() && (owed || !any_firing) {
+        let mut options = Options::of(group);
+        options.retired = any_firing;
+        if let Some(group) = tables.groups.get_mut(id) {
+            group.options = options.text();
+            write.put_group(group)?;
+        }
+        return Ok(());
+    }
+    let members: Vec<u64> = group.members.iter().copied().collect();
+    tables.remove_group(write, id)?;
+    tables.forget_loose(write, &members, now_ms)
 }

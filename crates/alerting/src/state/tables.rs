@@ -1,5 +1,7 @@
 //! The ledger's rows in memory.
 
+use crate::inhibit::{InhibitRule, Inhibitor};
+use crate::silences::Silences;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use watchfire_ledger::{
@@ -20,35 +22,54 @@ pub(super) struct Tables {
     pub(super) notified: BTreeMap<(String, String, u32), Notified>,
     /// The open jobs.
     pub(super) jobs: BTreeMap<i64, Job>,
+    pub(super) silences: Silences,
+    /// Of the rules in force; not in the ledger.
+    pub(super) inhibitor: Inhibitor,
+    /// In how many groups an alert is.
+    held: HashMap<Fingerprint, u32>,
+    /// The open jobs of a group, by integration.
+    jobs_of: HashMap<GroupId, BTreeMap<u32, i64>>,
 }
 
-/// A group's timing, as kept in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Timing {
+/// What a group has of its route, as kept in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Options {
     pub(super) group_interval_ms: i64,
     pub(super) repeat_interval_ms: i64,
     /// No route leads here any more: the group only waits for its alerts to end.
     #[serde(default)]
     pub(super) retired: bool,
+    /// The intervals in which nobody is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) mute_intervals: Vec<String>,
+    /// The intervals outside of which nobody is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) active_intervals: Vec<String>,
+    /// The route's labels: templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) labels: BTreeMap<String, String>,
 }
 
-impl Timing {
+impl Options {
     pub(super) fn of(group: &Group) -> Self {
         // A row that cannot be read gets Alertmanager's defaults rather than losing its group.
         serde_json::from_str(&group.options).unwrap_or(Self {
             group_interval_ms: 300_000,
             repeat_interval_ms: 14_400_000,
             retired: false,
+            mute_intervals: Vec::new(),
+            active_intervals: Vec::new(),
+            labels: BTreeMap::new(),
         })
     }
 
-    pub(super) fn text(self) -> String {
-        serde_json::to_string(&self).unwrap_or_default()
+    pub(super) fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 impl Tables {
-    pub(super) fn load(ledger: &Ledger) -> Result<Self, LedgerError> {
+    pub(super) fn load(ledger: &Ledger, inhibit_rules: &[InhibitRule]) -> Result<Self, LedgerError> {
         ledger.read(|read| {
             let mut tables = Self::default();
             for rule in read.rules()? {
@@ -68,7 +89,14 @@ impl Tables {
                 .into_iter()
                 .map(|told| ((told.group_key.clone(), told.receiver.clone(), told.integration), told))
                 .collect();
-            tables.jobs = read.open_jobs()?.into_iter().map(|job| (job.id, job)).collect();
+            for job in read.open_jobs()? {
+                tables.put_job(job);
+            }
+            tables.silences = Silences::new(read.silences()?);
+            for member in tables.groups.values().flat_map(|group| &group.members) {
+                *tables.held.entry(*member).or_default() += 1;
+            }
+            tables.inhibitor = Inhibitor::new(inhibit_rules, tables.alerts.values());
             Ok(tables)
         })
     }
@@ -80,9 +108,80 @@ impl Tables {
 
     /// The open job of a group for one of its destinations.
     pub(super) fn open_job(&self, id: &GroupId, integration: u32) -> Option<&Job> {
-        self.jobs
-            .values()
-            .find(|job| job.integration == integration && job.group_key == id.0 && job.receiver == id.1)
+        self.jobs.get(self.jobs_of.get(id)?.get(&integration)?)
+    }
+
+    /// Whether a group has an open job.
+    pub(super) fn has_jobs(&self, id: &GroupId) -> bool {
+        self.jobs_of.contains_key(id)
+    }
+
+    pub(super) fn put_job(&mut self, job: Job) {
+        let id = (job.group_key.clone(), job.receiver.clone());
+        self.jobs_of.entry(id).or_default().insert(job.integration, job.id);
+        self.jobs.insert(job.id, job);
+    }
+
+    pub(super) fn remove_job(&mut self, job: i64) -> Option<Job> {
+        let job = self.jobs.remove(&job)?;
+        let id = (job.group_key.clone(), job.receiver.clone());
+        if let Some(jobs) = self.jobs_of.get_mut(&id) {
+            jobs.remove(&job.integration);
+            if jobs.is_empty() {
+                self.jobs_of.remove(&id);
+            }
+        }
+        Some(job)
+    }
+
+    /// What the destinations of a group were told.
+    pub(super) fn told<'t>(&'t self, id: &'t GroupId) -> impl Iterator<Item = &'t Notified> {
+        let range = (id.0.clone(), id.1.clone(), 0)..=(id.0.clone(), id.1.clone(), u32::MAX);
+        self.notified.range(range).map(|(_, told)| told)
+    }
+
+    pub(super) fn put_told(&mut self, told: Notified) {
+        self.notified.insert((told.group_key.clone(), told.receiver.clone(), told.integration), told);
+    }
+
+    /// Adds an alert, or replaces the one with its fingerprint.
+    pub(super) fn put_alert(&mut self, alert: Alert) {
+        self.inhibitor.put(&alert);
+        self.alerts.insert(alert.fingerprint, alert);
+    }
+
+    /// Puts an alert into a group that is there; whether it was not in it before.
+    pub(super) fn add_member(&mut self, id: &GroupId, fingerprint: Fingerprint) -> bool {
+        let joined = self.groups.get_mut(id).is_some_and(|group| group.members.insert(fingerprint));
+        if joined {
+            *self.held.entry(fingerprint).or_default() += 1;
+        }
+        joined
+    }
+
+    /// Takes alerts out of a group.
+    pub(super) fn remove_members(&mut self, id: &GroupId, members: &[Fingerprint]) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        for member in members {
+            if group.members.remove(member) {
+                release(&mut self.held, *member);
+            }
+        }
+    }
+
+    /// Forgets a group and what was told about it.
+    pub(super) fn remove_group(&mut self, write: &Writing<'_>, id: &GroupId) -> Result<(), LedgerError> {
+        write.delete_group(&id.0, &id.1)?;
+        if let Some(group) = self.groups.remove(id) {
+            for member in group.members {
+                release(&mut self.held, member);
+            }
+        }
+        let told: Vec<u32> = self.told(id).map(|told| told.integration).collect();
+        for integration in told {
+            self.notified.remove(&(id.0.clone(), id.1.clone(), integration));
+        }
+        Ok(())
     }
 
     /// Forgets resolved alerts that no group holds.
@@ -90,19 +189,31 @@ impl Tables {
         &mut self,
         write: &Writing<'_>,
         candidates: &[Fingerprint],
+        now_ms: i64,
     ) -> Result<(), LedgerError> {
         let loose: Vec<Fingerprint> = candidates
             .iter()
             .copied()
             .filter(|fingerprint| {
-                self.alerts.get(fingerprint).is_some_and(Alert::is_resolved)
-                    && !self.groups.values().any(|group| group.members.contains(fingerprint))
+                self.alerts.get(fingerprint).is_some_and(|alert| alert.is_resolved(now_ms))
+                    && !self.held.contains_key(fingerprint)
             })
             .collect();
         write.delete_alerts(loose.iter().copied())?;
         for fingerprint in loose {
-            self.alerts.remove(&fingerprint);
+            if let Some(alert) = self.alerts.remove(&fingerprint) {
+                self.inhibitor.remove(&alert);
+            }
         }
         Ok(())
+    }
+}
+
+fn release(held: &mut HashMap<Fingerprint, u32>, member: Fingerprint) {
+    if let Some(count) = held.get_mut(&member) {
+        *count -= 1;
+        if *count == 0 {
+            held.remove(&member);
+        }
     }
 }

@@ -8,6 +8,7 @@ fn alert(pairs: &[(&str, &str)], ends_ms: Option<i64>) -> Alert {
         annotations: BTreeMap::from([("summary".to_owned(), "<b>5 & 6</b>\u{2028}\u{1}\"".to_owned())]),
         starts_ms: 1_700_000_000_500,
         ends_ms,
+        by_timeout: false,
         updated_ms: 0,
         generator_url: "http://w/graph?g0.expr=up&g0.tab=1".to_owned(),
     }
@@ -25,6 +26,7 @@ fn the_body_is_alertmanagers_to_the_byte() {
         external_url: "http://watch:9090",
         alerts: &[&first, &second],
         max_alerts: 0,
+        now_ms: i64::MAX,
     };
     let annotation = r#"{"summary":"\u003cb\u003e5 \u0026 6\u003c/b\u003e\u2028\u0001\""}"#;
     let url = r"http://w/graph?g0.expr=up\u0026g0.tab=1";
@@ -61,6 +63,7 @@ fn alerts_beyond_the_maximum_are_counted() {
         external_url: "",
         alerts: &alerts,
         max_alerts: 2,
+        now_ms: i64::MAX,
     };
     let body: serde_json::Value = serde_json::from_str(&body(&notification).unwrap()).unwrap();
     assert_eq!(body["alerts"].as_array().unwrap().len(), 2);
@@ -115,6 +118,7 @@ receivers: [{name: "team-x.mail", webhook_configs: [{url: 'http://127.0.0.1:1955
             annotations: annotations.clone(),
             starts_ms,
             ends_ms,
+            by_timeout: false,
             updated_ms: 0,
             generator_url: "http://w/graph?g0.expr=up&g0.tab=1".to_owned(),
         }
@@ -137,6 +141,7 @@ receivers: [{name: "team-x.mail", webhook_configs: [{url: 'http://127.0.0.1:1955
         external_url: "http://watch:9090",
         alerts: &alerts,
         max_alerts: config.receivers[0].webhooks[0].max_alerts,
+        now_ms: i64::MAX,
     };
     assert_eq!(body(&notification).unwrap(), CAPTURED);
 }

@@ -139,7 +139,7 @@ fn a_file_of_a_newer_release_is_refused_and_left_alone() {
     drop(connection);
     let error = Ledger::open(&path, 1).unwrap_err().to_string();
     assert!(error.contains("schema version 99"), "{error}");
-    assert!(error.contains("versions up to 1"), "{error}");
+    assert!(error.contains("versions up to 2"), "{error}");
     assert!(path.exists());
 }
 
@@ -193,4 +193,51 @@ fn reading_does_not_wait_for_a_writer() {
         })
         .unwrap();
     assert_eq!(ledger.read(|read| read.meta("k")).unwrap().as_deref(), Some("inside"));
+}
+
+#[test]
+fn a_silence_is_there_after_reopening_and_goes_when_it_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let matcher = |name: &str, is_equal: bool| SilenceMatcher {
+        name: name.to_owned(),
+        value: "a|b".to_owned(),
+        is_regex: true,
+        is_equal,
+    };
+    let silence = Silence {
+        id: "0f0e".to_owned(),
+        matchers: vec![vec![matcher("job", true), matcher("zone", false)], vec![matcher("x", true)]],
+        starts_ms: 1,
+        ends_ms: i64::MAX,
+        updated_ms: -5,
+        created_by: "me".to_owned(),
+        comment: "it's \"quiet\"".to_owned(),
+        annotations: BTreeMap::from([("ticket".to_owned(), "T-1".to_owned())]),
+    };
+    open(&path).write(|write| write.put_silence(&silence)).unwrap();
+    assert_eq!(open(&path).read(|read| read.silences()).unwrap(), [silence]);
+    open(&path).write(|write| write.delete_silence("0f0e")).unwrap();
+    assert_eq!(open(&path).read(|read| read.silences()).unwrap(), []);
+}
+
+#[test]
+fn a_file_of_the_first_schema_keeps_what_its_destinations_are_owed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(crate::schema::FIRST).unwrap();
+    old.execute_batch(
+        "INSERT INTO notified VALUES ('k', 'pager', 0, '00000000000000ff', '', 7, 1);
+         INSERT INTO notified VALUES ('k', 'pager', 1, '00000000000000ff', '', 7, 0);
+         INSERT INTO alerts VALUES (255, '{\"alertname\":\"A\"}', '{}', 1, NULL, 2, '');",
+    )
+    .unwrap();
+    old.execute_batch(&format!("PRAGMA user_version = 1; PRAGMA application_id = {};", 0x5746_4c47)).unwrap();
+    drop(old);
+    let ledger = open(&path);
+    let told = ledger.read(|read| read.notified()).unwrap();
+    assert_eq!((&told[0].open, told[1].open.len()), (&BTreeSet::from([255]), 0));
+    let alerts = ledger.read(|read| read.alerts()).unwrap();
+    assert_eq!((alerts[0].ends_ms, alerts[0].by_timeout), (None, false));
 }

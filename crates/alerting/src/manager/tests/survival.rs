@@ -77,8 +77,8 @@ async fn live_through(seed: u64) -> (usize, usize) {
     for (name, status) in last {
         assert_eq!(status, "resolved", "seed {seed}: the end of {name} was never told");
     }
-    assert!(house.alerting.alerts().await.is_empty(), "seed {seed}");
-    assert!(house.alerting.groups().await.is_empty(), "seed {seed}");
+    assert!(house.alerting.alerts(AlertFilter::default()).await.is_empty(), "seed {seed}");
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty(), "seed {seed}");
     let counts = house.alerting.outbox(1).await.unwrap().counts;
     assert_eq!((counts.open, counts.dead), (0, 0), "seed {seed}");
     (fired, kills)

@@ -1,0 +1,61 @@
+//! What is not worth telling now, and why.
+
+use super::tables::{Options, Tables};
+use crate::config::Config;
+use watchfire_ledger::{Alert, Fingerprint};
+
+/// How many alerts were left out of notifications, by what muted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Suppressed {
+    pub(crate) by_silence: u64,
+    pub(crate) by_inhibition: u64,
+    pub(crate) by_mute_interval: u64,
+    pub(crate) by_active_interval: u64,
+}
+
+/// Why an alert is muted; the first that applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Muted {
+    ByInhibition,
+    ByActiveInterval,
+    ByMuteInterval,
+    BySilence,
+}
+
+impl Suppressed {
+    pub(super) fn count(&mut self, why: Muted) {
+        match why {
+            Muted::ByInhibition => self.by_inhibition += 1,
+            Muted::ByActiveInterval => self.by_active_interval += 1,
+            Muted::ByMuteInterval => self.by_mute_interval += 1,
+            Muted::BySilence => self.by_silence += 1,
+        }
+    }
+}
+
+/// The intervals that mute a route now, by name: those in which it is muted, and, outside of all in which it is
+/// active, these.
+pub(super) fn intervals(config: &Config, options: &Options, now_ms: i64) -> Option<(Muted, Vec<String>)> {
+    let is_now =
+        |name: &String| config.time_intervals.get(name).is_some_and(|interval| interval.contains(now_ms));
+    if !options.active_intervals.is_empty() && !options.active_intervals.iter().any(is_now) {
+        return Some((Muted::ByActiveInterval, options.active_intervals.clone()));
+    }
+    let muting: Vec<String> = options.mute_intervals.iter().filter(|name| is_now(name)).cloned().collect();
+    (!muting.is_empty()).then_some((Muted::ByMuteInterval, muting))
+}
+
+impl Tables {
+    /// Why an alert is muted whatever its route says.
+    pub(super) fn muted(&self, alert: &Alert, now_ms: i64) -> Option<Muted> {
+        if !self.inhibited_by(alert, now_ms).is_empty() {
+            return Some(Muted::ByInhibition);
+        }
+        (!self.silences.muting(&alert.labels, now_ms).is_empty()).then_some(Muted::BySilence)
+    }
+
+    /// The alerts that inhibit one.
+    pub(super) fn inhibited_by(&self, alert: &Alert, now_ms: i64) -> Vec<Fingerprint> {
+        self.inhibitor.sources_of(&alert.labels, &self.alerts, now_ms)
+    }
+}
