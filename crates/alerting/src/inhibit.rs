@@ -37,8 +37,11 @@ impl InhibitRule {
 /// labels, so that the end of one does not hide the others.
 #[derive(Debug, Default)]
 pub(crate) struct Inhibitor {
-    rules: Vec<(InhibitRule, HashMap<Vec<String>, BTreeSet<Fingerprint>>)>,
+    rules: Vec<(InhibitRule, Sources)>,
 }
+
+/// By the values of the labels that must be equal.
+type Sources = HashMap<Vec<String>, BTreeSet<Fingerprint>>;
 
 impl Inhibitor {
     pub(crate) fn new<'a>(rules: &[InhibitRule], alerts: impl Iterator<Item = &'a Alert>) -> Self {
@@ -91,7 +94,7 @@ impl Inhibitor {
             let on_both_sides = rule.is_source(labels);
             let source = candidates.iter().find(|source| {
                 alerts.get(*source).is_some_and(|source| {
-                    !source.is_resolved(now_ms) && !(on_both_sides && rule.is_target(&source.labels))
+                    !(source.is_resolved(now_ms) || on_both_sides && rule.is_target(&source.labels))
                 })
             });
             found.extend(source.filter(|source| !found.contains(*source)).copied());

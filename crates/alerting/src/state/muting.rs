@@ -16,19 +16,19 @@ pub(crate) struct Suppressed {
 /// Why an alert is muted; the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Muted {
-    ByInhibition,
-    ByActiveInterval,
-    ByMuteInterval,
-    BySilence,
+    Inhibition,
+    ActiveInterval,
+    MuteInterval,
+    Silence,
 }
 
 impl Suppressed {
     pub(super) fn count(&mut self, why: Muted) {
         match why {
-            Muted::ByInhibition => self.by_inhibition += 1,
-            Muted::ByActiveInterval => self.by_active_interval += 1,
-            Muted::ByMuteInterval => self.by_mute_interval += 1,
-            Muted::BySilence => self.by_silence += 1,
+            Muted::Inhibition => self.by_inhibition += 1,
+            Muted::ActiveInterval => self.by_active_interval += 1,
+            Muted::MuteInterval => self.by_mute_interval += 1,
+            Muted::Silence => self.by_silence += 1,
         }
     }
 }
@@ -39,19 +39,19 @@ pub(super) fn intervals(config: &Config, options: &Options, now_ms: i64) -> Opti
     let is_now =
         |name: &String| config.time_intervals.get(name).is_some_and(|interval| interval.contains(now_ms));
     if !options.active_intervals.is_empty() && !options.active_intervals.iter().any(is_now) {
-        return Some((Muted::ByActiveInterval, options.active_intervals.clone()));
+        return Some((Muted::ActiveInterval, options.active_intervals.clone()));
     }
     let muting: Vec<String> = options.mute_intervals.iter().filter(|name| is_now(name)).cloned().collect();
-    (!muting.is_empty()).then_some((Muted::ByMuteInterval, muting))
+    (!muting.is_empty()).then_some((Muted::MuteInterval, muting))
 }
 
 impl Tables {
     /// Why an alert is muted whatever its route says.
     pub(super) fn muted(&self, alert: &Alert, now_ms: i64) -> Option<Muted> {
         if !self.inhibited_by(alert, now_ms).is_empty() {
-            return Some(Muted::ByInhibition);
+            return Some(Muted::Inhibition);
         }
-        (!self.silences.muting(&alert.labels, now_ms).is_empty()).then_some(Muted::BySilence)
+        (!self.silences.muting(&alert.labels, now_ms).is_empty()).then_some(Muted::Silence)
     }
 
     /// The alerts that inhibit one.

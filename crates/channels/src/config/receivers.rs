@@ -83,8 +83,8 @@ pub struct Receivers {
 }
 
 impl Receivers {
-    /// Reads `global`, `receivers` and `templates` of a whole configuration; its other keys, and keys of `global` that
-    /// are not about receivers, are not looked at. Relative file names count from `folder`.
+    /// Reads `global`, `receivers` and `templates` of a whole configuration; its other keys are not looked at. Relative
+    /// file names count from `folder`.
     ///
     /// # Errors
     /// Everything that is wrong, at most one problem for each integration.
@@ -98,12 +98,16 @@ impl Receivers {
         if problems.is_empty() { Ok(receivers) } else { Err(problems) }
     }
 
-    /// Takes `global`, `receivers` and `templates` out of a section that is the whole configuration.
-    fn take(root: &mut Section, reading: &mut Reading<'_>, problems: &mut Vec<Problem>) -> Self {
+    /// Takes `global`, `receivers` and `templates` out of a section that is the whole configuration, for whoever reads
+    /// the rest of it, too. What is wrong is added to `problems`, and what is not built noted in `reading`.
+    pub fn take(root: &mut Section, reading: &mut Reading<'_>, problems: &mut Vec<Problem>) -> Self {
         let mut found = Self::default();
-        let global = root
-            .section("global", "global configuration")
-            .and_then(|section| section.map(|mut section| Global::take(&mut section, reading)).transpose());
+        let global = root.section("global", "global configuration").and_then(|section| {
+            let Some(mut section) = section else { return Ok(None) };
+            let global = Global::take(&mut section, reading)?;
+            section.finish()?;
+            Ok(Some(global))
+        });
         match global {
             Ok(global) => found.global = global.unwrap_or_default(),
             Err(problem) => problems.push(problem),
