@@ -217,15 +217,19 @@ pub(crate) struct Peer(Child);
 impl Peer {
     /// Starts a peer's program, or says that it is absent and gives nothing.
     pub(crate) fn start(program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Option<Self> {
-        let found = find_program(program)?;
-        let child = Command::new(found)
+        Some(Self::start_at(&find_program(program)?, args))
+    }
+
+    /// Starts the program at a path.
+    pub(crate) fn start_at(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Some(Self(child))
+        Self(child)
     }
 }
 

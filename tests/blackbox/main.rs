@@ -11,6 +11,7 @@ mod bad_writes;
 mod compliance;
 mod crash;
 mod damage;
+mod differential;
 mod exemplars;
 mod grafana;
 mod import;

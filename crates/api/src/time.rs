@@ -9,7 +9,7 @@ const LATEST: &str = "292277025-08-18T07:12:54.999999999Z";
 /// Reads a time as Prometheus does: Unix seconds as a decimal, or RFC 3339. Milliseconds since the epoch.
 pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return seconds_to_ms(seconds).ok_or_else(|| format!("cannot parse {text:?} to a valid timestamp"));
+        return instant_ms(seconds).ok_or_else(|| format!("cannot parse {text:?} to a valid timestamp"));
     }
     match text {
         EARLIEST => return Ok(i64::MIN / 2),
@@ -31,10 +31,24 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     i64::try_from(duration.as_millis()).map_err(|_| refused())
 }
 
+/// Prometheus counts nanoseconds in 63 bits inside; this keeps sums of times from overflowing too.
+const LARGEST_S: f64 = 9.2e12;
+
+/// An instant as Prometheus reads it: the fraction is rounded to milliseconds by itself, and then cut to whole
+/// nanoseconds and milliseconds, which loses one where the fraction has no exact form.
+fn instant_ms(seconds: f64) -> Option<i64> {
+    if !seconds.is_finite() || seconds.abs() >= LARGEST_S {
+        return None;
+    }
+    let fraction = (seconds.fract() * 1_000.0).round() / 1_000.0;
+    let nanoseconds = (fraction * 1e9) as i64;
+    Some(seconds.trunc() as i64 * 1_000 + nanoseconds.div_euclid(1_000_000))
+}
+
+/// A duration as Prometheus reads it: cut to whole milliseconds.
 fn seconds_to_ms(seconds: f64) -> Option<i64> {
-    let ms = (seconds * 1000.0).round();
-    // Prometheus counts nanoseconds in 63 bits inside; this keeps sums of times from overflowing too.
-    (ms.is_finite() && ms.abs() < 9.2e15).then_some(ms as i64)
+    let nanoseconds = seconds * 1e9;
+    (seconds.is_finite() && seconds.abs() < LARGEST_S).then_some((nanoseconds / 1e6) as i64)
 }
 
 /// RFC 3339 with milliseconds, in UTC.
@@ -56,6 +70,13 @@ mod tests {
         }
         assert!(parse_time(EARLIEST).is_ok_and(|time_ms| time_ms < -1_000_000_000_000_000_000));
         assert!(parse_time(LATEST).is_ok_and(|time_ms| time_ms > 1_000_000_000_000_000_000));
+        // The first is a real Prometheus's reading.
+        for (text, expected_ms) in
+            [("1795258405.00049996376", 1_795_258_405_000), ("1.0005", 1_000), ("-1.5", -1_500)]
+        {
+            assert_eq!(parse_time(text), Ok(expected_ms), "{text}");
+        }
+        assert_eq!(parse_duration("1.0019"), Ok(1_001));
         assert_eq!(parse_duration("15"), Ok(15_000));
         assert_eq!(parse_duration("15.000"), Ok(15_000));
         assert_eq!(parse_duration("1h30m"), Ok(5_400_000));

@@ -58,13 +58,13 @@ pub(crate) async fn send(
     Ok((response.status().as_u16(), response.text().await?))
 }
 
-pub(super) fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+pub(crate) fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     varint(out, u64::from(number) << 3 | 2);
     varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

@@ -1,6 +1,7 @@
 //! Buckets with their bounds.
 
 use super::{Histogram, layout};
+use std::sync::LazyLock;
 
 /// One bucket with its bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -26,6 +27,41 @@ impl Bucket {
     }
 }
 
+/// From one bound to the next, by schema.
+const FACTORS: [f64; 9] = [
+    2.0,
+    // The next number, the root of 2, would give other bounds than Prometheus's.
+    1.414_213_562_373_094_9,
+    1.189_207_115_002_721,
+    1.090_507_732_665_257_7,
+    1.044_273_782_427_413_8,
+    1.021_897_148_654_116_6,
+    1.010_889_286_051_700_5,
+    1.005_429_901_112_802_7,
+    1.002_711_275_050_202_5,
+];
+
+/// The bounds from 1 to 2 of the finest schema, to the last bit as Prometheus has them: each schema has those of the one
+/// before, and between them such a bound times the factor.
+static FINEST: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    FACTORS.iter().fold(Vec::new(), |coarser: Vec<f64>, factor| {
+        if coarser.is_empty() {
+            return vec![1.0];
+        }
+        coarser.iter().flat_map(|bound| [*bound, bound * factor]).collect()
+    })
+});
+
+/// `2^(place / 2^schema)` for a place below `2^schema`.
+fn fraction(place: i64, schema: u32) -> f64 {
+    let finest = FACTORS.len() as u32 - 1;
+    let known = finest.checked_sub(schema).and_then(|shift| usize::try_from(place << shift).ok());
+    // No finer schema is in use; were one, its bounds would have no example to follow.
+    known
+        .and_then(|index| FINEST.get(index).copied())
+        .unwrap_or_else(|| (place as f64 / (1_i64 << schema) as f64).exp2())
+}
+
 /// The upper bound of a positive exponential bucket: `2^(index * 2^-schema)`; the last one before the overflow ends
 /// at the largest finite number.
 pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
@@ -35,7 +71,7 @@ pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
     } else {
         let shift = schema.unsigned_abs().min(31);
         let place = i64::from(index) & ((1_i64 << shift) - 1);
-        (i64::from(index >> shift), (place as f64 / (1_i64 << shift) as f64).exp2())
+        (i64::from(index >> shift), fraction(place, shift))
     };
     if exponent == 1024 && fraction == 1.0 {
         return f64::MAX;

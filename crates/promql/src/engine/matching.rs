@@ -257,13 +257,15 @@ impl<'a> Rule<'a> {
                 (None, Some(fill)) => (&absent, Point::Float(fill)),
                 (None, None) => continue,
             };
+            if !emitter.emit(step, (key, point), (one_key, one_point), cx) {
+                continue;
+            }
             if let Some(met) = group.met.get_mut(step) {
                 // Two that meet are an error even where a comparison filters both away.
                 if std::mem::replace(met, true) && self.one_to_one() {
                     return Err(many_to_one_error());
                 }
             }
-            emitter.emit(step, (key, point), (one_key, one_point), cx);
         }
         self.check_unique(state)?;
         // They are handed out from the end.
@@ -381,20 +383,21 @@ impl<'r, 'a, 'p> Emitter<'r, 'a, 'p> {
         Self { rule, pending, first, last: None }
     }
 
-    /// Computes one result.
+    /// Computes one result. False where the operator does not fit the two: then they did not meet at all.
     fn emit(
         &mut self,
         step: usize,
         many: (&SeriesKey, Point<'_>),
         one: (&SeriesKey, Point<'_>),
         cx: &mut Context<'a>,
-    ) {
+    ) -> bool {
         let (left, right) = if self.rule.swapped() { (one.1, many.1) } else { (many.1, one.1) };
         let value = match apply(self.rule.op, left, right, self.rule.span, cx) {
             Outcome::Value(value) => value,
             Outcome::Holds(holds) if self.rule.return_bool => SampleValue::Float(f64::from(u8::from(holds))),
             Outcome::Holds(true) => left.to_value(),
-            Outcome::Holds(false) | Outcome::Nothing => return,
+            Outcome::Holds(false) => return true,
+            Outcome::Nothing => return false,
         };
         let place = match &self.last {
             Some((place, labels)) if *labels == one.0.labels => *place,
@@ -407,6 +410,7 @@ impl<'r, 'a, 'p> Emitter<'r, 'a, 'p> {
         if let Some(series) = self.pending.get_mut(place) {
             series.vector.set(step, value);
         }
+        true
     }
 
     fn place(&mut self, many: &SeriesKey, one: &SeriesKey) -> usize {

@@ -4,6 +4,7 @@ use super::QueryError;
 use super::arithmetic;
 use super::column::{BoxOperator, Point, StepVector};
 use super::context::{Context, Steps};
+use super::functions::math;
 use crate::ast::BinaryOp;
 
 /// How a scalar is worked out.
@@ -57,9 +58,8 @@ impl<'a> Scalar<'a> {
             Self::Extreme { larger, pair } => {
                 let (left, right) = (pair.0.evaluate(cx, steps)?, pair.1.evaluate(cx, steps)?);
                 let pick = |step| match (left.get(step), right.get(step)) {
-                    (left, right) if left.is_nan() || right.is_nan() => f64::NAN,
-                    (left, right) if *larger => left.max(right),
-                    (left, right) => left.min(right),
+                    (left, right) if *larger => math::larger(left, right),
+                    (left, right) => math::smaller(left, right),
                 };
                 ScalarColumn::Steps((0..steps.count).map(pick).collect())
             }

@@ -36,7 +36,17 @@ fn labels_of(expr: &Expr) -> Labels {
     };
     let mut builder = LabelsBuilder::new();
     let mut asked: Vec<&str> = Vec::new();
-    for matcher in matchers.iter().filter(|matcher| matcher.name != watchfire_model::METRIC_NAME) {
+    // Prometheus's store puts matchers that take series away behind the others, which shows here.
+    let must_be_set =
+        |name: &str| matchers.iter().any(|matcher| matcher.name == name && !matcher.matches_empty());
+    let takes_away = |matcher: &Matcher| {
+        let negative = matches!(matcher.op, MatchOp::NotEqual | MatchOp::NotRegex);
+        !must_be_set(&matcher.name) || negative && matcher.matches_empty()
+    };
+    let ordered = [false, true]
+        .into_iter()
+        .flat_map(|last| matchers.iter().filter(move |matcher| takes_away(matcher) == last));
+    for matcher in ordered.filter(|matcher| matcher.name != watchfire_model::METRIC_NAME) {
         // A label asked for twice is left out.
         if matcher.op == MatchOp::Equal && !asked.contains(&matcher.name.as_str()) {
             builder.set(&matcher.name, matcher.value.as_str());

@@ -22,17 +22,20 @@ pub(crate) fn find(name: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-/// Whole seconds, cut towards zero; what is no number is the epoch's far past, as Go's conversion gives.
-fn whole(seconds: f64) -> i64 {
-    if seconds.is_nan() {
-        i64::MIN / 1_000_000
-    } else {
-        (seconds as i64).clamp(i64::MIN / 1_000_000, i64::MAX / 1_000_000)
-    }
+/// The seconds since the Unix epoch that Go takes for the number on x86-64: cut towards zero, and what no 64-bit integer
+/// holds is the least of them. Go counts from the year -292277022399 in 64 bits without a sign, so that what lies before
+/// it lands at the other end of time.
+fn whole(seconds: f64) -> i128 {
+    /// From Go's first year to the Unix epoch.
+    const BEFORE_EPOCH: i64 = 9_223_372_028_715_321_600;
+    const BOUND: f64 = 9_223_372_036_854_775_808.0;
+    let seconds = if seconds >= -BOUND && seconds < BOUND { seconds as i64 } else { i64::MIN };
+    i128::from(seconds.wrapping_add(BEFORE_EPOCH).cast_unsigned()) - i128::from(BEFORE_EPOCH)
 }
 
 fn days(seconds: f64) -> i64 {
-    whole(seconds).div_euclid(86_400)
+    // Two to the power of 64 seconds are far fewer days than an i64 holds.
+    whole(seconds).div_euclid(86_400) as i64
 }
 
 struct Date {

@@ -4,6 +4,7 @@ use crate::engine::QueryError;
 use crate::engine::column::{BoxOperator, Operator, Point, SeriesKey, StepVector};
 use crate::engine::context::{Context, Steps};
 use crate::engine::scalar::{Scalar, ScalarColumn};
+use std::f64::consts::LN_2;
 use watchfire_model::Histogram;
 
 /// What happens to a sample.
@@ -22,6 +23,9 @@ pub(crate) enum Change {
     /// No sample stays.
     Nothing,
 }
+
+/// Beyond this, `asinh` and `acosh` are the logarithm of the double to the last bit, and the double may overflow.
+const LARGE: f64 = (1_u64 << 28) as f64;
 
 /// The function of that name.
 pub(crate) fn find(name: &str) -> Option<Change> {
@@ -43,8 +47,10 @@ pub(crate) fn find(name: &str) -> Option<Change> {
         "sinh" => f64::sinh,
         "cosh" => f64::cosh,
         "tanh" => f64::tanh,
-        "asinh" => f64::asinh,
-        "acosh" => f64::acosh,
+        "asinh" => |value| {
+            if value.abs() > LARGE { (value.abs().ln() + LN_2).copysign(value) } else { value.asinh() }
+        },
+        "acosh" => |value| if value > LARGE { value.ln() + LN_2 } else { value.acosh() },
         "atanh" => f64::atanh,
         "rad" => |value| value * std::f64::consts::PI / 180.0,
         "deg" => |value| value * 180.0 / std::f64::consts::PI,
@@ -71,13 +77,24 @@ fn sign(value: f64) -> f64 {
     }
 }
 
-/// Like Go's `math.Max`: NaN wins.
-fn larger(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() { f64::NAN } else { left.max(right) }
+/// Like Go's `math.Max`: infinity wins, then NaN, and zero is more than minus zero.
+pub(crate) fn larger(left: f64, right: f64) -> f64 {
+    if left == f64::INFINITY || right == f64::INFINITY {
+        f64::INFINITY
+    } else if left.is_nan() || right.is_nan() {
+        f64::NAN
+    } else if left == right {
+        if left.is_sign_negative() { right } else { left }
+    } else if left > right {
+        left
+    } else {
+        right
+    }
 }
 
-fn smaller(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() { f64::NAN } else { left.min(right) }
+/// Like Go's `math.Min`: minus infinity wins, then NaN, and minus zero is less than zero.
+pub(crate) fn smaller(left: f64, right: f64) -> f64 {
+    -larger(-left, -right)
 }
 
 fn clamp(value: f64, [min, max]: [Option<f64>; 2]) -> Option<f64> {
@@ -173,3 +190,6 @@ impl Mapped<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,12 +21,18 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_number_is_still_a_date() {
-    for name in
-        ["minute", "hour", "day_of_month", "day_of_week", "day_of_year", "days_in_month", "month", "year"]
-    {
-        for seconds in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(find(name).unwrap()(seconds).is_finite());
+fn what_is_no_date_is_the_one_that_go_makes_of_it() {
+    // A real Prometheus's answers.
+    for (name, expected) in [
+        ("minute", 30.0),
+        ("hour", 15.0),
+        ("day_of_month", 4.0),
+        ("day_of_year", 339.0),
+        ("month", 12.0),
+        ("year", 292_277_026_596.0),
+    ] {
+        for seconds in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e19] {
+            assert_eq!(find(name).unwrap()(seconds), expected, "{name} of {seconds}");
         }
     }
 }
