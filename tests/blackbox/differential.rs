@@ -18,7 +18,7 @@ use grammar::{Dialect, Grammar};
 use random::Random;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// More differences than these say nothing new.
@@ -44,7 +44,7 @@ fn peer_program() -> Option<PathBuf> {
 }
 
 /// Its version: 3.14.0 is (3, 14).
-fn version_of(program: &PathBuf) -> (u32, u32) {
+fn version_of(program: &Path) -> (u32, u32) {
     let output = std::process::Command::new(program).arg("--version").output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let version =
@@ -112,7 +112,7 @@ fn question(seed: u64, index: u64, dialect: Dialect, base_ms: i64) -> Question {
     let base_s = base_ms / 1_000;
     let length_s = SAMPLES * INTERVAL_MS / 1_000;
     let mut grammar = Grammar { random: &mut random, dialect, middle_s: base_s + length_s / 2 };
-    let instant = index % 2 == 0;
+    let instant = index.is_multiple_of(2);
     let query = if instant { grammar.instant_query() } else { grammar.query() };
     // Prometheus 2 has ranges closed on the left: there no question may be asked where a sample lies on the edge.
     let odd = if dialect.modern { 0.0 } else { 0.5 };
@@ -138,7 +138,7 @@ async fn ask(client: &reqwest::Client, root: &str, question: &Question) -> Value
 }
 
 /// The peer, once it is ready.
-async fn peer(setup: &Setup, program: &PathBuf, modern: bool) -> (Peer, String) {
+async fn peer(setup: &Setup, program: &Path, modern: bool) -> (Peer, String) {
     let config = setup.write("peer.yml", "global: {}\n");
     let port = free_port();
     let mut args = vec![

@@ -30,8 +30,8 @@ impl Bucket {
 /// From one bound to the next, by schema.
 const FACTORS: [f64; 9] = [
     2.0,
-    // The next number, the root of 2, would give other bounds than Prometheus's.
-    1.414_213_562_373_094_9,
+    // The number itself would give other bounds than Prometheus's.
+    std::f64::consts::SQRT_2.next_down(),
     1.189_207_115_002_721,
     1.090_507_732_665_257_7,
     1.044_273_782_427_413_8,

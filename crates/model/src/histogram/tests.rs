@@ -26,11 +26,27 @@ fn custom(bounds: &[f64], buckets: &[f64]) -> Histogram {
 }
 
 #[test]
+fn bounds_are_prometheus_s_to_the_last_bit() {
+    // A real Prometheus's answers, which are not always the nearest numbers.
+    for (index, schema, expected) in [
+        (-1, 1, 0.707_106_781_186_547_5),
+        (1, 1, 1.414_213_562_373_095),
+        (-1, 2, 0.840_896_415_253_714_4),
+        (-1, 3, 0.917_004_043_204_671_1),
+        (-1, 4, 0.957_603_280_698_573_5),
+        (3, 0, 8.0),
+    ] {
+        let histogram = Histogram { schema, ..Histogram::default() };
+        assert_eq!(histogram.bound(index).to_bits(), f64::to_bits(expected), "{index} of schema {schema}");
+    }
+}
+
+#[test]
 fn bounds_are_powers_of_the_base() {
     let histogram = exponential(2, 0, &[1.0]);
     assert_eq!(histogram.bound(0), 1.0);
     assert_eq!(histogram.bound(4), 2.0);
-    assert_eq!(histogram.bound(2), 2.0_f64.sqrt());
+    assert_eq!(histogram.bound(2), 2.0_f64.sqrt().next_down());
     assert_eq!(histogram.bound(-8), 0.25);
     assert_eq!(exponential(-1, 0, &[1.0]).bound(3), 64.0);
     assert_eq!(exponential(0, 0, &[1.0]).bound(1024), f64::MAX);

@@ -29,7 +29,7 @@ fn whole(seconds: f64) -> i128 {
     /// From Go's first year to the Unix epoch.
     const BEFORE_EPOCH: i64 = 9_223_372_028_715_321_600;
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
-    let seconds = if seconds >= -BOUND && seconds < BOUND { seconds as i64 } else { i64::MIN };
+    let seconds = if (-BOUND..BOUND).contains(&seconds) { seconds as i64 } else { i64::MIN };
     i128::from(seconds.wrapping_add(BEFORE_EPOCH).cast_unsigned()) - i128::from(BEFORE_EPOCH)
 }
 
