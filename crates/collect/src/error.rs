@@ -29,6 +29,14 @@ pub enum CollectError {
     /// This machine has no such thing; nobody has to worry.
     #[error("this machine has no {0}")]
     NoData(&'static str),
+    /// A device or its driver failed.
+    #[error("{message}")]
+    Device {
+        /// A word for it, for a label.
+        reason: &'static str,
+        /// What failed, and what to do.
+        message: String,
+    },
     /// A system call failed.
     #[error("{call}: {source}")]
     Call {
@@ -40,8 +48,29 @@ pub enum CollectError {
 }
 
 impl CollectError {
+    /// A word for what went wrong, for a label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Read { source, .. } | Self::Call { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => "not_found",
+                std::io::ErrorKind::PermissionDenied => "permission_denied",
+                std::io::ErrorKind::TimedOut => "timeout",
+                _ => "read_failed",
+            },
+            Self::Parse { .. } => "garbage",
+            Self::NoData(_) => "no_data",
+            Self::Device { reason, .. } => reason,
+        }
+    }
+
     /// Whether what should be read is simply not there.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
+impl From<crate::gpu::Fault> for CollectError {
+    fn from(fault: crate::gpu::Fault) -> Self {
+        Self::Device { reason: fault.reason, message: fault.message }
     }
 }

@@ -20,10 +20,11 @@ mod uname;
 mod vmstat;
 mod vulnerabilities;
 
-use crate::{CollectError, Collection, Roots};
+use crate::{CollectError, Collection, GpuOptions, Roots};
 use regex::Regex;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use watchfire_model::time::Clock;
 use watchfire_wire::exposition::write::Family;
@@ -62,6 +63,8 @@ pub struct Options {
     pub netclass_ignored: Option<Regex>,
     /// Fields of /proc/vmstat that are told (`--collector.vmstat.fields`).
     pub vmstat_fields: Option<Regex>,
+    /// How GPUs are asked, and under which names they are told.
+    pub gpu: GpuOptions,
 }
 
 impl Default for Options {
@@ -85,6 +88,7 @@ impl Default for Options {
             netdev_exclude: None,
             netclass_ignored: None,
             vmstat_fields: pattern(r"^(oom_kill|pgpg|pswp|pg.*fault).*"),
+            gpu: GpuOptions::default(),
         }
     }
 }
@@ -93,6 +97,8 @@ impl Default for Options {
 pub struct Host {
     roots: Roots,
     collectors: Vec<Box<dyn Collector>>,
+    /// Why each collector that fails does: a failure is logged when it begins and when its reason changes.
+    failing: Mutex<HashMap<&'static str, &'static str>>,
 }
 
 impl std::fmt::Debug for Host {
@@ -106,14 +112,16 @@ impl Host {
     /// All collectors that `options` does not switch off.
     pub fn new(roots: Roots, options: Options, clock: Arc<dyn Clock>) -> Self {
         let disabled = options.disabled.clone();
-        let mut collectors = builtin(options, clock);
+        let gpu = options.gpu.clone();
+        let mut collectors = builtin(options, Arc::clone(&clock));
+        collectors.extend(crate::gpu::collectors(gpu, clock));
         collectors.retain(|collector| !disabled.iter().any(|name| name == collector.name()));
-        Self { roots, collectors }
+        Self::with_collectors(roots, collectors)
     }
 
     /// Just these collectors.
     pub fn with_collectors(roots: Roots, collectors: Vec<Box<dyn Collector>>) -> Self {
-        Self { roots, collectors }
+        Self { roots, collectors, failing: Mutex::default() }
     }
 
     /// The names of the collectors that run.
@@ -131,36 +139,56 @@ impl Host {
             let started = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(|| collector.collect(&self.roots, &mut out)));
             let seconds = started.elapsed().as_secs_f64();
-            let success = match result {
-                Ok(Ok(())) => true,
-                Ok(Err(error @ CollectError::NoData(_))) => {
-                    tracing::debug!(collector = name, %error, "collector has no data");
-                    false
-                }
+            let reason = match result {
+                Ok(Ok(())) => "",
                 Ok(Err(error)) => {
-                    tracing::warn!(collector = name, %error, "collector failed");
-                    false
+                    self.log_failure(name, &error);
+                    error.reason()
                 }
                 Err(_) => {
                     tracing::error!(collector = name, "collector panicked");
-                    false
+                    "panicked"
                 }
             };
-            out.gauge(
-                "node_scrape_collector_duration_seconds",
-                "How long a collector took.",
-                &[("collector", name)],
-                seconds,
-            );
-            out.gauge(
-                "node_scrape_collector_success",
-                "Whether a collector succeeded.",
-                &[("collector", name)],
-                f64::from(u8::from(success)),
-            );
+            if reason.is_empty() && self.failing().remove(name).is_some() {
+                tracing::info!(collector = name, "collector works again");
+            }
+            tell_outcome(name, reason, seconds, &mut out);
         }
         out.into_families()
     }
+
+    fn failing(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, &'static str>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log_failure(&self, collector: &'static str, error: &CollectError) {
+        let reason = error.reason();
+        let is_news = self.failing().insert(collector, reason) != Some(reason);
+        if is_news && !matches!(error, CollectError::NoData(_)) {
+            tracing::warn!(collector, reason, %error, "collector failed");
+        } else {
+            tracing::debug!(collector, reason, %error, "collector failed");
+        }
+    }
+}
+
+/// Tells how a collector fared, in node_exporter's words and with the reason. That this machine has no such thing is no
+/// failure to watch for.
+fn tell_outcome(name: &'static str, reason: &'static str, seconds: f64, out: &mut Collection) {
+    let success = f64::from(u8::from(reason.is_empty()));
+    let labels = [("collector", name)];
+    out.gauge("node_scrape_collector_duration_seconds", "How long a collector took.", &labels, seconds);
+    out.gauge("node_scrape_collector_success", "Whether a collector succeeded.", &labels, success);
+    if reason == "no_data" {
+        return;
+    }
+    let help =
+        "Whether a collector succeeded (1), and why not; there is none for what this machine does not have.";
+    let [name] = labels;
+    let with_reason = [name, ("reason", reason)];
+    let labels = if reason.is_empty() { with_reason.get(..1).unwrap_or_default() } else { &with_reason };
+    out.gauge("watchfire_collector_success", help, labels, success);
 }
 
 fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {

@@ -2,17 +2,21 @@
 //!
 //! Flows in: files below [`Roots`] (/proc, /sys, mounted file systems, udev's database). Flows out: metric families,
 //! which become rows for a sink ([`rows`]) or text for a reader (`watchfire_wire::exposition::write`). This crate
-//! promises that one collector that fails, panics or meets a dead mount costs no other, and says so in
-//! `node_scrape_collector_success`. It never runs a program, never writes, and never needs to be root.
+//! promises that one collector that fails, panics, meets a dead mount or a hung driver costs no other, and says so in
+//! `node_scrape_collector_success` and `watchfire_collector_success`. It never writes, never needs to be root, and runs
+//! one program only: `nvidia-smi`, where NVIDIA's library cannot be loaded.
 
 mod collection;
 mod error;
+mod gpu;
 mod host;
+mod processes;
 mod roots;
 mod rows;
 
 pub use collection::{Collection, Label};
 pub use error::CollectError;
+pub use gpu::{GpuAliases, GpuOptions};
 pub use host::{Collector, Host, Options};
 pub use roots::Roots;
 pub use rows::rows;
