@@ -194,6 +194,7 @@ fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
         max_samples: args.query_max_samples,
         default_subquery_step: loaded.config.global.evaluation_interval,
         use_start_timestamps: args.enable_feature.iter().any(|feature| feature == "use-start-timestamps"),
+        ..EngineOptions::default()
     })
 }
 
