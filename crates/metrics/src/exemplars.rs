@@ -114,13 +114,13 @@ impl Core {
                 });
                 continue;
             };
-            // The labels that are in memory already: only the exemplars of series that are admitted take room.
-            let Some(labels) = self.head.known(&labels) else {
+            // Only the exemplars of series that are admitted take room.
+            if !self.head.knows(&labels) {
                 Refusal::note(refused, RefusalReason::UnknownSeries, count, || {
                     format!("an exemplar of {labels}: the series has no recent sample")
                 });
                 continue;
-            };
+            }
             let oldest_ms = now_ms.saturating_sub(retention.keep_ms(&labels));
             taken.clear();
             for sent in series.exemplars() {

@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 pub(crate) mod index;
 pub(crate) mod memory;
+pub(crate) mod pairs;
 pub(crate) mod series;
 
 use crate::ceiling::Ceiling;
@@ -12,6 +13,7 @@ use admission::{Admission, Admitted, Refused, is_ordered};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use index::Index;
 use memory::Memory;
+use pairs::{Pairs, Ranks};
 use series::HeadSeries;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,9 +30,9 @@ const INDEXED_AT_ONCE: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Head {
     hasher: DefaultHashBuilder,
-    shards: Vec<RwLock<HashTable<Arc<HeadSeries>>>>,
+    /// Where more than one lock is needed, it is a shard's first, then the index's, then the registry's.
+    shards: Vec<RwLock<HashTable<Place>>>,
     registry: RwLock<Registry>,
-    /// Where both are needed, this is locked before the registry.
     index: RwLock<Index>,
     /// While the log is read back, new series go to the index through here, on a thread of its own.
     unindexed: Mutex<Option<Sender<Arc<HeadSeries>>>>,
@@ -39,8 +41,29 @@ pub(crate) struct Head {
     pub(crate) memory: Memory,
 }
 
+/// Where a series is found by its hash.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The half of the hash that does not say which shard.
+    hash: u32,
+    id: u32,
+}
+
+impl Place {
+    fn new(hash: u64, id: u32) -> Self {
+        Self { hash: hash as u32, id }
+    }
+
+    /// The hash as a table wants it, which looks at both of its ends.
+    fn spread(self) -> u64 {
+        u64::from(self.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// The series by number, and what their labels are.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
+    pub(crate) pairs: Pairs,
     by_id: Vec<Option<Arc<HeadSeries>>>,
     free: Vec<u32>,
     /// Numbers of forgotten series, which the log's current segment may still use.
@@ -90,13 +113,12 @@ impl Head {
         self.memory.sample_bytes() > options.flush_bytes.max(by_series)
     }
 
-    fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<Arc<HeadSeries>>>> {
-        // The table itself uses the other end of the hash.
+    fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<Place>>> {
         self.shards.get((hash >> 40) as usize % SHARDS)
     }
 
     /// Calls `with` with the series of these packed labels. Those of a series not known yet are put in order and
-    /// checked by `labels`.
+    /// checked by `labels`. The caller holds no lock of the head.
     pub(crate) fn with_series<'a, T>(
         &self,
         packed: &'a [u8],
@@ -104,10 +126,12 @@ impl Head {
         with: impl FnOnce(&Arc<HeadSeries>) -> T,
     ) -> Result<T, NotMade<'a>> {
         let hash = self.hasher.hash_one(packed);
-        let same = |series: &Arc<HeadSeries>| series.labels.as_bytes() == packed;
         let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
-        if let Some(series) = reading(shard).find(hash, same) {
-            return Ok(with(series));
+        {
+            let (table, registry) = (reading(shard), self.registry());
+            if let Some(series) = registry.find(&table, hash, packed) {
+                return Ok(with(series));
+            }
         }
         // Before anything is made or locked: what is refused must cost little. In another order the labels may be those
         // of a series that is known.
@@ -117,8 +141,8 @@ impl Head {
             return Err(NotMade::NoMetricName);
         }
         match admitted {
-            Some(admitted) => self.make(hash, labels, admitted, with),
-            None => self.with_ordered(packed, labels, with),
+            Some(admitted) => self.make(hash, &labels, admitted, with),
+            None => self.with_ordered(packed, &labels, with),
         }
     }
 
@@ -126,22 +150,27 @@ impl Head {
     fn with_ordered<'a, T>(
         &self,
         packed: &'a [u8],
-        labels: Labels,
+        labels: &Labels,
         with: impl FnOnce(&Arc<HeadSeries>) -> T,
     ) -> Result<T, NotMade<'a>> {
         let hash = self.hasher.hash_one(labels.as_bytes());
-        let same = |series: &Arc<HeadSeries>| series.labels == labels;
-        if let Some(series) = self.shard(hash).and_then(|shard| reading(shard).find(hash, same).cloned()) {
-            return Ok(with(&series));
+        let known = self.shard(hash).and_then(|shard| {
+            let (table, registry) = (reading(shard), self.registry());
+            registry.find(&table, hash, labels.as_bytes()).cloned()
+        });
+        match known {
+            Some(series) => Ok(with(&series)),
+            None => self.make(hash, labels, self.admit(packed)?, with),
         }
-        self.make(hash, labels, self.admit(packed)?, with)
     }
 
-    /// The labels of a series as they are in memory; `None` when it is not there.
-    pub(crate) fn known(&self, labels: &Labels) -> Option<Labels> {
+    /// Whether a series of these labels is in memory.
+    pub(crate) fn knows(&self, labels: &Labels) -> bool {
         let hash = self.hasher.hash_one(labels.as_bytes());
-        let table = reading(self.shard(hash)?);
-        table.find(hash, |series| series.labels == *labels).map(|series| series.labels.clone())
+        self.shard(hash).is_some_and(|shard| {
+            let (table, registry) = (reading(shard), self.registry());
+            registry.find(&table, hash, labels.as_bytes()).is_some()
+        })
     }
 
     fn admit<'a>(&self, packed: &'a [u8]) -> Result<Admitted<'_, 'a>, NotMade<'a>> {
@@ -151,35 +180,26 @@ impl Head {
     fn make<'a, T>(
         &self,
         hash: u64,
-        labels: Labels,
+        labels: &Labels,
         admitted: Admitted<'_, 'a>,
         with: impl FnOnce(&Arc<HeadSeries>) -> T,
     ) -> Result<T, NotMade<'a>> {
         let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
-        let same = |series: &Arc<HeadSeries>| series.labels == labels;
         let mut table = writing(shard);
-        if let Some(series) = table.find(hash, same) {
+        let mut registry = writing(&self.registry);
+        if let Some(series) = registry.find(&table, hash, labels.as_bytes()) {
             return Ok(with(series));
         }
-        let mut registry = writing(&self.registry);
-        let id = match registry.free.pop() {
-            Some(id) => id,
-            None => {
-                registry.by_id.push(None);
-                u32::try_from(registry.by_id.len() - 1).map_err(|_| NotMade::NoNumber)?
-            }
-        };
-        let series = Arc::new(HeadSeries::new(labels, id));
-        if let Some(slot) = registry.by_id.get_mut(id as usize) {
-            *slot = Some(Arc::clone(&series));
-        }
+        let before = registry.pairs.bytes();
+        let series = registry.add(labels).ok_or(NotMade::NoNumber)?;
+        self.memory.change(before, registry.pairs.bytes() + series.own_bytes());
         drop(registry);
         admitted.keep();
         self.put_in_index(&series);
         self.count.fetch_add(1, Ordering::Relaxed);
-        self.memory.change(0, series.own_bytes());
         let done = with(&series);
-        table.insert_unique(hash, series, |series| self.hasher.hash_one(series.labels.as_bytes()));
+        let place = Place::new(hash, series.id);
+        table.insert_unique(place.spread(), place, |place| place.spread());
         Ok(done)
     }
 
@@ -197,7 +217,7 @@ impl Head {
             let _ = later.send(Arc::clone(series));
             return;
         }
-        writing(&self.index).insert(series.id, &series.labels);
+        writing(&self.index).insert(series.id, &series.pairs);
     }
 
     /// From now on, new series wait to be put in the index by [`Head::index_all`].
@@ -213,7 +233,7 @@ impl Head {
             // Many for one lock, but not so many that a question waits.
             let mut index = writing(&self.index);
             for series in std::iter::once(first).chain(new.try_iter().take(INDEXED_AT_ONCE)) {
-                index.insert(series.id, &series.labels);
+                index.insert(series.id, &series.pairs);
             }
         }
     }
@@ -224,14 +244,30 @@ impl Head {
     }
 
     /// The series that satisfy all matchers, in label order.
-    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<Arc<HeadSeries>> {
-        let index = self.index();
-        let ids = index.select(matchers);
-        let registry = self.registry();
-        let mut found: Vec<_> = ids.iter().filter_map(|id| registry.get(id).cloned()).collect();
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<(Labels, Arc<HeadSeries>)> {
+        let (index, registry) = (self.index(), self.registry());
+        let ids = index.select(&registry.pairs, matchers);
+        let found = ids.iter().filter_map(|id| registry.get(id));
+        let mut found: Vec<_> =
+            found.map(|series| (registry.pairs.labels(&series.pairs), Arc::clone(series))).collect();
         drop((registry, index));
-        found.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         found
+    }
+
+    /// All series, in label order.
+    pub(crate) fn sorted(&self) -> Vec<Arc<HeadSeries>> {
+        let registry = self.registry();
+        let (mut series, pairs) = (registry.iter().cloned().collect::<Vec<_>>(), registry.pairs.all());
+        drop(registry);
+        let ranks = Ranks::new(pairs);
+        series.sort_unstable_by(|left, right| ranks.compare(&left.pairs, &right.pairs));
+        series
+    }
+
+    /// The labels of a series that is not forgotten.
+    pub(crate) fn labels(&self, series: &HeadSeries) -> Labels {
+        self.registry().pairs.labels(&series.pairs)
     }
 
     /// The series without samples now that had their newest before `ended_ms`, or a marker of their end.
@@ -243,21 +279,29 @@ impl Head {
     /// rest until [`Head::release_numbers`].
     pub(crate) fn forget(&self, empty: &[Arc<HeadSeries>]) {
         for series in empty.iter().filter(|series| series.is_empty()) {
-            let hash = self.hasher.hash_one(series.labels.as_bytes());
+            let labels = {
+                let registry = self.registry();
+                match registry.get(series.id) {
+                    Some(known) if Arc::ptr_eq(known, series) => registry.pairs.labels(&series.pairs),
+                    // It was forgotten before.
+                    _ => continue,
+                }
+            };
+            let hash = self.hasher.hash_one(labels.as_bytes());
             let Some(shard) = self.shard(hash) else { continue };
             let mut table = writing(shard);
-            if let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, series)) {
+            let place = Place::new(hash, series.id);
+            if let Ok(entry) = table.find_entry(place.spread(), |other| other.id == series.id) {
                 entry.remove();
-                writing(&self.index).remove(series.id, &series.labels);
-                let mut registry = writing(&self.registry);
-                if let Some(slot) = registry.by_id.get_mut(series.id as usize) {
-                    *slot = None;
-                }
-                registry.resting.push(series.id);
-                self.count.fetch_sub(1, Ordering::Relaxed);
-                self.admission.forget(series.labels.as_bytes());
-                self.memory.change(series.own_bytes(), 0);
             }
+            writing(&self.index).remove(series.id, &series.pairs);
+            let mut registry = writing(&self.registry);
+            let before = registry.pairs.bytes();
+            registry.remove(series);
+            self.memory.change(before + series.own_bytes(), registry.pairs.bytes());
+            drop(registry);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.admission.forget(labels.as_bytes());
         }
     }
 
@@ -270,6 +314,47 @@ impl Head {
 }
 
 impl Registry {
+    fn find(&self, table: &HashTable<Place>, hash: u64, packed: &[u8]) -> Option<&Arc<HeadSeries>> {
+        let wanted = Place::new(hash, 0);
+        let is_it = |place: &Place| place.hash == wanted.hash && self.is(place.id, packed);
+        self.get(table.find(wanted.spread(), is_it)?.id)
+    }
+
+    /// Whether the series of this number has these packed labels.
+    pub(crate) fn is(&self, id: u32, packed: &[u8]) -> bool {
+        self.get(id).is_some_and(|series| self.pairs.are(&series.pairs, packed))
+    }
+
+    /// Makes a series; `None` when there are no numbers left.
+    fn add(&mut self, labels: &Labels) -> Option<Arc<HeadSeries>> {
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => {
+                let id = u32::try_from(self.by_id.len()).ok()?;
+                self.by_id.push(None);
+                id
+            }
+        };
+        let Some(pairs) = self.pairs.take(labels) else {
+            self.free.push(id);
+            return None;
+        };
+        let series = Arc::new(HeadSeries::new(pairs, id));
+        if let Some(slot) = self.by_id.get_mut(id as usize) {
+            *slot = Some(Arc::clone(&series));
+        }
+        Some(series)
+    }
+
+    /// Forgets a series. Its number rests.
+    fn remove(&mut self, series: &HeadSeries) {
+        if let Some(slot) = self.by_id.get_mut(series.id as usize) {
+            *slot = None;
+        }
+        self.pairs.give_back(&series.pairs);
+        self.resting.push(series.id);
+    }
+
     pub(crate) fn get(&self, id: u32) -> Option<&Arc<HeadSeries>> {
         self.by_id.get(id as usize).and_then(Option::as_ref)
     }

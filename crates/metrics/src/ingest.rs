@@ -136,8 +136,7 @@ impl<'a> Usual<'a> {
         }
         let head = self.head;
         let registry = self.registry.get_or_insert_with(|| head.registry());
-        let found = registry.get(self.next).is_some_and(|series| series.labels.as_bytes() == packed);
-        if !found {
+        if !registry.is(self.next, packed) {
             self.misses += 1;
             // A new series needs the registry for itself.
             self.registry = None;
@@ -297,8 +296,14 @@ impl Core {
         }
         loop {
             let mut definitions = Vec::new();
-            let described = new.iter().map(|series| (series.id, series.labels.as_bytes()));
-            record::definitions(described, new.len(), &mut definitions);
+            record::definitions(new.len(), &mut definitions);
+            let (registry, mut packed) = (self.head.registry(), Vec::new());
+            for series in &new {
+                packed.clear();
+                registry.pairs.pack(&series.pairs, &mut packed);
+                record::definition(series.id, &packed, &mut definitions);
+            }
+            drop(registry);
             match self.log.append(segment, &[&definitions, samples]) {
                 Err(AppendError::SegmentChanged(next)) => {
                     segment = next;

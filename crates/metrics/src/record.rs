@@ -85,18 +85,16 @@ fn whole(value: f64) -> bool {
     value.abs() < MAX_WHOLE && (value as i64 as f64).to_bits() == value.to_bits()
 }
 
-/// The part of a record that introduces series.
-pub(crate) fn definitions<'a>(
-    series: impl Iterator<Item = (u32, &'a [u8])>,
-    count: usize,
-    out: &mut Vec<u8>,
-) {
+/// Begins a record that introduces so many series, which follow by [`definition`].
+pub(crate) fn definitions(count: usize, out: &mut Vec<u8>) {
     out.push(SAMPLES);
     put_varint(out, count as u64);
-    for (id, labels) in series {
-        put_varint(out, u64::from(id));
-        put_sized(out, labels);
-    }
+}
+
+/// Introduces a series: its number and its packed labels.
+pub(crate) fn definition(id: u32, labels: &[u8], out: &mut Vec<u8>) {
+    put_varint(out, u64::from(id));
+    put_sized(out, labels);
 }
 
 /// A metadata record.

@@ -11,6 +11,7 @@ use crate::exemplars::{self, Exemplars};
 use crate::head::Head;
 use crate::head::admission::SeriesLimits;
 use crate::head::index::Index;
+use crate::head::pairs::Pairs;
 use crate::import;
 use crate::ingest::Introduced;
 use crate::masks::deletions::{self, Deletion};
@@ -344,8 +345,7 @@ impl Store {
     /// The names of labels on series that satisfy all matchers and have samples about the range, sorted.
     pub fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, ReadError> {
         let mut names = BTreeSet::new();
-        let index = |ids: Option<&RoaringBitmap>, head: &Index| head.label_names(ids, &mut names);
-        self.ask_head(matchers, index);
+        self.ask_head(matchers, |ids, index, pairs| index.label_names(pairs, ids, &mut names));
         self.ask_parts(matchers, range, |part, ids, damage| part.label_names(ids, damage, &mut names));
         Ok(names.into_iter().collect())
     }
@@ -358,7 +358,7 @@ impl Store {
         range: TimeRange,
     ) -> Result<Vec<String>, ReadError> {
         let mut values = BTreeSet::new();
-        self.ask_head(matchers, |ids, head| head.label_values(name, ids, &mut values));
+        self.ask_head(matchers, |ids, index, pairs| index.label_values(pairs, name, ids, &mut values));
         self.ask_parts(matchers, range, |part, ids, damage| {
             part.label_values(name, ids, damage, &mut values)
         });
@@ -366,10 +366,10 @@ impl Store {
     }
 
     /// What is in memory is recent enough for any range: its series are not told apart by time here.
-    fn ask_head(&self, matchers: &[Matcher], mut ask: impl FnMut(Option<&RoaringBitmap>, &Index)) {
-        let index = self.core.head.index();
-        let ids = (!matchers.is_empty()).then(|| index.select(matchers));
-        ask(ids.as_ref(), &index);
+    fn ask_head(&self, matchers: &[Matcher], ask: impl FnOnce(Option<&RoaringBitmap>, &Index, &Pairs)) {
+        let (index, registry) = (self.core.head.index(), self.core.head.registry());
+        let ids = (!matchers.is_empty()).then(|| index.select(&registry.pairs, matchers));
+        ask(ids.as_ref(), &index, &registry.pairs);
     }
 
     fn ask_parts(

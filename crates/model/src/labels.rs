@@ -1,9 +1,11 @@
 //! Label sets.
 
 mod limits;
+mod pair;
 mod raw;
 
 pub use limits::LabelLimits;
+pub use pair::LabelPair;
 pub use raw::{LabelProblem, RawLabels};
 
 use crate::METRIC_NAME;

@@ -153,7 +153,7 @@ impl Admission {
 
     /// Puts limits in force. When the tenant label changes, `all` are the series there are, and the caller keeps
     /// writers out.
-    pub(crate) fn limit<'a>(&self, limits: &SeriesLimits, all: impl Iterator<Item = &'a Labels>) {
+    pub(crate) fn limit(&self, limits: &SeriesLimits, all: impl Iterator<Item = Labels>) {
         self.series.store(limits.series, Ordering::Relaxed);
         self.series_per_target.store(limits.series_per_target, Ordering::Relaxed);
         self.series_per_job.store(limits.series_per_job, Ordering::Relaxed);

@@ -1,13 +1,15 @@
-//! Which series in memory have which labels.
+//! Which series in memory have which label pairs.
 
-use hashbrown::HashMap;
+use super::pairs::{PairIds, Pairs};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
-use watchfire_model::{Labels, Matcher};
+use watchfire_model::Matcher;
 
-/// The ids that have a label value. Most values of a label with many belong to one series.
-#[derive(Clone, Debug)]
-pub(crate) enum Postings {
+/// The ids that have a label pair. Most values of a label with many belong to one series.
+#[derive(Clone, Debug, Default)]
+enum Postings {
+    #[default]
+    None,
     One(u32),
     Many(Box<RoaringBitmap>),
 }
@@ -15,6 +17,7 @@ pub(crate) enum Postings {
 impl Postings {
     fn add(&mut self, id: u32) {
         match self {
+            Self::None => *self = Self::One(id),
             Self::One(first) if *first == id => {}
             Self::One(first) => *self = Self::Many(Box::new(RoaringBitmap::from_iter([*first, id]))),
             Self::Many(ids) => {
@@ -23,8 +26,22 @@ impl Postings {
         }
     }
 
-    pub(crate) fn add_to(&self, ids: &mut RoaringBitmap) {
+    fn remove(&mut self, id: u32) {
         match self {
+            Self::One(only) if *only == id => *self = Self::None,
+            Self::Many(ids) => {
+                ids.remove(id);
+                if ids.is_empty() {
+                    *self = Self::None;
+                }
+            }
+            Self::None | Self::One(_) => {}
+        }
+    }
+
+    fn add_to(&self, ids: &mut RoaringBitmap) {
+        match self {
+            Self::None => {}
             Self::One(id) => {
                 ids.insert(*id);
             }
@@ -32,117 +49,120 @@ impl Postings {
         }
     }
 
-    pub(crate) fn len(&self) -> u64 {
+    fn len(&self) -> u64 {
         match self {
+            Self::None => 0,
             Self::One(_) => 1,
             Self::Many(ids) => ids.len(),
         }
     }
 
-    fn intersects(&self, ids: &RoaringBitmap) -> bool {
-        match self {
-            Self::One(id) => ids.contains(*id),
-            Self::Many(many) => !many.is_disjoint(ids),
+    /// Whether any of these have the pair, or any at all.
+    fn meet(&self, ids: Option<&RoaringBitmap>) -> bool {
+        match (self, ids) {
+            (Self::None, _) => false,
+            (_, None) => true,
+            (Self::One(id), Some(ids)) => ids.contains(*id),
+            (Self::Many(many), Some(ids)) => !many.is_disjoint(ids),
         }
     }
 }
 
-/// An inverted index: label name to value to series.
+/// An inverted index: label pair to series. While the log is read back it lags behind the pairs, so that a pair may be
+/// there that no series here has.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    names: HashMap<String, HashMap<Box<str>, Postings>>,
+    by_pair: Vec<Postings>,
     all: RoaringBitmap,
 }
 
 impl Index {
-    pub(crate) fn insert(&mut self, id: u32, labels: &Labels) {
+    pub(crate) fn insert(&mut self, id: u32, pairs: &PairIds) {
         self.all.insert(id);
-        for (name, value) in labels {
-            let values = self.names.entry_ref(name).or_default();
-            match values.get_mut(value) {
-                Some(postings) => postings.add(id),
-                None => {
-                    values.insert(value.into(), Postings::One(id));
-                }
+        for pair in pairs.iter() {
+            let at = pair as usize;
+            if at >= self.by_pair.len() {
+                self.by_pair.resize(at + 1, Postings::None);
+            }
+            if let Some(postings) = self.by_pair.get_mut(at) {
+                postings.add(id);
             }
         }
     }
 
-    pub(crate) fn remove(&mut self, id: u32, labels: &Labels) {
+    pub(crate) fn remove(&mut self, id: u32, pairs: &PairIds) {
         self.all.remove(id);
-        for (name, value) in labels {
-            let Some(values) = self.names.get_mut(name) else { continue };
-            let empty = match values.get_mut(value) {
-                Some(Postings::Many(ids)) => {
-                    ids.remove(id);
-                    ids.is_empty()
-                }
-                Some(Postings::One(_)) => true,
-                None => false,
-            };
-            if empty {
-                values.remove(value);
-                if values.is_empty() {
-                    self.names.remove(name);
-                }
+        for pair in pairs.iter() {
+            if let Some(postings) = self.by_pair.get_mut(pair as usize) {
+                postings.remove(id);
             }
         }
+    }
+
+    fn postings(&self, pair: u32) -> &Postings {
+        self.by_pair.get(pair as usize).unwrap_or(&Postings::None)
+    }
+
+    /// How many series have a pair.
+    pub(crate) fn count(&self, pair: u32) -> u64 {
+        self.postings(pair).len()
     }
 
     /// The series that satisfy all matchers.
-    pub(crate) fn select(&self, matchers: &[Matcher]) -> RoaringBitmap {
+    pub(crate) fn select(&self, pairs: &Pairs, matchers: &[Matcher]) -> RoaringBitmap {
         let mut found: Option<RoaringBitmap> = None;
         // Conditions that need a label first: they leave the least for the others.
         let (needing, others): (Vec<_>, Vec<_>) =
             matchers.iter().partition(|matcher| !matcher.matches_empty());
         for matcher in needing {
-            let ids = self.matching(matcher, |matcher, value| matcher.matches(value));
+            let ids = self.matching(pairs, matcher, |value| matcher.matches(value));
             found = Some(found.map_or_else(|| ids.clone(), |found| found & &ids));
         }
         let mut found = found.unwrap_or_else(|| self.all.clone());
         for matcher in others {
-            found -= self.matching(matcher, |matcher, value| !matcher.matches(value));
+            found -= self.matching(pairs, matcher, |value| !matcher.matches(value));
         }
         found
     }
 
-    fn matching(&self, matcher: &Matcher, test: impl Fn(&Matcher, &str) -> bool) -> RoaringBitmap {
+    fn matching(&self, pairs: &Pairs, matcher: &Matcher, test: impl Fn(&str) -> bool) -> RoaringBitmap {
         let mut ids = RoaringBitmap::new();
-        let Some(values) = self.names.get(matcher.name.as_str()) else { return ids };
+        let name = matcher.name.as_str();
         if let Some(finite) = matcher.finite_values()
             && !matcher.matches_empty()
         {
-            for postings in finite.into_iter().filter_map(|value| values.get(value)) {
-                postings.add_to(&mut ids);
+            for pair in finite.into_iter().filter_map(|value| pairs.find(name, value)) {
+                self.postings(pair).add_to(&mut ids);
             }
             return ids;
         }
-        for (_, postings) in values.iter().filter(|(value, _)| test(matcher, value)) {
-            postings.add_to(&mut ids);
+        for pair in pairs.of_name(name) {
+            if pairs.get(*pair).is_some_and(|pair| test(pair.value())) {
+                self.postings(*pair).add_to(&mut ids);
+            }
         }
         ids
     }
 
     /// Adds the names of labels that the series in `ids` have, or all.
-    pub(crate) fn label_names(&self, ids: Option<&RoaringBitmap>, out: &mut BTreeSet<String>) {
-        for (name, values) in &self.names {
-            if ids.is_none_or(|ids| values.values().any(|postings| postings.intersects(ids))) {
-                out.insert(name.clone());
+    pub(crate) fn label_names(&self, pairs: &Pairs, ids: Option<&RoaringBitmap>, out: &mut BTreeSet<String>) {
+        for (name, values) in pairs.names() {
+            if values.iter().any(|pair| self.postings(*pair).meet(ids)) {
+                out.insert(name.to_owned());
             }
         }
     }
 
     /// Adds the values of one label that the series in `ids` have, or all.
-    pub(crate) fn label_values(&self, name: &str, ids: Option<&RoaringBitmap>, out: &mut BTreeSet<String>) {
-        for (value, postings) in self.names.get(name).into_iter().flatten() {
-            if ids.is_none_or(|ids| postings.intersects(ids)) {
-                out.insert(value.to_string());
-            }
+    pub(crate) fn label_values(
+        &self,
+        pairs: &Pairs,
+        name: &str,
+        ids: Option<&RoaringBitmap>,
+        out: &mut BTreeSet<String>,
+    ) {
+        for pair in pairs.of_name(name).iter().filter(|pair| self.postings(**pair).meet(ids)) {
+            out.extend(pairs.get(*pair).map(|pair| pair.value().to_owned()));
         }
-    }
-
-    /// Names, values and how many series have them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &HashMap<Box<str>, Postings>)> {
-        self.names.iter().map(|(name, values)| (name.as_str(), values))
     }
 }

@@ -1,13 +1,14 @@
 //! One series in memory.
 
 use super::memory::Memory;
+use super::pairs::PairIds;
 use crate::codec::chunk::{Chunk, ChunkWriter};
 use crate::locked;
 use crate::read::gather::Gather;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use watchfire_model::ingest::ValueRef;
-use watchfire_model::{Histogram, Labels, Samples, TimeRange, is_stale};
+use watchfire_model::{Histogram, Samples, TimeRange, is_stale};
 
 /// A chunk is closed at this many samples, so that reading the newest need not decode hours.
 const CHUNK_SAMPLES: u16 = 480;
@@ -20,7 +21,8 @@ const INDEXED_BYTES: usize = 56;
 /// A series that has samples in memory, or had some not long ago.
 #[derive(Debug)]
 pub(crate) struct HeadSeries {
-    pub(crate) labels: Labels,
+    /// The labels.
+    pub(crate) pairs: PairIds,
     pub(crate) id: u32,
     /// The low bits of the newest log segment that knows the series. Segments are numbered from 1.
     introduced: AtomicU32,
@@ -116,9 +118,9 @@ pub(crate) struct Copied {
 }
 
 impl HeadSeries {
-    pub(crate) fn new(labels: Labels, id: u32) -> Self {
+    pub(crate) fn new(pairs: PairIds, id: u32) -> Self {
         let state = State { active: ChunkWriter::default(), extra: None, drained: 0, counted_bytes: 0 };
-        Self { labels, id, introduced: AtomicU32::new(0), state: Mutex::new(state) }
+        Self { pairs, id, introduced: AtomicU32::new(0), state: Mutex::new(state) }
     }
 
     /// Whether this segment of the log knows the series, and it is the newest that does.
@@ -133,7 +135,7 @@ impl HeadSeries {
 
     /// About the bytes that the series takes without its samples, its place in tables and index included.
     pub(crate) fn own_bytes(&self) -> usize {
-        size_of::<Self>() + self.labels.as_bytes().len() + 2 * BLOCK_BYTES + INDEXED_BYTES
+        size_of::<Self>() + self.pairs.held_bytes() + 2 * BLOCK_BYTES + INDEXED_BYTES
     }
 
     /// Adds a sample, and counts in `memory` what it takes.

@@ -15,7 +15,7 @@ use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 /// whatever is flushed, merged or dropped meanwhile; samples that arrive later may be in it. While it lives, the store
 /// and its directory lock live too.
 pub struct Selection {
-    head: VecDeque<Arc<HeadSeries>>,
+    head: VecDeque<(Labels, Arc<HeadSeries>)>,
     cursors: Vec<Cursor>,
     /// Where the series met last lies, see [`Selection::meet`].
     places: Vec<Place>,
@@ -151,7 +151,7 @@ impl Selection {
     }
 
     fn smallest(&self) -> Option<Labels> {
-        let mut smallest = self.head.front().map(|series| &series.labels);
+        let mut smallest = self.head.front().map(|(labels, _)| labels);
         for cursor in &self.cursors {
             if let Some(series) = &cursor.next
                 && smallest.is_none_or(|smallest| series.labels() < smallest)
@@ -239,8 +239,8 @@ impl Selection {
     }
 
     fn take_head(&mut self, labels: &Labels) -> Option<Arc<HeadSeries>> {
-        let is_next = self.head.front().is_some_and(|series| series.labels == *labels);
-        if is_next { self.head.pop_front() } else { None }
+        let is_next = self.head.front().is_some_and(|(next, _)| next == labels);
+        if is_next { self.head.pop_front().map(|(_, series)| series) } else { None }
     }
 
     /// What was left out because it is damaged, with its place. Complete at the end.

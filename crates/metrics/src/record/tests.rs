@@ -48,7 +48,10 @@ proptest! {
         series in prop::collection::vec((any::<u32>(), prop::collection::vec(any::<u8>(), 0..20)), 0..10),
     ) {
         let mut record = Vec::new();
-        definitions(series.iter().map(|(id, labels)| (*id, labels.as_slice())), series.len(), &mut record);
+        definitions(series.len(), &mut record);
+        for (id, labels) in &series {
+            definition(*id, labels, &mut record);
+        }
         let mut encoder = SampleEncoder::default();
         for (id, at, start, bits) in &samples {
             encoder.push(*id, *at, *start, ValueRef::Float(f64::from_bits(*bits)));
@@ -88,11 +91,10 @@ fn metadata_comes_back() {
 #[test]
 fn mutated_records_say_no_more_than_their_length_allows() {
     let mut samples = Vec::new();
-    definitions(
-        [(1, &b"labels"[..]), (2, &b"others"[..]), (900, &b"third"[..])].into_iter(),
-        3,
-        &mut samples,
-    );
+    definitions(3, &mut samples);
+    for (id, labels) in [(1, &b"labels"[..]), (2, &b"others"[..]), (900, &b"third"[..])] {
+        definition(id, labels, &mut samples);
+    }
     let mut encoder = SampleEncoder::default();
     let histogram = Arc::new(Histogram { count: 3.0, sum: 4.5, ..Histogram::default() });
     for step in 0..40_i64 {

@@ -125,7 +125,8 @@ impl Store {
         let _alone = (self.core.head.admission.limits().tenant_label != limits.tenant_label)
             .then(|| writing(&self.core.gate));
         let registry = self.core.head.registry();
-        self.core.head.admission.limit(limits, registry.iter().map(|series| &series.labels));
+        let all = registry.iter().map(|series| registry.pairs.labels(&series.pairs));
+        self.core.head.admission.limit(limits, all);
         self.core.ceiling.limit(memory_ceiling_bytes);
     }
 
@@ -159,24 +160,27 @@ impl Store {
             stats.head_max_ms = stats.head_max_ms.max(Some(range.end_ms));
         }
         drop(registry);
-        let index = core.head.index();
-        for (name, values) in index.iter() {
-            stats.label_pairs += values.len() as u64;
-            stats.values_by_label.push((name.to_owned(), values.len() as u64));
-            // As Prometheus counts them: name, value and a length of each, once per series.
-            let size = |value: &str| (name.len() + value.len() + 2) as u64;
-            let bytes = values.iter().map(|(value, postings)| size(value) * postings.len()).sum();
-            stats.bytes_by_label.push((name.to_owned(), bytes));
-            for (value, postings) in values {
+        let (index, registry) = (core.head.index(), core.head.registry());
+        for (name, ids) in registry.pairs.names() {
+            let pairs = ids.iter().map(|id| (registry.pairs.get(*id), index.count(*id)));
+            let pairs = pairs.filter_map(|(pair, series)| Some((pair?.value(), series)));
+            let (mut values, mut bytes) = (0, 0);
+            for (value, series) in pairs.filter(|(_, series)| *series > 0) {
+                values += 1;
+                // As Prometheus counts them: name, value and a length of each, once per series.
+                bytes += (name.len() + value.len() + 2) as u64 * series;
                 if name == METRIC_NAME {
-                    stats.series_by_metric.push((value.to_string(), postings.len()));
+                    stats.series_by_metric.push((value.to_owned(), series));
                 }
-                if postings.len() > 1 || values.len() <= top {
-                    stats.series_by_pair.push((format!("{name}={value}"), postings.len()));
+                if series > 1 || ids.len() <= top {
+                    stats.series_by_pair.push((format!("{name}={value}"), series));
                 }
             }
+            stats.label_pairs += values;
+            stats.values_by_label.push((name.to_owned(), values));
+            stats.bytes_by_label.push((name.to_owned(), bytes));
         }
-        drop(index);
+        drop((registry, index));
         for list in [
             &mut stats.series_by_metric,
             &mut stats.values_by_label,

@@ -82,7 +82,8 @@ impl Core {
         self.remove_strays()?;
         self.settle_removals()?;
         // A series that is forgotten is in no list of labels, and does not compare what comes with what is deleted.
-        let empty: Vec<_> = in_memory().filter(|series| series.is_empty()).collect();
+        let empty: Vec<_> =
+            in_memory().map(|(_, series)| series).filter(|series| series.is_empty()).collect();
         for empty in empty.chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);

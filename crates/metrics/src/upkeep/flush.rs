@@ -56,8 +56,7 @@ impl Core {
             // Every batch logged before this segment is in memory, and no number of a forgotten series is in it.
             self.log.roll()
         };
-        let mut series: Vec<_> = self.head.registry().iter().cloned().collect();
-        series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        let series = self.head.sorted();
         let mut writers: BTreeMap<i64, (u64, PartWriter)> = BTreeMap::new();
         let mut samples = Samples::default();
         let (mut copied, mut conflicts) = (Vec::with_capacity(series.len()), 0);
@@ -65,6 +64,10 @@ impl Core {
             let (part_of_it, contradicted) = series.copy(&mut samples);
             conflicts += contradicted;
             copied.push((Arc::clone(&series), part_of_it));
+            if samples.is_empty() {
+                continue;
+            }
+            let labels = self.head.labels(&series);
             let times = &samples.timestamps_ms;
             let mut from = 0;
             while let Some(first) = times.get(from) {
@@ -77,7 +80,7 @@ impl Core {
                         entry.insert((seq, self.start_part(day, seq, seq, 0, Vec::new())?))
                     }
                 };
-                writer.add(&series.labels, &samples, from..to).map_err(|error| self.fails(error))?;
+                writer.add(&labels, &samples, from..to).map_err(|error| self.fails(error))?;
                 from = to;
             }
         }

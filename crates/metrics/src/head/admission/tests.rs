@@ -225,7 +225,7 @@ fn another_tenant_label_counts_all_series_again() {
     assert!(admission.report(10).tenants.is_empty());
     admission.limit(
         &SeriesLimits { tenant_label: "team".to_owned(), series_per_tenant: 3, ..unlimited() },
-        all.iter(),
+        all.iter().cloned(),
     );
     let tenants: Vec<_> =
         admission.report(10).tenants.into_iter().map(|holder| (holder.name, holder.series)).collect();
