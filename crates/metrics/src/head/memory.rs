@@ -1,15 +1,36 @@
-//! What the series in memory take.
+//! What the series in memory take, and the pools that their samples are in.
 
+use crate::codec::chunk::Pieces;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// An estimate of the bytes that series and their samples hold, kept up to date as they come and go.
-#[derive(Debug, Default)]
+/// Writers rarely meet in one of so many.
+const POOLS: usize = 64;
+/// The series of one target, which have numbers in a row, share pools: what is scraped together lies together.
+const POOL_SERIES: usize = 64;
+
+/// An estimate of the bytes that series and their samples hold, kept up to date as they come and go; and the pools.
+#[derive(Debug)]
 pub(crate) struct Memory {
     series: AtomicI64,
     samples: AtomicI64,
+    pools: [Mutex<Pieces>; POOLS],
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let pools = std::array::from_fn(|_| Mutex::default());
+        Self { series: AtomicI64::new(0), samples: AtomicI64::new(0), pools }
+    }
 }
 
 impl Memory {
+    /// Where the samples of the series of this number are.
+    pub(crate) fn pool(&self, id: u32) -> &Mutex<Pieces> {
+        let [first, ..] = &self.pools;
+        self.pools.get(id as usize / POOL_SERIES % POOLS).unwrap_or(first)
+    }
+
     /// Notes that a series which took `before` bytes without its samples now takes `after`.
     pub(crate) fn change(&self, before: usize, after: usize) {
         note(&self.series, before, after);

@@ -44,9 +44,7 @@ struct State {
 impl State {
     /// About the bytes that the samples take.
     fn bytes(&self) -> usize {
-        let active = self.active.bytes();
-        let extra = self.extra.as_ref().map_or(0, |extra| extra.bytes());
-        if active == 0 { extra } else { active + BLOCK_BYTES + extra }
+        self.active.bytes() + self.extra.as_ref().map_or(0, |extra| extra.bytes())
     }
 
     fn count(&mut self, bytes: usize, memory: &Memory) {
@@ -146,6 +144,7 @@ impl HeadSeries {
         value: ValueRef<'_>,
         memory: &Memory,
     ) -> Appended {
+        let pool = memory.pool(self.id);
         let mut state = locked(&self.state);
         let state = &mut *state;
         let newest_histogram = state.extra.as_ref().and_then(|extra| extra.newest_histogram.as_ref());
@@ -162,9 +161,9 @@ impl HeadSeries {
         let grown;
         match value {
             ValueRef::Float(value) if in_order => {
-                grown = state.active.push(timestamp_ms, value.to_bits());
+                grown = state.active.push(pool, timestamp_ms, value.to_bits());
                 if state.active.count >= CHUNK_SAMPLES {
-                    let sealed = state.active.seal();
+                    let sealed = state.active.seal(pool);
                     state.extra.get_or_insert_default().sealed.extend(sealed);
                     state.count(state.bytes().saturating_sub(grown), memory);
                 }
@@ -205,7 +204,7 @@ impl HeadSeries {
     }
 
     /// Hands over the samples in the gatherer's range. Returns the number of the last flush that took some away.
-    pub(crate) fn read(&self, gather: &mut Gather<'_>) -> u32 {
+    pub(crate) fn read(&self, gather: &mut Gather<'_>, memory: &Memory) -> u32 {
         let state = locked(&self.state);
         let range = gather.range;
         let extra = state.extra.as_deref();
@@ -224,7 +223,7 @@ impl HeadSeries {
             }
         }
         if active.count > 0 && range.overlaps(TimeRange::new(active.first_ms, active.last_ms)) {
-            active.read(&mut each);
+            active.read(memory.pool(self.id), &mut each);
         }
         if let Some(extra) = extra {
             for (at, histogram) in &extra.histograms {
@@ -310,7 +309,7 @@ impl HeadSeries {
 
     /// Copies all samples into `out` for a flush, and says how much that was, and how many late samples were left out
     /// because another value came first.
-    pub(crate) fn copy(&self, out: &mut Samples) -> (Copied, u64) {
+    pub(crate) fn copy(&self, out: &mut Samples, memory: &Memory) -> (Copied, u64) {
         let copied = {
             let mut state = locked(&self.state);
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -328,7 +327,7 @@ impl HeadSeries {
         };
         // What arrives between the two locks is copied too and stays in memory: it is deduplicated later.
         let mut gather = Gather::new(TimeRange::ALL, out);
-        self.read(&mut gather);
+        self.read(&mut gather, memory);
         let conflicts = gather.finish();
         (copied, conflicts)
     }
@@ -340,7 +339,7 @@ impl HeadSeries {
         state.drained = flush;
         // If it is another by now, it was sealed: what was copied of it stays, and is deduplicated later.
         if state.active.first_ms == copied.active_ms {
-            state.active.forget(copied.active);
+            state.active.forget(memory.pool(self.id), copied.active);
         }
         if let Some(extra) = &mut state.extra {
             take_front(&mut extra.sealed, copied.sealed);

@@ -77,7 +77,8 @@ impl Reader {
         }
         gather.hide(Vec::new());
         if let Some(series) = head
-            && series.read(&mut gather) > self.flushes
+            && let Some(core) = &self.core
+            && series.read(&mut gather, &core.head.memory) > self.flushes
         {
             self.read_moved(labels, mask.as_ref(), &mut gather);
         }

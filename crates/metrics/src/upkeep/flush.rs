@@ -61,7 +61,7 @@ impl Core {
         let mut samples = Samples::default();
         let (mut copied, mut conflicts) = (Vec::with_capacity(series.len()), 0);
         for series in series {
-            let (part_of_it, contradicted) = series.copy(&mut samples);
+            let (part_of_it, contradicted) = series.copy(&mut samples, &self.head.memory);
             conflicts += contradicted;
             copied.push((Arc::clone(&series), part_of_it));
             if samples.is_empty() {

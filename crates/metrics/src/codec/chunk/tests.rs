@@ -1,5 +1,7 @@
 use super::*;
+use crate::locked;
 use proptest::prelude::*;
+use std::sync::Mutex;
 
 fn values() -> impl Strategy<Value = u64> {
     prop_oneof![
@@ -24,30 +26,36 @@ proptest! {
         start in any::<i32>(),
         steps in prop::collection::vec((prop_oneof![Just(15_000_i64), 1..40_000_i64, 1..1_i64 << 40], values()), 1..300),
     ) {
+        let pool = Mutex::default();
         let mut writer = ChunkWriter::default();
         let mut expected = Vec::new();
         let mut at = i64::from(start);
         for (step, bits) in steps {
             at += step;
-            writer.push(at, bits);
+            writer.push(&pool, at, bits);
             expected.push((at, bits));
         }
         let mut found = Vec::new();
-        writer.read(|at, bits| { found.push((at, bits)); true });
+        writer.read(&pool, |at, bits| { found.push((at, bits)); true });
         prop_assert_eq!(&found, &expected);
         for forgotten in [0, expected.len() / 2, expected.len()] {
-            let mut rest = writer.clone();
-            rest.forget(forgotten as u16);
+            let mut rest = ChunkWriter::default();
+            for (at, bits) in &expected {
+                rest.push(&pool, *at, *bits);
+            }
+            rest.forget(&pool, forgotten as u16);
             found.clear();
-            rest.read(|at, bits| { found.push((at, bits)); true });
+            rest.read(&pool, |at, bits| { found.push((at, bits)); true });
             prop_assert_eq!(&found, &expected[forgotten..]);
             prop_assert_eq!((rest.last_ms, rest.last_bits), *expected.last().unwrap());
+            rest.forget(&pool, rest.count);
         }
         found.clear();
-        let chunk = writer.seal().unwrap();
+        let chunk = writer.seal(&pool).unwrap();
         chunk.read(|at, bits| { found.push((at, bits)); true });
         prop_assert_eq!(&found, &expected);
         prop_assert_eq!(writer.count, 0);
+        prop_assert_eq!(locked(&pool).blocks(), 0, "what is forgotten is freed");
     }
 }
 
@@ -55,11 +63,11 @@ proptest! {
 fn decimals_with_noise_take_few_bits() {
     let mut random = fastrand::Rng::with_seed(1);
     let mut each = |value: &mut dyn FnMut(&mut fastrand::Rng) -> f64| {
-        let mut writer = ChunkWriter::default();
+        let (mut writer, pool) = (ChunkWriter::default(), Mutex::default());
         for step in 0..120 {
-            writer.push(step * 15_000, value(&mut random).to_bits());
+            writer.push(&pool, step * 15_000, value(&mut random).to_bits());
         }
-        writer.seal().unwrap().bytes() * 8 / 120
+        writer.seal(&pool).unwrap().bytes() * 8 / 120
     };
     let mut total = 0.0;
     let seconds = each(&mut |random| {
