@@ -3,6 +3,8 @@
 
 use crate::harness::remote_write::{Series, send};
 use crate::harness::{PATIENCE, Server, Setup, now_ms};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How many series the bomb tries to make; the full measure is 10 million within a minute, in a release build.
@@ -13,6 +15,8 @@ const CEILING: &str = "WATCHFIRE_BOMB_CEILING_MIB";
 const USUAL_CEILING_MIB: u64 = 128;
 /// Series in one request.
 const AT_ONCE: usize = 5_000;
+/// How many requests are under way at once.
+const SENDERS: usize = 4;
 
 fn setting<T: std::str::FromStr>(name: &str, usual: T) -> T {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -45,39 +49,89 @@ fn peak_bytes(server: &Server) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
+/// Many new series, from several senders at once.
+struct Bomb {
+    series: usize,
+    /// The first that is not sent.
+    next: AtomicUsize,
+    /// How many senders still send.
+    senders: AtomicUsize,
+    /// The last refusal.
+    refusal: Mutex<Option<String>>,
+}
+
+impl Bomb {
+    fn new(series: usize) -> Self {
+        Self {
+            series,
+            next: AtomicUsize::new(0),
+            senders: AtomicUsize::new(SENDERS),
+            refusal: Mutex::default(),
+        }
+    }
+
+    async fn send(self: Arc<Self>, server: Arc<Server>) {
+        let _sending = Sending(&self.senders);
+        loop {
+            let from = self.next.fetch_add(AT_ONCE, Ordering::Relaxed);
+            if from >= self.series {
+                break;
+            }
+            match write(&server, "llm", from, AT_ONCE.min(self.series - from)).await {
+                (204, _) => {}
+                (400, body) => *self.refusal.lock().unwrap() = Some(body),
+                (status, body) => panic!("{status}: {body}"),
+            }
+        }
+    }
+}
+
+/// A sender that has not ended yet, well or badly.
+struct Sending<'a>(&'a AtomicUsize);
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes and reads other series for as long as the bomb lasts; the longest that one round took.
+async fn watch_the_others(server: &Server, bomb: &Bomb) -> Duration {
+    let mut slowest = Duration::ZERO;
+    while bomb.senders.load(Ordering::Relaxed) > 0 {
+        let asked = Instant::now();
+        assert_eq!(write(server, "known", 0, 500).await.0, 204, "known series are served");
+        assert_eq!(server.value("count(llm_request_seconds{job=\"known\"})").await, Some(500.0));
+        slowest = slowest.max(asked.elapsed());
+    }
+    slowest
+}
+
 async fn own_metrics(server: &Server, name: &str) -> Vec<String> {
     let (_, text) = server.get("/metrics").await;
     text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cardinality_bomb_is_refused_by_name_below_the_ceiling_and_everything_else_goes_on() {
     let (series, ceiling_mib) = (setting(SERIES, USUAL_SERIES), setting(CEILING, USUAL_CEILING_MIB));
     let setup = Setup::new()
         .config("collect: {interval: 1s}\nglobal: {scrape_interval: 1s}\n")
         .arg(format!("--storage.memory-limit={ceiling_mib}MB"));
-    let server = setup.start().await;
+    let server = Arc::new(setup.start().await);
     assert_eq!(write(&server, "known", 0, 500).await.0, 204);
     server.until("up{job=\"watchfire\"}", |up| up == 1.0).await;
 
     let started = Instant::now();
-    let (mut refusal, mut slowest) = (None, Duration::ZERO);
-    for (batch, from) in (0..series).step_by(AT_ONCE).enumerate() {
-        let (status, body) = write(&server, "llm", from, AT_ONCE.min(series - from)).await;
-        match status {
-            204 => assert!(refusal.is_none() || body.is_empty(), "{body}"),
-            400 => refusal = Some(body),
-            _ => panic!("{status}: {body}"),
-        }
-        if batch % 10 == 0 {
-            let asked = Instant::now();
-            assert_eq!(write(&server, "known", 0, 500).await.0, 204, "known series are served");
-            assert_eq!(server.value("count(llm_request_seconds{job=\"known\"})").await, Some(500.0));
-            slowest = slowest.max(asked.elapsed());
-        }
+    let bomb = Arc::new(Bomb::new(series));
+    let senders = (0..SENDERS).map(|_| tokio::spawn(Arc::clone(&bomb).send(Arc::clone(&server))));
+    let senders: Vec<_> = senders.collect();
+    let slowest = watch_the_others(&server, &bomb).await;
+    for sender in senders {
+        sender.await.unwrap();
     }
     let took = started.elapsed();
-    let refusal = refusal.expect("that many series do not fit below the ceiling");
+    let refusal = bomb.refusal.lock().unwrap().take().expect("that many series do not fit below the ceiling");
     let named = "job \"llm\" target \"10.0.0.1:8000\": label \"request_id\" has about ";
     assert!(refusal.contains(named), "{refusal}");
     assert!(refusal.contains("(metrics.limits.memory)"), "{refusal}");

@@ -26,8 +26,10 @@ const HARD: u64 = 75;
 const LAST: u64 = 80;
 /// The overhead is never taken to be less than this share of the live heap, in percent.
 const LEAST_OVERHEAD: u64 = 5;
-/// What a flush needs for each series in memory while it writes their part: measured, labels of usual length.
-const FLUSH_BYTES_PER_SERIES: u64 = 600;
+/// What a flush needs for each series in memory while it writes their part.
+const FLUSH_BYTES_PER_SERIES: u64 = 64;
+/// The share of the ceiling, one in so many, that the ends of parts may take while they are written.
+const PART_SHARE: u64 = 32;
 /// How many new series are asked for between two measurements.
 const MEASURE_EVERY: u32 = 256;
 
@@ -106,9 +108,11 @@ pub(crate) struct Ceiling {
     overhead_bytes: AtomicU64,
     /// The most that was ever live: so much the allocator may keep without it being overhead.
     peak_bytes: AtomicU64,
-    /// Series that a flush would have to write, 0 while one is under way: then it shows in the live heap.
+    /// Series that a flush has to write.
     to_flush: AtomicU64,
     is_flushing: AtomicBool,
+    /// The live heap when the flush under way began.
+    before_flush: AtomicU64,
     pressure: AtomicU8,
     asked: AtomicU32,
 }
@@ -145,14 +149,32 @@ impl Ceiling {
 
     /// A flush begins or ends, with so many series in memory.
     pub(crate) fn flushing(&self, is_flushing: bool, series: u64) {
+        let live = self.probe.as_ref().map_or(0, |probe| probe.measure().live_bytes);
+        self.before_flush.store(live, Ordering::Relaxed);
         self.to_flush.store(series, Ordering::Relaxed);
         self.is_flushing.store(is_flushing, Ordering::Relaxed);
     }
 
-    /// What the next flush will need.
-    fn flush_bytes(&self) -> u64 {
-        let is_under_way = self.is_flushing.load(Ordering::Relaxed);
-        if is_under_way { 0 } else { self.to_flush.load(Ordering::Relaxed) * FLUSH_BYTES_PER_SERIES }
+    /// What the next flush will need, or the one under way still may: what it has taken already is live.
+    fn flush_bytes(&self, live: u64) -> u64 {
+        let series = self.to_flush.load(Ordering::Relaxed);
+        if series == 0 {
+            return 0;
+        }
+        let parts = self.ceiling_bytes.load(Ordering::Relaxed) / PART_SHARE;
+        let needed = series * FLUSH_BYTES_PER_SERIES + parts;
+        if self.is_flushing.load(Ordering::Relaxed) {
+            return (self.before_flush.load(Ordering::Relaxed) + needed).saturating_sub(live);
+        }
+        needed
+    }
+
+    /// How much of `most` the ends of parts may take while they are written.
+    pub(crate) fn part_bytes(&self, most: usize) -> usize {
+        match self.ceiling_bytes.load(Ordering::Relaxed) {
+            0 => most,
+            ceiling => usize::try_from(ceiling / PART_SHARE).unwrap_or(most).min(most),
+        }
     }
 
     /// How pressing it is now.
@@ -166,7 +188,7 @@ impl Ceiling {
         self.overhead_bytes.store(overhead, Ordering::Relaxed);
         let ceiling = self.ceiling_bytes.load(Ordering::Relaxed);
         let budget = ceiling.saturating_sub(overhead);
-        let needed = live + self.flush_bytes();
+        let needed = live + self.flush_bytes(live);
         let is_above = |share: u64| needed >= budget / 100 * share;
         let pressure = match () {
             () if ceiling == 0 || !is_above(SOFT) => Pressure::Calm,
@@ -201,7 +223,7 @@ impl Ceiling {
         let ceiling_bytes = self.ceiling_bytes.load(Ordering::Relaxed);
         let live_bytes = self.live_bytes.load(Ordering::Relaxed);
         let overhead_bytes = self.overhead_bytes.load(Ordering::Relaxed);
-        let flush_bytes = self.flush_bytes();
+        let flush_bytes = self.flush_bytes(live_bytes);
         let budget = ceiling_bytes.saturating_sub(overhead_bytes);
         let mark = |share: u64| if ceiling_bytes == 0 { 0 } else { budget / 100 * share + overhead_bytes };
         MemoryStats {

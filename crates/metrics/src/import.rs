@@ -189,7 +189,7 @@ impl Import<'_> {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
                     let seq = self.core.parts.next_seq();
-                    entry.insert((seq, self.core.start_part(day, seq, seq, 0, Vec::new())?))
+                    entry.insert((seq, self.core.start_part(day, seq)?))
                 }
             };
             writer.add(labels, samples, from..to).map_err(|error| self.core.fails(error))?;

@@ -7,6 +7,7 @@
 //! group or the page it is in, and the rest answers on.
 
 mod cache;
+mod index;
 mod read;
 mod series;
 mod values;

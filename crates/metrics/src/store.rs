@@ -84,6 +84,9 @@ pub struct StoreOptions {
     pub flush_bytes_per_series: u64,
     /// Pages of parts that are kept unpacked in memory take this much at most. 64 MiB.
     pub page_cache_bytes: usize,
+    /// About how much memory the ends of parts, their indexes mostly, take while they are written. More goes to files
+    /// until the part is finished. It is less under a small memory ceiling.
+    pub part_bytes: usize,
     /// Flush, merge and drop in the background; without, only [`Store::compact_now`] and [`Store::tend`] do.
     pub background: bool,
     /// No threads at all and no look at any clock but the injected one: what the background would do is done when
@@ -115,6 +118,7 @@ impl Default for StoreOptions {
             flush_bytes: 64 << 20,
             flush_bytes_per_series: 192,
             page_cache_bytes: 64 << 20,
+            part_bytes: 64 << 20,
             background: true,
             stepped: false,
         }

@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use watchfire_disk::BlockError;
 
+/// As many days as usually have samples in memory; the rest of the share is for when there are more.
+const OPEN_DAYS: usize = 4;
+
 fn broken(error: &BlockError) -> io::Error {
     io::Error::other(error.to_string())
 }
@@ -71,17 +74,26 @@ impl Core {
         CompactError { path: self.path.clone(), source }
     }
 
-    pub(crate) fn start_part(
+    /// Starts a part of samples from memory or elsewhere, one of a few that are open at once.
+    pub(crate) fn start_part(&self, day: i64, seq: u64) -> Result<PartWriter, CompactError> {
+        self.start_part_of(day, seq, (seq, 0, Vec::new()), self.part_bytes() / OPEN_DAYS)
+    }
+
+    pub(crate) fn start_part_of(
         &self,
         day: i64,
         seq: u64,
-        order: u64,
-        level: u32,
-        replaces: Vec<u64>,
+        footer: (u64, u32, Vec<u64>),
+        max_bytes: usize,
     ) -> Result<PartWriter, CompactError> {
         let dir = day_dir(&self.path, day);
-        PartWriter::create(Arc::clone(&self.disk), &dir, &file_name(seq), order, level, replaces)
+        PartWriter::create(Arc::clone(&self.disk), &dir, &file_name(seq), footer, max_bytes)
             .map_err(|error| self.fails(error))
+    }
+
+    /// About how much memory the parts that are being written may take for their ends.
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.ceiling.part_bytes(self.options.part_bytes)
     }
 
     pub(crate) fn open_part(&self, day: i64, seq: u64) -> Result<Part, CompactError> {

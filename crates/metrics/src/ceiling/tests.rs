@@ -77,12 +77,19 @@ fn without_a_ceiling_or_a_probe_there_is_no_pressure() {
 }
 
 #[test]
-fn what_the_next_flush_needs_is_kept_free_until_it_is_under_way() {
+fn what_a_flush_needs_is_kept_free_before_it_and_while_it_takes_it() {
+    // A flush of a million series needs 64 MiB for them and 33 MiB for its parts.
     let bench = bench(1050);
-    assert_eq!(bench.at(500, 550), Pressure::Calm);
+    assert_eq!(bench.at(550, 600), Pressure::Calm);
     bench.ceiling.pressure(1 << 20);
-    assert_eq!(bench.at(500, 550), Pressure::Over);
+    assert_eq!(bench.at(550, 600), Pressure::Tight);
     bench.ceiling.flushing(true, 1 << 20);
-    assert_eq!(bench.at(500, 550), Pressure::Calm);
-    assert_eq!(bench.at(900, 950), Pressure::Over);
+    assert_eq!(bench.at(550, 600), Pressure::Tight, "nothing of it is taken yet");
+    assert_eq!(bench.at(640, 690), Pressure::Tight, "most of it is");
+    assert_eq!(bench.ceiling.stats().flush_bytes, 1050 * MIB / 32 - (640 - 550 - 64) * MIB);
+    // Series that come meanwhile are to be flushed next.
+    bench.ceiling.pressure(3 << 20);
+    assert_eq!(bench.at(640, 690), Pressure::Full);
+    bench.ceiling.flushing(false, 0);
+    assert_eq!(bench.at(550, 690), Pressure::Calm);
 }

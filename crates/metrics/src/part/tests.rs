@@ -14,7 +14,7 @@ type Truth = BTreeMap<String, Vec<(i64, u64)>>;
 fn written(disk: &SimDisk) -> (Part, Truth) {
     let dir = Path::new("/p");
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let mut writer = PartWriter::create(shared, dir, "a.part", 1, 0, vec![5, 6]).unwrap();
+    let mut writer = PartWriter::create(shared, dir, "a.part", (1, 0, vec![5, 6]), 1 << 20).unwrap();
     let mut truth = Truth::new();
     for number in 0..60_i64 {
         let (job, instance) = ((number % 3).to_string(), format!("host-{number:03}"));

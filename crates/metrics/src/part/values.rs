@@ -1,14 +1,11 @@
-//! The index of a part: for each label name, pages of its values in order with the series that have them.
+//! Reading the index of a part: for each label name, pages of its values in order with the series that have them.
 
-use super::{PAGE_BYTES, Part, write_page};
-use crate::codec::bytes::{Reader, put_sized, put_varint};
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use super::Part;
+use crate::codec::bytes::Reader;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
-use std::io;
 use std::ops::ControlFlow;
-use watchfire_disk::{BlockRef, BlockWriter};
+use watchfire_disk::BlockRef;
 use watchfire_model::{Labels, MatchOp, Matcher};
 
 /// A label name, and its values.
@@ -26,7 +23,16 @@ pub(super) enum Postings<'a> {
     Many(&'a [u8]),
 }
 
-impl Postings<'_> {
+impl<'a> Postings<'a> {
+    /// Takes them off a page.
+    pub(super) fn take(input: &mut Reader<'a>) -> Option<Self> {
+        match input.byte()? {
+            0 => Some(Self::One(u32::try_from(input.varint()?).ok()?)),
+            1 => Some(Self::Many(input.sized()?)),
+            _ => None,
+        }
+    }
+
     pub(super) fn read(self) -> Option<RoaringBitmap> {
         match self {
             Self::One(id) => Some(RoaringBitmap::from_iter([id])),
@@ -56,11 +62,7 @@ impl<'a> ValuePage<'a> {
             usize::try_from(self.input.varint()?).ok().filter(|shared| *shared <= self.value.len())?;
         self.value.truncate(shared);
         self.value.extend_from_slice(self.input.sized()?);
-        let postings = match self.input.byte()? {
-            0 => Postings::One(u32::try_from(self.input.varint()?).ok()?),
-            1 => Postings::Many(self.input.sized()?),
-            _ => return None,
-        };
+        let postings = Postings::take(&mut self.input)?;
         Some((std::str::from_utf8(&self.value).ok()?, postings))
     }
 }
@@ -291,149 +293,5 @@ impl Part {
             }
         }
         true
-    }
-}
-
-/// The series of a value while a part is written. Most values have one.
-#[derive(Debug)]
-enum Ids {
-    One(u32),
-    Many(Box<RoaringBitmap>),
-}
-
-#[derive(Debug)]
-struct Value {
-    begin: usize,
-    len: u32,
-    ids: Ids,
-}
-
-/// The values of a label while a part is written.
-#[derive(Debug, Default)]
-struct Values {
-    text: Vec<u8>,
-    values: Vec<Value>,
-    by_text: HashTable<u32>,
-    /// The one added to last: it is often the next too.
-    last: usize,
-}
-
-fn text_of<'a>(text: &'a [u8], value: &Value) -> &'a [u8] {
-    text.get(value.begin..value.begin + value.len as usize).unwrap_or_default()
-}
-
-impl Values {
-    fn find(&self, value: &[u8], hasher: &DefaultHashBuilder) -> Result<usize, u64> {
-        let is =
-            |index: usize| self.values.get(index).is_some_and(|known| text_of(&self.text, known) == value);
-        if is(self.last) {
-            return Ok(self.last);
-        }
-        let hash = hasher.hash_one(value);
-        self.by_text.find(hash, |index| is(*index as usize)).map(|index| *index as usize).ok_or(hash)
-    }
-
-    fn add(&mut self, value: &str, id: u32, hasher: &DefaultHashBuilder) {
-        match self.find(value.as_bytes(), hasher) {
-            Ok(index) => {
-                self.last = index;
-                match self.values.get_mut(index).map(|value| &mut value.ids) {
-                    Some(Ids::Many(ids)) => {
-                        ids.insert(id);
-                    }
-                    Some(ids) => {
-                        let Ids::One(first) = ids else { return };
-                        *ids = Ids::Many(Box::new(RoaringBitmap::from_iter([*first, id])));
-                    }
-                    None => {}
-                }
-            }
-            Err(hash) => {
-                self.last = self.values.len();
-                let value = value.as_bytes();
-                self.values.push(Value {
-                    begin: self.text.len(),
-                    len: value.len() as u32,
-                    ids: Ids::One(id),
-                });
-                self.text.extend_from_slice(value);
-                let (text, values) = (&self.text, &self.values);
-                self.by_text.insert_unique(hash, self.last as u32, |index| {
-                    hasher.hash_one(values.get(*index as usize).map_or(&[][..], |value| text_of(text, value)))
-                });
-            }
-        }
-    }
-
-    fn write(mut self, writer: &mut BlockWriter) -> io::Result<Vec<(String, BlockRef)>> {
-        let (mut values, text) = (std::mem::take(&mut self.values), &self.text);
-        values.sort_unstable_by(|left, right| text_of(text, left).cmp(text_of(text, right)));
-        let mut pages = Vec::new();
-        let (mut page, mut first, mut last): (Vec<u8>, Option<&[u8]>, &[u8]) = (Vec::new(), None, &[]);
-        let mut end = |page: &mut Vec<u8>, first: &[u8]| {
-            let block = write_page(writer, page)?;
-            page.clear();
-            io::Result::Ok((String::from_utf8_lossy(first).into_owned(), block))
-        };
-        for value in values {
-            let text = text_of(text, &value);
-            if first.is_none() {
-                (first, last) = (Some(text), &[]);
-            }
-            let shared = text.iter().zip(last).take_while(|(left, right)| left == right).count();
-            put_varint(&mut page, shared as u64);
-            put_sized(&mut page, text.get(shared..).unwrap_or_default());
-            last = text;
-            match value.ids {
-                Ids::One(id) => {
-                    page.push(0);
-                    put_varint(&mut page, u64::from(id));
-                }
-                Ids::Many(mut ids) => {
-                    ids.optimize();
-                    page.push(1);
-                    put_varint(&mut page, ids.serialized_size() as u64);
-                    ids.serialize_into(&mut page)?;
-                }
-            }
-            if page.len() >= PAGE_BYTES
-                && let Some(first) = first.take()
-            {
-                pages.push(end(&mut page, first)?);
-            }
-        }
-        if let Some(first) = first {
-            pages.push(end(&mut page, first)?);
-        }
-        Ok(pages)
-    }
-}
-
-/// The index of a part while it is written.
-#[derive(Debug, Default)]
-pub(super) struct IndexWriter {
-    names: HashMap<String, Values>,
-    hasher: DefaultHashBuilder,
-}
-
-impl IndexWriter {
-    /// Adds a series; its id is larger than all before.
-    pub(super) fn add(&mut self, labels: &Labels, id: u32) {
-        for (name, value) in labels {
-            if !self.names.contains_key(name) {
-                self.names.insert(name.to_owned(), Values::default());
-            }
-            if let Some(values) = self.names.get_mut(name) {
-                values.add(value, id, &self.hasher);
-            }
-        }
-    }
-
-    /// Writes all pages; names in order.
-    pub(super) fn write(self, writer: &mut BlockWriter) -> io::Result<Vec<NamePages>> {
-        let mut names: Vec<_> = self.names.into_iter().collect();
-        names.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        let write = |(name, values): (String, Values)| Ok(NamePages { name, pages: values.write(writer)? });
-        names.into_iter().map(write).collect()
     }
 }

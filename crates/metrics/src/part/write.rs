@@ -1,7 +1,7 @@
 //! Writing a part, series by series in label order.
 
+use super::index::IndexWriter;
 use super::series::{HAS_HISTOGRAMS, HAS_STARTS, PageBuilder, Place, Timeline};
-use super::values::IndexWriter;
 use super::{
     BLOCK_SAMPLES, GROUP_BYTES, INLINE_BYTES, KIND, PAGE_BYTES, PAGE_LEVEL, PAGE_SERIES, Summary,
     put_block_ref, write_page,
@@ -19,6 +19,9 @@ use std::sync::Arc;
 use watchfire_disk::{BlockWriter, Disk};
 use watchfire_model::{Labels, Samples, TimeRange};
 
+/// About what it takes to remember where a timestamp column is.
+const COLUMN_BYTES: usize = 64;
+
 /// Two independent hashes of timestamps, which stand for them.
 type TimelineKey = (u64, u64);
 
@@ -35,20 +38,22 @@ pub(crate) struct PartWriter {
     index: IndexWriter,
     /// Where the timestamp columns written so far are.
     columns: HashMap<TimelineKey, Place>,
+    max_columns: usize,
     hashers: (DefaultHashBuilder, DefaultHashBuilder),
 }
 
 impl PartWriter {
-    /// Starts the part `dir/name` with what its footer is to say.
+    /// Starts the part `dir/name` with what its footer is to say. About `max_bytes` of memory hold what belongs to its
+    /// end: the rest of the index goes to files beside it, and timestamps are shared with fewer series.
     pub(crate) fn create(
         disk: Arc<dyn Disk>,
         dir: &Path,
         name: &str,
-        order: u64,
-        level: u32,
-        replaces: Vec<u64>,
+        (order, level, replaces): (u64, u32, Vec<u64>),
+        max_bytes: usize,
     ) -> io::Result<Self> {
         disk.create_dir_all(dir)?;
+        let index = IndexWriter::new(Arc::clone(&disk), dir, name, max_bytes);
         let writer = BlockWriter::create(disk, dir, name, KIND)?;
         let summary =
             Summary { min_ms: i64::MAX, max_ms: i64::MIN, order, level, replaces, ..Summary::default() };
@@ -59,8 +64,9 @@ impl PartWriter {
             page_first: 0,
             on_page: HashMap::new(),
             group: Vec::new(),
-            index: IndexWriter::default(),
+            index,
             columns: HashMap::new(),
+            max_columns: max_bytes / COLUMN_BYTES,
             hashers: Default::default(),
         })
     }
@@ -78,7 +84,7 @@ impl PartWriter {
         if self.page.len() >= PAGE_BYTES || self.page.series_count >= PAGE_SERIES {
             self.end_page()?;
         }
-        self.index.add(labels, self.summary.series);
+        self.index.add(labels, self.summary.series)?;
         self.summary.series += 1;
         self.summary.samples += range.len() as u64;
         self.page.add_series(labels, range.len().div_ceil(BLOCK_SAMPLES));
@@ -139,6 +145,9 @@ impl PartWriter {
                 if column.len() <= INLINE_BYTES {
                     Place::Inline(column.into())
                 } else {
+                    if self.columns.len() >= self.max_columns {
+                        self.columns.clear();
+                    }
                     let place = Place::At(self.writer.write_block(&column)?);
                     self.columns.insert(key, place.clone());
                     place

@@ -295,7 +295,9 @@ impl Folder<'_> {
 
     fn start(&self, seq: u64) -> io::Result<(u64, PartWriter)> {
         let disk = Arc::clone(&self.core.disk);
-        let writer = PartWriter::create(disk, &self.dir, &file_name(seq), seq, 0, Vec::new())?;
+        // All columns are written at once.
+        let max_bytes = self.core.part_bytes() / COLUMNS.len();
+        let writer = PartWriter::create(disk, &self.dir, &file_name(seq), (seq, 0, Vec::new()), max_bytes)?;
         Ok((seq, writer))
     }
 }

@@ -77,7 +77,7 @@ impl Core {
                     std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                     std::collections::btree_map::Entry::Vacant(entry) => {
                         let seq = self.parts.next_seq();
-                        entry.insert((seq, self.start_part(day, seq, seq, 0, Vec::new())?))
+                        entry.insert((seq, self.start_part(day, seq)?))
                     }
                 };
                 writer.add(&labels, &samples, from..to).map_err(|error| self.fails(error))?;

@@ -70,7 +70,7 @@ impl Core {
         let order = parts.iter().map(|part| part.summary.order).min().unwrap_or(seq);
         let level =
             parts.iter().map(|part| part.summary.level).max().unwrap_or(0) + u32::from(parts.len() > 1);
-        let mut writer = self.start_part(day, seq, order, level, replaces.clone())?;
+        let mut writer = self.start_part_of(day, seq, (order, level, replaces.clone()), self.part_bytes())?;
         let ranges = parts.iter().map(|part| part.range());
         let range = ranges.reduce(|left, right| {
             TimeRange::new(left.start_ms.min(right.start_ms), left.end_ms.max(right.end_ms))
