@@ -12,7 +12,7 @@ use crate::locked;
 use crate::retention::fits_any;
 use crate::store::{Core, Store};
 use kept::{Added, Kept};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use watchfire_disk::{AppendError, Commit};
 use watchfire_model::ingest::{Batch, Exemplar as Sent, Refusal, RefusalReason, WriteReport};
 use watchfire_model::labels::RawLabels;
@@ -73,6 +73,23 @@ impl Exemplars {
     pub(crate) fn restore(&mut self, series: &Labels, exemplar: Exemplar) {
         // Its place goes by its time: what the log brings may be older than what the file brought.
         self.kept.restore(series, exemplar);
+    }
+
+    /// Takes those in the range of the series that are `meant` out of the records that may be logged again.
+    fn delete_unlogged(&mut self, meant: impl Fn(&Labels) -> bool, range: TimeRange) {
+        for (record, _) in &mut self.unlogged {
+            let mut left = record::begin();
+            record::each_group(record, &mut |series, exemplars| {
+                let gone = meant(series);
+                let stays =
+                    exemplars.iter().filter(|exemplar| !gone || !range.contains(exemplar.timestamp_ms));
+                let stays: Vec<&Exemplar> = stays.collect();
+                if !stays.is_empty() {
+                    record::put_group(&mut left, series, stays.into_iter());
+                }
+            });
+            *record = left;
+        }
     }
 
     /// Logs again what failed, and returns whether the answer for any is still to come.
@@ -162,6 +179,18 @@ impl Core {
             exemplars.unlogged.push((record, commit));
         }
         !exemplars.unlogged.is_empty()
+    }
+
+    /// Deletes the exemplars in the range of all series that satisfy any of the selectors. The flush that follows puts
+    /// the others into their file and drops the log that has them all.
+    pub(crate) fn delete_exemplars(&self, selectors: &[Vec<Matcher>], range: TimeRange) {
+        // Patterns are matched without the lock, which writers want. Series that come meanwhile are written later.
+        let mut series = locked(&self.exemplars).kept.series();
+        series.retain(|labels| fits_any(selectors, labels));
+        let series: BTreeSet<Labels> = series.into_iter().collect();
+        let mut exemplars = locked(&self.exemplars);
+        exemplars.kept.delete(|labels| series.contains(labels), range);
+        exemplars.delete_unlogged(|labels| fits_any(selectors, labels), range);
     }
 
     fn log_exemplars(&self, record: &[u8]) -> Commit {

@@ -154,6 +154,24 @@ impl Kept {
         });
     }
 
+    /// Drops those in the range of the series that are `meant`.
+    pub(super) fn delete(&mut self, meant: impl Fn(&Labels) -> bool, range: TimeRange) {
+        let (by_age, changes) = (&mut self.by_age, &mut self.changes);
+        self.series.retain(|labels, held| {
+            if meant(labels) {
+                held.retain(|held| {
+                    let stays = !range.contains(held.exemplar.timestamp_ms);
+                    if !stays {
+                        by_age.remove(&(held.exemplar.timestamp_ms, held.number));
+                        *changes += 1;
+                    }
+                    stays
+                });
+            }
+            !held.is_empty()
+        });
+    }
+
     /// The labels of all series that have any.
     pub(super) fn series(&self) -> Vec<Labels> {
         self.series.keys().cloned().collect()

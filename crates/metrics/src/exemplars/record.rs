@@ -45,3 +45,21 @@ pub(crate) fn take_group(input: &mut Reader<'_>, with: &mut dyn FnMut(&Labels, E
     }
     Some(())
 }
+
+/// Hands out the groups of a record that was made here.
+pub(super) fn each_group(record: &[u8], with: &mut dyn FnMut(&Labels, &[Exemplar])) {
+    let mut input = Reader::new(record.get(1..).unwrap_or_default());
+    while !input.is_empty() {
+        let (mut group, mut of) = (Vec::new(), None);
+        let whole = take_group(&mut input, &mut |series, exemplar| {
+            of.get_or_insert_with(|| series.clone());
+            group.push(exemplar);
+        });
+        if let Some(series) = of {
+            with(&series, &group);
+        }
+        if whole.is_none() {
+            return;
+        }
+    }
+}

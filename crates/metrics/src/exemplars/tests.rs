@@ -151,6 +151,44 @@ fn exemplars_older_than_the_retention_are_neither_answered_nor_kept_on_disk() {
     assert_eq!(traces(&store), [("new".into(), NOW + 1000)], "also with the clock set back");
 }
 
+#[test]
+fn deleted_exemplars_are_gone_at_once_and_after_a_crash_and_later_ones_stay() {
+    let disk = SimDisk::new(1);
+    let store = open(&disk);
+    wait(store.write(batch("a", NOW, 1.0, "early"))).unwrap();
+    wait(store.write(batch("a", NOW + 1000, 1.0, "later"))).unwrap();
+    wait(store.write(batch("b", NOW, 1.0, "other"))).unwrap();
+    store.delete(selector(Matcher::equal("instance", "a")), TimeRange::new(0, NOW)).unwrap();
+    let left = [("later".to_owned(), NOW + 1000), ("other".to_owned(), NOW)];
+    assert_eq!(traces(&store), left);
+    drop(store);
+    disk.cut_power();
+    disk.restart();
+    assert_eq!(traces(&open(&disk)), left);
+}
+
+#[test]
+fn a_deleted_exemplar_whose_record_failed_is_not_logged_again() {
+    let disk = SimDisk::new(1);
+    let store = open(&disk);
+    wait(store.write(batch("a", NOW, 1.0, "first"))).unwrap();
+    disk.fail_at(disk.calls() + 1, Fault::Full);
+    let mut both = batch("a", NOW + 1000, 1.0, "deleted");
+    add(&mut both, "a", NOW + 2000, 1.0, "stays");
+    assert!(wait(store.append(&both)).is_err());
+    disk.heal();
+    store.delete(selector(Matcher::equal("instance", "a")), TimeRange::new(0, NOW + 1000)).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while wait(store.append(&batch("a", NOW + 3000, 1.0, "new"))).is_err() {
+        assert!(std::time::Instant::now() < deadline, "never recovered");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(store);
+    disk.cut_power();
+    disk.restart();
+    assert_eq!(traces(&open(&disk)), [("stays".to_owned(), NOW + 2000), ("new".to_owned(), NOW + 3000)]);
+}
+
 /// Faults at every call: what was acknowledged is there after the power comes back, also what was sent until it was.
 #[test]
 fn acknowledged_exemplars_survive_a_power_cut_at_every_call_and_none_is_invented() {

@@ -77,6 +77,7 @@ impl Core {
             // A log that cannot be written holds nothing that is still on its way.
             let _ = written.wait();
         }
+        self.delete_exemplars(&selectors, range);
         self.flush()?;
         // What no list shows now, and the next start would, may hold what is to be deleted.
         self.remove_strays()?;
