@@ -110,7 +110,11 @@ impl Core {
         let _ends_anyway = EndsAnyway(self);
         let recovery = &self.recovery;
         let started = Instant::now();
-        let oldest_ms = self.clock.now_ms().saturating_sub(self.retention().longest_ms());
+        let mut oldest_ms = self.clock.now_ms().saturating_sub(self.retention().longest_ms());
+        if !self.tiers.levels().is_empty() {
+            // What no window stands for yet is kept until one does, also when the store was down for long.
+            oldest_ms = oldest_ms.min(self.tiers.first_sample_ms());
+        }
         let metadata = |family, metadata| {
             locked(&self.metadata).insert(family, metadata);
         };

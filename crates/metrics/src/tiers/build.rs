@@ -135,8 +135,15 @@ impl Core {
         if range_of(day).end_ms < oldest_ms {
             return Ok(());
         }
-        let finer_set = finer.and_then(|finer| finer.set(day));
         let parts = parts_of(raw, day);
+        // A finer tier is no longer brought up to date for days that it keeps no more; samples that came in late are not
+        // in it. Up to the seam there is nothing else.
+        let is_raw = range_of(day).end_ms > self.tiers.seam_ms() && parts.iter().any(|part| part.day == day);
+        let kept_ms =
+            finer.map_or(i64::MIN, |finer| self.clock.now_ms().saturating_sub(finer.options.keep_ms));
+        let finer_set = finer.and_then(|finer| finer.set(day)).filter(|set| {
+            !is_raw || range_of(day).end_ms >= kept_ms || is_made_of(&set.sources, &parts, day)
+        });
         let sources: Vec<u64> = match finer_set {
             Some(set) => vec![set.seq],
             None => parts.iter().map(|part| part.seq).collect(),
