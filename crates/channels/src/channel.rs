@@ -1,9 +1,11 @@
 //! A channel: one integration with what it needs to be used.
 
 use crate::attempt::{Attempt, Receipt};
+use crate::client::Clients;
 use crate::config::{Integration, Settings};
 use crate::notification::Notification;
-use crate::sending::Sending;
+use crate::sending::{Exchange, Sending};
+use crate::templates::Templates;
 use std::fmt;
 use std::sync::Arc;
 use watchfire_model::time::Clock;
@@ -11,18 +13,31 @@ use watchfire_model::time::Clock;
 /// What all channels of a configuration share.
 pub struct Tools {
     clock: Arc<dyn Clock>,
+    templates: Templates,
+    pub(crate) clients: Clients,
 }
 
 impl fmt::Debug for Tools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tools").finish_non_exhaustive()
+        f.debug_struct("Tools").field("templates", &self.templates).finish_non_exhaustive()
     }
 }
 
 impl Tools {
-    /// Gathers them.
+    /// Gathers them, with the default templates alone.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        let templates = Templates::new(Arc::clone(&clock));
+        Self::with_templates(clock, templates)
+    }
+
+    /// Gathers them, with a configuration's templates.
+    pub fn with_templates(clock: Arc<dyn Clock>, templates: Templates) -> Self {
+        Self { clock, templates, clients: Clients::default() }
+    }
+
+    /// The templates of the configuration.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// The time, in milliseconds since the Unix epoch.
@@ -52,9 +67,36 @@ impl Channel {
     /// One attempt to tell somebody. `receipt` is what the last delivery of the same group left behind. Dropping the
     /// future gives the attempt up; nobody knows then whether it arrived.
     pub async fn send(&self, notification: &Notification, receipt: Option<&Receipt>) -> Attempt {
+        self.send_and_show(notification, receipt).await.0
+    }
+
+    /// The same, and everything that was sent and answered, with every secret masked.
+    pub async fn send_and_show(
+        &self,
+        notification: &Notification,
+        receipt: Option<&Receipt>,
+    ) -> (Attempt, Vec<Exchange>) {
         let sending = Sending::new(&self.tools, notification, receipt);
-        match &self.integration.settings {
-            Settings::Webhook(webhook) => webhook.send(&sending).await,
-        }
+        let attempt = match &self.integration.settings {
+            Settings::Webhook(to) => to.attempt(&sending).await,
+            Settings::Email(to) => to.attempt(&sending).await,
+            Settings::Slack(to) => to.attempt(&sending).await,
+            Settings::PagerDuty(to) => to.attempt(&sending).await,
+            Settings::MsTeamsV2(to) => to.attempt_v2(&sending).await,
+            Settings::MsTeams(to) => to.attempt_v1(&sending).await,
+            Settings::OpsGenie(to) => to.attempt(&sending).await,
+            Settings::Discord(to) => to.attempt(&sending).await,
+            Settings::Telegram(to) => to.attempt(&sending).await,
+            Settings::Sns(to) => to.attempt(&sending).await,
+            Settings::Mattermost(to) => to.attempt(&sending).await,
+            Settings::Jira(to) => to.attempt(&sending).await,
+            Settings::Pushover(to) => to.attempt(&sending).await,
+            Settings::VictorOps(to) => to.attempt(&sending).await,
+            Settings::Webex(to) => to.attempt(&sending).await,
+            Settings::RocketChat(to) => to.attempt(&sending).await,
+            Settings::IncidentIo(to) => to.attempt(&sending).await,
+            Settings::WeChat(to) => to.attempt(&sending).await,
+        };
+        sending.finish(attempt.unwrap_or_else(|failed| failed))
     }
 }

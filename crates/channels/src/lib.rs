@@ -8,13 +8,55 @@
 
 mod attempt;
 mod channel;
+mod client;
 mod config;
+mod discord;
+mod email;
+mod encoding;
+mod incidentio;
+mod jira;
+mod mattermost;
+mod msteams;
 mod notification;
+mod opsgenie;
+mod pagerduty;
+mod pushover;
+mod rocketchat;
 mod sending;
+mod slack;
+mod sns;
+mod telegram;
+mod templates;
+mod victorops;
+mod webex;
 mod webhook;
+mod wechat;
 
 pub use attempt::{Attempt, Outcome, Receipt};
 pub use channel::{Channel, Tools};
-pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings};
+pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings, Smtp};
 pub use notification::{Alert, Notification, Pairs, Status, go_time};
+pub use sending::Exchange;
+pub use templates::Templates;
+pub use watchfire_templates::Mode;
+
+pub use discord::Discord;
+pub use email::Email;
+pub use incidentio::IncidentIo;
+pub use jira::Jira;
+pub use mattermost::Mattermost;
+pub use msteams::MsTeams;
+pub use opsgenie::OpsGenie;
+pub use pagerduty::PagerDuty;
+pub use pushover::Pushover;
+pub use rocketchat::RocketChat;
+pub use slack::Slack;
+pub use sns::Sns;
+pub use telegram::Telegram;
+pub use victorops::VictorOps;
+pub use webex::Webex;
 pub use webhook::Webhook;
+pub use wechat::WeChat;
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,15 @@
 //! Webhooks: the body of Alertmanager 0.28 and later, byte for byte.
 
 use crate::attempt::Attempt;
-use crate::config::Global;
+use crate::config::{Global, read};
 use crate::notification::Notification;
-use crate::sending::{DEFAULT_TIMEOUT, Request, Sending};
-use reqwest::header::HeaderName;
+use crate::sending::{Request, Sending};
+use crate::{encoding, templates};
 use serde::Serialize;
 use std::time::Duration;
 use watchfire_settings::client::{ClientConfig, Source, take_source};
-use watchfire_settings::{Place, Problem, Reading, Section};
+use watchfire_settings::yaml::{Node, ScalarKind, Value};
+use watchfire_settings::{Problem, Reading, Section};
 
 /// `webhook_configs`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,10 @@ pub struct Webhook {
     pub max_alerts: u64,
     /// How long one attempt may take; `None` for the default.
     pub timeout: Option<Duration>,
+    /// A body of one's own: its texts are templates, and what they become is read as YAML.
+    pub payload: Option<serde_json::Value>,
+    /// Watchfire's own key: with this secret the body is signed, in the header `X-Watchfire-Signature-256`.
+    pub hmac: Option<Source>,
 }
 
 #[derive(Serialize)]
@@ -49,70 +54,70 @@ impl Webhook {
         global: &Global,
         reading: &mut Reading<'_>,
     ) -> Result<Self, Problem> {
-        let url = match take_source(section, reading, "url", "url_file")? {
-            Some((Source::Inline(url), place)) => {
-                check_url(url.expose(), place)?;
-                Source::Inline(url)
-            }
-            Some((file, _)) => file,
-            None => return Err(section.problem("one of url or url_file must be configured")),
-        };
+        let url = read::secret_url(section, reading, "url", "url_file")?
+            .ok_or_else(|| section.problem("one of url or url_file must be configured"))?;
         let timeout = section.duration("timeout")?.filter(|timeout| !timeout.is_zero());
         Ok(Self {
             url,
-            http_config: take_http(section, global, reading)?,
+            http_config: read::http(section, &global.http_config, reading)?,
             max_alerts: section.count("max_alerts")?.unwrap_or(0),
             timeout,
+            payload: section.take("payload").map(|node| plain_json(&node)),
+            hmac: take_source(section, reading, "hmac_secret", "hmac_secret_file")?.map(|(source, _)| source),
         })
     }
 
-    pub(crate) async fn send(&self, sending: &Sending<'_>) -> Attempt {
-        self.attempt(sending).await.unwrap_or_else(|failed| failed)
-    }
-
-    async fn attempt(&self, sending: &Sending<'_>) -> Result<Attempt, Attempt> {
-        let url = sending.reveal(&self.url).await?;
-        let body = body(&sending.notification.truncated(self.max_alerts))
-            .map_err(|error| Attempt::dead(error.to_string()))?;
-        let mut request =
-            Request { timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT), ..Request::json(url, body) };
+    pub(crate) async fn attempt(&self, sending: &Sending<'_>) -> Result<Attempt, Attempt> {
+        let url = sending.required_secret("url", &self.url).await?;
+        let told = sending.notification.truncated(self.max_alerts);
+        let body = match &self.payload {
+            Some(payload) => filled(payload, sending)?.to_string(),
+            None => body(&told).map_err(|error| Attempt::dead(error.to_string()))?,
+        };
+        let mut request = Request::json(url, body).within(self.timeout);
         let key = &sending.notification.delivery_key;
         if !key.is_empty() {
-            request.headers.push((HeaderName::from_static("idempotency-key"), key.clone()));
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(secret) = &self.hmac {
+            let secret = sending.reveal(secret).await?;
+            let signature = encoding::hex(&encoding::hmac_sha256(secret.as_bytes(), &request.body));
+            request = request.header("x-watchfire-signature-256", format!("sha256={signature}"));
         }
         Ok(sending.exchange(&self.http_config, request).await?.judged(&[]))
     }
 }
 
-/// `http_config` of an integration, or the global one.
-pub(crate) fn take_http(
-    section: &mut Section,
-    global: &Global,
-    reading: &mut Reading<'_>,
-) -> Result<ClientConfig, Problem> {
-    match section.section("http_config", "HTTP configuration")? {
-        Some(mut inner) => {
-            let config = ClientConfig::take(&mut inner, reading)?;
-            inner.finish()?;
-            Ok(config)
-        }
-        None => Ok(global.http_config.clone()),
+/// A tree of the configuration as JSON, its texts as they are written.
+pub(crate) fn plain_json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Scalar(_, ScalarKind::Bool(flag)) => (*flag).into(),
+        Value::Scalar(text, _) => text.as_str().into(),
+        Value::List(items) => items.iter().map(plain_json).collect(),
+        Value::Map(entries) => serde_json::Value::Object(
+            entries.iter().map(|(key, node)| (key.name.clone(), plain_json(node))).collect(),
+        ),
     }
 }
 
-/// Refuses what is not the address of a web server.
-pub(crate) fn check_url(url: &str, place: Place) -> Result<(), Problem> {
-    let problem = match reqwest::Url::parse(url) {
-        Ok(parsed) if !matches!(parsed.scheme(), "http" | "https") => {
-            format!("unsupported scheme {:?} for URL; expected http or https", parsed.scheme())
+/// The same with its texts filled in, each become what it looks like.
+pub(crate) fn filled(
+    payload: &serde_json::Value,
+    sending: &Sending<'_>,
+) -> Result<serde_json::Value, Attempt> {
+    Ok(match payload {
+        serde_json::Value::String(template) => templates::typed(&sending.required("payload", template)?),
+        serde_json::Value::Array(items) => {
+            items.iter().map(|item| filled(item, sending)).collect::<Result<_, _>>()?
         }
-        Ok(parsed) if parsed.host_str().is_none_or(str::is_empty) => {
-            "missing host for URL; expected one such as \"https://example.org/hook\"".to_owned()
+        serde_json::Value::Object(entries) => {
+            let filled =
+                |(name, value): (&String, &serde_json::Value)| Ok((name.clone(), filled(value, sending)?));
+            serde_json::Value::Object(entries.iter().map(filled).collect::<Result<_, Attempt>>()?)
         }
-        Ok(_) => return Ok(()),
-        Err(error) => format!("invalid URL: {error}; expected one such as \"https://example.org/hook\""),
-    };
-    Err(Problem::new(place, problem))
+        other => other.clone(),
+    })
 }
 
 /// Writes the body.
@@ -131,25 +136,9 @@ pub(crate) fn body(notification: &Notification) -> Result<String, serde_json::Er
         group_key: &notification.group_key,
         truncated_alerts: notification.truncated_alerts,
     };
-    let mut text = go_escaped(&serde_json::to_string(&body)?);
+    let mut text = watchfire_templates::json::escaped(&serde_json::to_string(&body)?);
     text.push('\n');
     Ok(text)
-}
-
-/// Go's JSON writer escapes what could end a script in HTML. These characters stand only inside texts.
-pub(crate) fn go_escaped(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' => escaped.push_str("\\u003c"),
-            '>' => escaped.push_str("\\u003e"),
-            '&' => escaped.push_str("\\u0026"),
-            '\u{2028}' => escaped.push_str("\\u2028"),
-            '\u{2029}' => escaped.push_str("\\u2029"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

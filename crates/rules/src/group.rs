@@ -247,7 +247,7 @@ impl RuleState {
     }
 
     async fn keep(&self, rule: &AlertingRule, at_ms: i64, surround: &Surround) -> Result<(), String> {
-        let link = gotmpl::url_encode(&rule.expr.text).to_string();
+        let link = watchfire_templates::url_encode(&rule.expr.text).to_string();
         let evaluation = Evaluation {
             rule: rule.id.clone(),
             evaluated_ms: at_ms,

@@ -15,6 +15,12 @@ pub enum Source {
     File(PathBuf),
 }
 
+impl From<String> for Source {
+    fn from(value: String) -> Self {
+        Self::Inline(value.into())
+    }
+}
+
 impl Source {
     /// The value; blanks around what a file holds do not count. Blocks where it is in a file.
     ///
@@ -135,6 +141,21 @@ pub struct ClientConfig {
 }
 
 impl TlsConfig {
+    /// Takes a `tls_config` under a key of its own out of a section.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn take(
+        section: &mut Section,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> Result<Self, Problem> {
+        match section.section(key, "TLS configuration")? {
+            Some(tls) => read_tls(tls, reading),
+            None => Ok(Self::default()),
+        }
+    }
+
     /// Whether any of it stands in files, which may change while the configuration stays the same.
     pub fn reads_files(&self) -> bool {
         [&self.ca, &self.cert, &self.key]
@@ -167,10 +188,7 @@ impl ClientConfig {
     /// The first thing that is wrong.
     pub fn take(section: &mut Section, reading: &mut Reading<'_>) -> Result<Self, Problem> {
         let credentials = take_credentials(section, reading)?;
-        let tls = match section.section("tls_config", "TLS configuration")? {
-            Some(tls) => read_tls(tls, reading)?,
-            None => TlsConfig::default(),
-        };
+        let tls = TlsConfig::take(section, "tls_config", reading)?;
         let proxied = section.has("proxy_url");
         let base = take_proxy(section)?;
         if let (Some(place), Some(_), Some(_)) = (proxied, &base.proxy_url, &tls.server_name) {
@@ -194,7 +212,9 @@ fn take_proxy(section: &mut Section) -> Result<ClientConfig, Problem> {
     let proxy_from_environment = section.flag("proxy_from_environment")?.unwrap_or(false);
     let proxy_connect_header = read_proxy_headers(section.take("proxy_connect_header"))?;
     if let Some((url, place)) = &proxy {
-        let valid = reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
+        // A bare host is taken, as Go takes it.
+        let bare = !url.contains("://") && !url.contains(|c: char| c.is_whitespace() || c.is_control());
+        let valid = bare || reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
         if !valid {
             let message = "proxy_url is no URL with a host; expected one such as \"http://proxy:3128\"";
             return Err(Problem::new(*place, message));
@@ -278,10 +298,7 @@ fn read_oauth2(node: Node, reading: &mut Reading<'_>) -> Result<Credentials, Pro
     }
     let scopes = section.texts("scopes")?;
     let params = section.text_map("endpoint_params")?;
-    let tls = match section.section("tls_config", "TLS configuration")? {
-        Some(tls) => read_tls(tls, reading)?,
-        None => TlsConfig::default(),
-    };
+    let tls = TlsConfig::take(&mut section, "tls_config", reading)?;
     let client = ClientConfig { tls, ..take_proxy(&mut section)? };
     section.finish()?;
     Ok(Credentials::OAuth2(Box::new(OAuth2 {

@@ -1,42 +1,29 @@
 //! Prometheus's template functions.
 
-use super::rewrite::{FIELD, PRINTED};
-use super::{Surroundings, duration, humanize, labels_value, map_value, printing};
-use gotmpl::{FuncMap, Template, TemplateError, Value, ValueFunc};
+use super::{Surroundings, labels_value};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
-
-type Answer = Result<Value, TemplateError>;
+use watchfire_templates::args::{Answer, arg, failure, number_arg, text_arg};
+use watchfire_templates::value::{list, map, structure, text};
+use watchfire_templates::{
+    FuncMap, Library, Value, ValueFunc, duration, go_lower, go_upper, humanize, regex, url_encode,
+};
 
 /// How deep `tmpl` may call itself.
 const MAX_TMPL_DEPTH: u32 = 16;
 
-fn failure(message: impl Into<String>) -> TemplateError {
-    TemplateError::Exec(message.into())
-}
-
-fn text(value: impl AsRef<str>) -> Value {
-    Value::String(value.as_ref().into())
-}
-
 /// The functions that every template has, except `tmpl`.
 pub(super) fn all(around: &Surroundings) -> FuncMap {
-    let mut map = FuncMap::new();
+    let mut functions = FuncMap::new();
     let mut add = |name: &str, function: ValueFunc| {
-        map.insert(name.to_owned(), function);
+        functions.insert(name.to_owned(), function);
     };
-    add(FIELD, Arc::new(field));
-    add(PRINTED, Arc::new(printed));
-    add("print", Arc::new(printing::print));
-    add("println", Arc::new(printing::println));
-    add("printf", Arc::new(printing::printf));
     add("first", Arc::new(first));
     add(
         "label",
         Arc::new(|args| Ok(text(label_of(text_arg("label", args, 0)?.as_str(), arg("label", args, 1)?)))),
     );
-    add("value", Arc::new(|args| field(&[arg("value", args, 0)?.clone(), text("Value")])));
+    add("value", Arc::new(value));
     add("strvalue", Arc::new(|args| Ok(text(label_of("__value__", arg("strvalue", args, 0)?)))));
     add("sortByLabel", Arc::new(sort_by_label));
     add("args", Arc::new(numbered));
@@ -44,17 +31,11 @@ pub(super) fn all(around: &Surroundings) -> FuncMap {
     add("match", Arc::new(is_match));
     add("safeHtml", Arc::new(|args| Ok(arg("safeHtml", args, 0)?.clone())));
     add("title", text_function("title", title));
-    add("toUpper", text_function("toUpper", |s| s.chars().map(upper).collect()));
-    add("toLower", text_function("toLower", |s| s.chars().map(lower).collect()));
-    add(
-        "graphLink",
-        text_function("graphLink", |s| format!("/graph?g0.expr={}&g0.tab=0", gotmpl::url_encode(s))),
-    );
-    add(
-        "tableLink",
-        text_function("tableLink", |s| format!("/graph?g0.expr={}&g0.tab=1", gotmpl::url_encode(s))),
-    );
-    add("urlQueryEscape", text_function("urlQueryEscape", |s| gotmpl::url_encode(s).to_string()));
+    add("toUpper", text_function("toUpper", |s| s.chars().map(go_upper).collect()));
+    add("toLower", text_function("toLower", |s| s.chars().map(go_lower).collect()));
+    add("graphLink", text_function("graphLink", |s| format!("/graph?g0.expr={}&g0.tab=0", url_encode(s))));
+    add("tableLink", text_function("tableLink", |s| format!("/graph?g0.expr={}&g0.tab=1", url_encode(s))));
+    add("urlQueryEscape", text_function("urlQueryEscape", |s| url_encode(s).to_string()));
     add(
         "stripPort",
         text_function("stripPort", |s| split_host_port(s).map_or(s, |(host, _)| host).to_owned()),
@@ -93,19 +74,15 @@ pub(super) fn all(around: &Surroundings) -> FuncMap {
         "query",
         Arc::new(move |args| {
             let samples = query(&text_arg("query", args, 0)?).map_err(failure)?;
-            let list: Vec<Value> = samples
-                .iter()
-                .map(|sample| {
-                    map_value([
-                        ("Labels", labels_value(&sample.labels)),
-                        ("Value", Value::Float(sample.value)),
-                    ])
-                })
-                .collect();
-            Ok(Value::List(list.into()))
+            Ok(list(samples.iter().map(|sample| {
+                structure(
+                    "*template.sample",
+                    [("Labels", labels_value(&sample.labels)), ("Value", Value::Float(sample.value))],
+                )
+            })))
         }),
     );
-    map
+    functions
 }
 
 thread_local! {
@@ -113,63 +90,21 @@ thread_local! {
 }
 
 /// `tmpl "name" data`: executes a template that is named by a value.
-pub(super) fn tmpl(template: Arc<OnceLock<Weak<Template>>>) -> ValueFunc {
+pub(super) fn tmpl(library: Arc<OnceLock<Weak<Library>>>) -> ValueFunc {
     Arc::new(move |args| {
         let name = text_arg("tmpl", args, 0)?;
         let data = args.get(1).cloned().unwrap_or(Value::Nil);
-        let template =
-            template.get().and_then(Weak::upgrade).ok_or_else(|| failure("template is not ready"))?;
+        let library =
+            library.get().and_then(Weak::upgrade).ok_or_else(|| failure("template is not ready"))?;
         let depth = TMPL_DEPTH.get();
         if depth >= MAX_TMPL_DEPTH {
             return Err(failure(format!("tmpl {name:?}: nested more than {MAX_TMPL_DEPTH} deep")));
         }
         TMPL_DEPTH.set(depth + 1);
-        let result = template.execute_template_to_string(&name, &data);
+        let result = library.call(&name, &data);
         TMPL_DEPTH.set(depth);
         result.map(text)
     })
-}
-
-fn arg<'v>(function: &str, args: &'v [Value], index: usize) -> Result<&'v Value, TemplateError> {
-    args.get(index).ok_or_else(|| {
-        failure(format!(
-            "wrong number of args for {function}: want at least {}, got {}",
-            index + 1,
-            args.len()
-        ))
-    })
-}
-
-fn text_arg(function: &str, args: &[Value], index: usize) -> Result<String, TemplateError> {
-    match arg(function, args, index)? {
-        Value::String(text) => Ok(text.to_string()),
-        Value::Nil => Ok(String::new()),
-        other => Err(failure(format!(
-            "error calling {function}: wrong type for value; expected string; got {}",
-            other.type_name()
-        ))),
-    }
-}
-
-fn number_arg(function: &str, args: &[Value], index: usize) -> Result<f64, TemplateError> {
-    match arg(function, args, index)? {
-        Value::Float(value) => Ok(*value),
-        Value::Int(value) => Ok(*value as f64),
-        Value::Uint(value) => Ok(*value as f64),
-        Value::String(text) => parse_float(text).ok_or_else(|| {
-            failure(format!("error calling {function}: strconv.ParseFloat: parsing {text:?}: invalid syntax"))
-        }),
-        other => {
-            Err(failure(format!("error calling {function}: can't convert {} to float", other.type_name())))
-        }
-    }
-}
-
-fn parse_float(text: &str) -> Option<f64> {
-    if text.is_empty() || text.trim() != text {
-        return None;
-    }
-    text.parse().ok()
 }
 
 fn text_function(name: &'static str, function: impl Fn(&str) -> String + Send + Sync + 'static) -> ValueFunc {
@@ -183,32 +118,13 @@ fn number_function(
     Arc::new(move |args| function(number_arg(name, args, 0)?))
 }
 
-/// A chain of field accesses. Maps that stand for Go structs have fixed fields, the others are label sets.
-fn field(args: &[Value]) -> Answer {
-    let mut value = arg(FIELD, args, 0)?.clone();
-    for name in args.iter().skip(1) {
-        let Value::String(name) = name else { continue };
-        value = match &value {
-            Value::Map(map) => match map.get(name.as_ref()) {
-                Some(found) => found.clone(),
-                None if map.contains_key("Labels") => {
-                    return Err(failure(format!("can't evaluate field {name} in type template data")));
-                }
-                None => text(""),
-            },
-            other => {
-                return Err(failure(format!("can't evaluate field {name} in type {}", other.type_name())));
-            }
-        };
+fn value(args: &[Value]) -> Answer {
+    match arg("value", args, 0)? {
+        Value::Nil => Err(failure("error calling value: nil is no sample")),
+        sample => sample.field("Value").cloned().ok_or_else(|| {
+            failure(format!("error calling value: expected a sample; got {}", sample.type_name()))
+        }),
     }
-    Ok(value)
-}
-
-fn printed(args: &[Value]) -> Answer {
-    Ok(match arg(PRINTED, args, 0)? {
-        Value::Float(value) => text(humanize::shortest(*value)),
-        value => value.clone(),
-    })
 }
 
 fn first(args: &[Value]) -> Answer {
@@ -237,37 +153,19 @@ fn sort_by_label(args: &[Value]) -> Answer {
 }
 
 fn numbered(args: &[Value]) -> Answer {
-    let map: BTreeMap<Arc<str>, Value> =
-        args.iter().enumerate().map(|(index, value)| (format!("arg{index}").into(), value.clone())).collect();
-    Ok(Value::Map(Arc::new(map)))
-}
-
-fn compile_regex(pattern: &str) -> Result<regex::Regex, TemplateError> {
-    regex::Regex::new(pattern).map_err(|error| {
-        failure(format!("invalid regular expression {pattern:?}: {}", error.to_string().replace('\n', " ")))
-    })
+    let names: Vec<String> = (0..args.len()).map(|index| format!("arg{index}")).collect();
+    Ok(map(names.iter().map(String::as_str).zip(args.iter().cloned())))
 }
 
 fn replace_all(args: &[Value]) -> Answer {
     let (pattern, by) = (text_arg("reReplaceAll", args, 0)?, text_arg("reReplaceAll", args, 1)?);
     let subject = text_arg("reReplaceAll", args, 2)?;
-    Ok(text(compile_regex(&pattern)?.replace_all(&subject, by.as_str())))
+    Ok(text(regex(&pattern)?.replace_all(&subject, by.as_str())))
 }
 
 fn is_match(args: &[Value]) -> Answer {
     let (pattern, subject) = (text_arg("match", args, 0)?, text_arg("match", args, 1)?);
-    Ok(Value::Bool(compile_regex(&pattern)?.is_match(&subject)))
-}
-
-/// Go maps letter by letter: where there is no single letter, the letter stays.
-fn upper(c: char) -> char {
-    let mut mapped = c.to_uppercase();
-    mapped.next().filter(|_| mapped.next().is_none()).unwrap_or(c)
-}
-
-fn lower(c: char) -> char {
-    let mut mapped = c.to_lowercase();
-    mapped.next().filter(|_| mapped.next().is_none()).unwrap_or(c)
+    Ok(Value::Bool(regex(&pattern)?.is_match(&subject)))
 }
 
 /// Go's `strings.Title`: the first letter of every word in upper case. In ASCII all but letters, digits and `_`
@@ -276,7 +174,7 @@ fn title(text: &str) -> String {
     let mut inside_word = false;
     let mut result = String::with_capacity(text.len());
     for c in text.chars() {
-        result.push(if inside_word { c } else { upper(c) });
+        result.push(if inside_word { c } else { go_upper(c) });
         inside_word = if c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { !c.is_whitespace() };
     }
     result

@@ -1,7 +1,7 @@
 //! Numbers for people, as Prometheus's template functions write them.
 
 /// Go's `%.4g`.
-pub(super) fn four_digits(value: f64) -> String {
+pub fn four_digits(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }
@@ -20,7 +20,7 @@ pub(super) fn four_digits(value: f64) -> String {
 }
 
 /// Go's `%v`: the shortest digits that give the number back, with an exponent from a millionfold on and below 0.0001.
-pub(super) fn shortest(value: f64) -> String {
+pub fn shortest(value: f64) -> String {
     if !value.is_finite() {
         return four_digits(value);
     }
@@ -40,7 +40,7 @@ fn trim_zeros(number: &str) -> &str {
 }
 
 /// `1234567` as `1.235M`, `0.001` as `1m`.
-pub(super) fn si(mut value: f64) -> String {
+pub fn si(mut value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return four_digits(value);
     }
@@ -72,7 +72,7 @@ fn smaller(mut value: f64) -> (&'static str, f64) {
 }
 
 /// `1048576` as `1Mi`.
-pub(super) fn binary(mut value: f64) -> String {
+pub fn binary(mut value: f64) -> String {
     if value.abs() <= 1.0 || !value.is_finite() {
         return four_digits(value);
     }
@@ -88,7 +88,7 @@ pub(super) fn binary(mut value: f64) -> String {
 }
 
 /// Seconds as `1d 2h 3m 4s`, `1.5s`, `20ms`.
-pub(super) fn seconds(value: f64) -> String {
+pub fn seconds(value: f64) -> String {
     if !value.is_finite() {
         return four_digits(value);
     }
@@ -116,7 +116,7 @@ pub(super) fn seconds(value: f64) -> String {
 }
 
 /// Seconds since the Unix epoch as Go prints a time: `2015-03-05 15:10:07.5 +0000 UTC`.
-pub(super) fn timestamp(value: f64) -> Result<String, String> {
+pub fn timestamp(value: f64) -> Result<String, String> {
     if !value.is_finite() {
         return Ok(four_digits(value));
     }

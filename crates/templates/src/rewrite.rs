@@ -2,18 +2,24 @@
 
 use gotmpl::Template;
 use gotmpl::parse::{BranchNode, CommandNode, Expr, ListNode, Node, PipeNode, Pos};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The function that a field access becomes: the value, then the names of the fields.
-pub(super) const FIELD: &str = "__field";
+pub(crate) const FIELD: &str = "__field";
+
+/// The function that a method call with arguments becomes: the value, the method's name, the arguments.
+pub(crate) const METHOD: &str = "__method";
+
+/// The function that everything ranged over goes through.
+pub(crate) const RANGED: &str = "__ranged";
 
 /// The function that everything goes through on its way out: it writes numbers as Go does.
-pub(super) const PRINTED: &str = "__printed";
+pub(crate) const PRINTED: &str = "__printed";
 
 /// Put behind the text before it is parsed: the parser stops at an `{{end}}` too many and says nothing, and then this
 /// is missing from the tree.
-pub(super) const LAST: char = '\u{1}';
+pub(crate) const LAST: char = '\u{1}';
 
 /// Functions of the engine itself.
 const BUILTINS: [&str; 20] = [
@@ -22,26 +28,32 @@ const BUILTINS: [&str; 20] = [
 ];
 
 /// A variable or function that does not exist.
-pub(super) struct Unknown {
-    pub(super) message: String,
-    pub(super) offset: usize,
+pub(crate) struct Unknown {
+    pub(crate) message: String,
+    pub(crate) offset: usize,
 }
 
-/// Rewrites all definitions of a template. `functions` are the names of the functions registered with it.
-pub(super) fn rewrite(template: Template, functions: &[String]) -> Result<Template, Unknown> {
-    let names: Vec<String> = template.templates().into_iter().map(str::to_owned).collect();
-    let mut rewritten = Vec::new();
-    for name in names {
-        let Some(tree) = template.lookup(&name) else { continue };
+/// The rewritten definitions of a template. `functions` are the names of the functions registered with it.
+pub(crate) fn rewrite(
+    template: &Template,
+    functions: &BTreeSet<String>,
+) -> Result<BTreeMap<String, ListNode>, Unknown> {
+    let mut rewritten = BTreeMap::new();
+    for name in template.templates() {
+        let Some(tree) = template.lookup(name) else { continue };
         let mut tree = tree.clone();
         let mut walk = Walk { functions, variables: vec![BTreeSet::from(["$".to_owned()])] };
         walk.list(&mut tree)?;
         if name == template.name() {
             remove_last(&mut tree)?;
         }
-        rewritten.push((name, tree));
+        rewritten.insert(name.to_owned(), tree);
     }
-    Ok(rewritten.into_iter().fold(template, |template, (name, tree)| template.add_parse_tree(&name, tree)))
+    // With the text's last letter the whole text is gone where nothing stands before the superfluous end.
+    if !rewritten.contains_key(template.name()) {
+        return Err(superfluous_end());
+    }
+    Ok(rewritten)
 }
 
 fn remove_last(tree: &mut ListNode) -> Result<(), Unknown> {
@@ -51,11 +63,15 @@ fn remove_last(tree: &mut ListNode) -> Result<(), Unknown> {
         last.text = text.into();
         return Ok(());
     }
-    Err(Unknown { message: "unexpected {{end}} or {{else}}".to_owned(), offset: 0 })
+    Err(superfluous_end())
+}
+
+fn superfluous_end() -> Unknown {
+    Unknown { message: "unexpected {{end}} or {{else}}".to_owned(), offset: 0 }
 }
 
 struct Walk<'a> {
-    functions: &'a [String],
+    functions: &'a BTreeSet<String>,
     /// The variables in sight, by nesting.
     variables: Vec<BTreeSet<String>>,
 }
@@ -70,25 +86,31 @@ impl Walk<'_> {
             Node::List(list) => self.list(list),
             Node::Action(action) => {
                 self.pipe(&mut action.pipe)?;
-                if action.pipe.decl.is_empty() {
+                if action.pipe.decl.is_empty() && !ends_in_escape(&action.pipe) {
                     let args = vec![Expr::Identifier(action.pos, PRINTED.into())];
                     action.pipe.commands.push(CommandNode { pos: action.pos, args });
                 }
                 Ok(())
             }
-            Node::If(branch) | Node::Range(branch) | Node::With(branch) => self.branch(branch),
+            Node::If(branch) => self.branch(branch, "if", false),
+            Node::With(branch) => self.branch(branch, "with", false),
+            Node::Range(branch) => self.branch(branch, "range", true),
             Node::Template(call) => call.pipe.as_mut().map_or(Ok(()), |pipe| self.pipe(pipe)),
             Node::Define(_) | Node::Text(_) | Node::Break(_) | Node::Continue(_) => Ok(()),
         }
     }
 
-    fn branch(&mut self, branch: &mut BranchNode) -> Result<(), Unknown> {
+    fn branch(&mut self, branch: &mut BranchNode, word: &str, ranged: bool) -> Result<(), Unknown> {
         self.variables.push(BTreeSet::new());
         if branch.pipe.commands.iter().all(|command| command.args.is_empty()) {
-            let message = "missing value for command".to_owned();
+            let message = format!("missing value for {word}");
             return Err(Unknown { message, offset: branch.pos.offset });
         }
         self.pipe(&mut branch.pipe)?;
+        if ranged {
+            let args = vec![Expr::Identifier(branch.pos, RANGED.into())];
+            branch.pipe.commands.push(CommandNode { pos: branch.pos, args });
+        }
         self.variables.push(BTreeSet::new());
         self.list(&mut branch.body)?;
         self.variables.pop();
@@ -102,7 +124,15 @@ impl Walk<'_> {
     }
 
     fn pipe(&mut self, pipe: &mut PipeNode) -> Result<(), Unknown> {
-        for command in &mut pipe.commands {
+        for (index, command) in pipe.commands.iter_mut().enumerate() {
+            let given = index > 0 || command.args.len() > 1;
+            let method = command.args.first().and_then(|first| method_of(first).filter(|_| given));
+            if let (Some((of, name)), Some(first)) = (method, command.args.first_mut()) {
+                *first = of;
+                let pos = command.pos;
+                command.args.insert(1, Expr::String(pos, name));
+                command.args.insert(0, Expr::Identifier(pos, METHOD.into()));
+            }
             command.args.iter_mut().try_for_each(|expr| self.expr(expr))?;
         }
         for name in &pipe.decl {
@@ -125,8 +155,7 @@ impl Walk<'_> {
     fn expr(&mut self, expr: &mut Expr) -> Result<(), Unknown> {
         match expr {
             Expr::Identifier(pos, name) => {
-                let known = BUILTINS.contains(&name.as_str())
-                    || self.functions.iter().any(|function| function == name.as_str());
+                let known = BUILTINS.contains(&name.as_str()) || self.functions.contains(name.as_str());
                 if known {
                     return Ok(());
                 }
@@ -165,6 +194,37 @@ impl Walk<'_> {
             Expr::Dot(_) | Expr::String(..) | Expr::Number(..) | Expr::Bool(..) | Expr::Nil(_) => Ok(()),
         }
     }
+}
+
+/// What a method is called on, and its name, where an expression ends in a name.
+fn method_of(expr: &Expr) -> Option<(Expr, Arc<str>)> {
+    match expr {
+        Expr::Field(pos, fields) => {
+            let (last, before) = fields.split_last()?;
+            let of = if before.is_empty() { Expr::Dot(*pos) } else { Expr::Field(*pos, before.to_vec()) };
+            Some((of, last.as_str().into()))
+        }
+        Expr::Variable(pos, name, fields) => {
+            let (last, before) = fields.split_last()?;
+            Some((Expr::Variable(*pos, name.clone(), before.to_vec()), last.as_str().into()))
+        }
+        Expr::Chain(pos, inner, fields) if !matches!(**inner, Expr::Identifier(..)) => {
+            let (last, before) = fields.split_last()?;
+            let of = if before.is_empty() {
+                (**inner).clone()
+            } else {
+                Expr::Chain(*pos, inner.clone(), before.to_vec())
+            };
+            Some((of, last.as_str().into()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a pipeline ends in an escape of its own. The HTML pass looks for it there, and it gives a text anyway.
+fn ends_in_escape(pipe: &PipeNode) -> bool {
+    let last = pipe.commands.last().and_then(|command| command.args.first());
+    matches!(last, Some(Expr::Identifier(_, name)) if matches!(name.as_str(), "html" | "urlquery"))
 }
 
 fn field_call(pos: Pos, of: Expr, names: Vec<Arc<str>>) -> Expr {

@@ -1,0 +1,73 @@
+//! incident.io: an alert source that takes the body of Alertmanager's webhook.
+
+use crate::attempt::Attempt;
+use crate::config::Global;
+use crate::config::read;
+use crate::sending::{Request, Sending};
+use std::time::Duration;
+use watchfire_settings::client::{ClientConfig, Source, take_source};
+use watchfire_settings::{Problem, Reading, Section};
+
+/// incident.io refuses larger bodies.
+const MAX_BODY_BYTES: usize = 512 * 1024;
+
+/// `incidentio_configs`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncidentIo {
+    /// The alert source.
+    pub url: Source,
+    /// The alert source's token.
+    pub alert_source_token: Option<Source>,
+    /// How many alerts one notification may hold; 0 for any number.
+    pub max_alerts: u64,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// How incident.io is reached.
+    pub http_config: ClientConfig,
+}
+
+impl IncidentIo {
+    pub(crate) fn take(
+        section: &mut Section,
+        global: &Global,
+        reading: &mut Reading<'_>,
+    ) -> Result<Self, Problem> {
+        let url = read::secret_url(section, reading, "url", "url_file")?
+            .ok_or_else(|| section.problem("one of url or url_file must be configured"))?;
+        let token = take_source(section, reading, "alert_source_token", "alert_source_token_file")?;
+        let http_config = read::http(section, &global.http_config, reading)?;
+        if token.is_some() && http_config.credentials.is_some() {
+            return Err(section.problem(
+                "alert_source_token and http_config.authorization exclude each other; expected one of them",
+            ));
+        }
+        if token.is_none() && http_config.credentials.is_none() {
+            return Err(section.problem(
+                "at least one of alert_source_token, alert_source_token_file or http_config.authorization must be configured",
+            ));
+        }
+        Ok(Self {
+            url,
+            alert_source_token: token.map(|(source, _)| source),
+            max_alerts: section.count("max_alerts")?.unwrap_or(0),
+            timeout: section.duration("timeout")?.filter(|timeout| !timeout.is_zero()),
+            http_config,
+        })
+    }
+
+    pub(crate) async fn attempt(&self, sending: &Sending<'_>) -> Result<Attempt, Attempt> {
+        let url = sending.reveal(&self.url).await?;
+        let unwritten = |error: serde_json::Error| Attempt::dead(error.to_string());
+        let mut body =
+            crate::webhook::body(&sending.notification.truncated(self.max_alerts)).map_err(unwritten)?;
+        if body.len() > MAX_BODY_BYTES {
+            sending.note(format!("only the first alert told: the body had {} bytes", body.len()));
+            body = crate::webhook::body(&sending.notification.truncated(1)).map_err(unwritten)?;
+        }
+        let mut request = Request::json(url, body).within(self.timeout);
+        if let Some(token) = &self.alert_source_token {
+            request = request.header("authorization", format!("Bearer {}", sending.reveal(token).await?));
+        }
+        Ok(sending.exchange(&self.http_config, request).await?.judged(&[]))
+    }
+}
