@@ -20,7 +20,8 @@ mod uname;
 mod vmstat;
 mod vulnerabilities;
 
-use crate::{CollectError, Collection, GpuOptions, Roots};
+use crate::llm::LlmServers;
+use crate::{CollectError, Collection, GpuOptions, LlmDiscovery, Roots};
 use regex::Regex;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,6 +100,7 @@ pub struct Host {
     collectors: Vec<Box<dyn Collector>>,
     /// Why each collector that fails does: a failure is logged when it begins and when its reason changes.
     failing: Mutex<HashMap<&'static str, &'static str>>,
+    llm: Option<Arc<LlmDiscovery>>,
 }
 
 impl std::fmt::Debug for Host {
@@ -114,14 +116,22 @@ impl Host {
         let disabled = options.disabled.clone();
         let gpu = options.gpu.clone();
         let mut collectors = builtin(options, Arc::clone(&clock));
+        let llm = Arc::new(LlmDiscovery::new(roots.clone(), Arc::clone(&clock)));
         collectors.extend(crate::gpu::collectors(gpu, clock));
+        collectors.push(Box::new(LlmServers { discovery: Arc::clone(&llm) }));
         collectors.retain(|collector| !disabled.iter().any(|name| name == collector.name()));
-        Self::with_collectors(roots, collectors)
+        let has_llm = collectors.iter().any(|collector| collector.name() == "llm");
+        Self { llm: has_llm.then_some(llm), ..Self::with_collectors(roots, collectors) }
+    }
+
+    /// What finds the LLM servers of this host; `None` when that is switched off.
+    pub fn llm(&self) -> Option<&Arc<LlmDiscovery>> {
+        self.llm.as_ref()
     }
 
     /// Just these collectors.
     pub fn with_collectors(roots: Roots, collectors: Vec<Box<dyn Collector>>) -> Self {
-        Self { roots, collectors, failing: Mutex::default() }
+        Self { roots, collectors, failing: Mutex::default(), llm: None }
     }
 
     /// The names of the collectors that run.

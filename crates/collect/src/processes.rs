@@ -34,14 +34,14 @@ pub(crate) fn read(roots: &Roots, pid: u32) -> Option<Process> {
     let (before, after) = stat.text.rsplit_once(')')?;
     let name = before.split_once('(')?.1.to_owned();
     let parent = after.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    let arguments = Source::read(roots.procfs.join(format!("{pid}/cmdline"))).map(|line| line.text);
-    let arguments = arguments
-        .unwrap_or_default()
-        .split('\0')
-        .map(str::to_owned)
-        .filter(|word| !word.is_empty())
-        .collect();
+    let arguments = arguments(roots, pid);
     Some(Process { name, parent, arguments })
+}
+
+/// The command line of a process; none of one that is gone or is the kernel's own.
+pub(crate) fn arguments(roots: &Roots, pid: u32) -> Vec<String> {
+    let line = Source::read(roots.procfs.join(format!("{pid}/cmdline"))).map(|line| line.text);
+    line.unwrap_or_default().split('\0').map(str::to_owned).filter(|word| !word.is_empty()).collect()
 }
 
 /// Who a process works for. `None` when it is gone.
