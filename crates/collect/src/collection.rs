@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use watchfire_model::MetricType;
+use watchfire_model::{Labels, METRIC_NAME, MetricType};
 use watchfire_wire::exposition::write::{Family, Point};
 
 /// A label of a sample: its name is ours, its value the machine's.
@@ -53,6 +53,24 @@ impl Collection {
         value: f64,
     ) {
         self.add(MetricType::Counter, name, help, labels, value);
+    }
+
+    /// Adds a sample that somebody else told, under its own names. `suffix` is what follows the family's name.
+    pub(crate) fn add_foreign(
+        &mut self,
+        kind: MetricType,
+        family: &str,
+        suffix: &'static str,
+        help: &str,
+        labels: &Labels,
+        value: f64,
+    ) {
+        let name: Cow<'static, str> = Cow::Owned(family.to_owned());
+        let family =
+            self.families.entry(name.clone()).or_insert_with(|| Family::new(name, kind, help.to_owned()));
+        let labels = labels.iter().filter(|(name, _)| *name != METRIC_NAME);
+        let labels = labels.map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned())).collect();
+        family.points.push(Point { suffix, labels, value, ..Point::default() });
     }
 
     /// The families by name, the samples of each by their labels.

@@ -1,19 +1,35 @@
 //! This host: the collectors, and how they are run.
 
+mod bonding;
+mod conntrack;
 mod cpu;
 mod cpu_info;
 mod cpufreq;
 mod diskstats;
+mod edac;
 mod filefd;
 mod filesystem;
+mod infiniband;
+mod kernel_hung;
 mod loadavg;
+mod mdadm;
 mod meminfo;
 mod mounts;
 mod netclass;
 mod netdev;
+mod netstat;
+mod nvme;
+mod os;
 mod pressure;
+mod processes;
+mod rapl;
+mod schedstat;
+mod sockstat;
 mod softirqs;
+mod softnet;
 mod stat;
+mod textfile;
+mod thermal;
 mod time;
 mod udev;
 mod uname;
@@ -25,6 +41,7 @@ use crate::{CollectError, Collection, GpuOptions, LlmDiscovery, Roots};
 use regex::Regex;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use watchfire_model::time::Clock;
@@ -64,6 +81,10 @@ pub struct Options {
     pub netclass_ignored: Option<Regex>,
     /// Fields of /proc/vmstat that are told (`--collector.vmstat.fields`).
     pub vmstat_fields: Option<Regex>,
+    /// Fields of the network protocols that are told, as `Protocol_Field` (`--collector.netstat.fields`).
+    pub netstat_fields: Option<Regex>,
+    /// Folders with metrics in files (`--collector.textfile.directory`).
+    pub textfile_folders: Vec<PathBuf>,
     /// How GPUs are asked, and under which names they are told.
     pub gpu: GpuOptions,
 }
@@ -89,6 +110,13 @@ impl Default for Options {
             netdev_exclude: None,
             netclass_ignored: None,
             vmstat_fields: pattern(r"^(oom_kill|pgpg|pswp|pg.*fault).*"),
+            netstat_fields: pattern(concat!(
+                r"^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|",
+                r"TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|",
+                r"Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|",
+                r"Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
+            )),
+            textfile_folders: Vec::new(),
             gpu: GpuOptions::default(),
         }
     }
@@ -202,16 +230,35 @@ fn tell_outcome(name: &'static str, reason: &'static str, seconds: f64, out: &mu
 }
 
 fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
-    vec![
+    let mut collectors: Vec<Box<dyn Collector>> = Vec::new();
+    if !options.textfile_folders.is_empty() {
+        collectors.push(Box::new(textfile::TextFile { folders: options.textfile_folders }));
+    }
+    let always: [Box<dyn Collector>; 32] = [
+        Box::new(bonding::Bonding),
+        Box::new(conntrack::Conntrack),
         Box::new(cpu::Cpu::default()),
         Box::new(cpu_info::CpuInfo { flags: options.cpu_flags_include, bugs: options.cpu_bugs_include }),
         Box::new(cpufreq::CpuFreq),
         Box::new(vulnerabilities::Vulnerabilities),
         Box::new(diskstats::DiskStats { exclude: options.disk_exclude }),
+        Box::new(edac::Edac),
         Box::new(filefd::FileFd),
         Box::new(filesystem::FileSystem::new(options.mount_points_exclude, options.fs_types_exclude)),
         Box::new(loadavg::LoadAvg),
+        Box::new(infiniband::InfiniBand),
+        Box::new(kernel_hung::KernelHung),
+        Box::new(mdadm::MdAdm),
         Box::new(meminfo::MemInfo),
+        Box::new(netstat::NetStat { fields: options.netstat_fields }),
+        Box::new(nvme::Nvme),
+        Box::new(os::OsRelease),
+        Box::new(processes::Processes::default()),
+        Box::new(rapl::Rapl),
+        Box::new(schedstat::SchedStat),
+        Box::new(sockstat::SockStat),
+        Box::new(softnet::SoftNet),
+        Box::new(thermal::Thermal),
         Box::new(netclass::NetClass { ignored: options.netclass_ignored }),
         Box::new(netdev::NetDev { include: options.netdev_include, exclude: options.netdev_exclude }),
         Box::new(pressure::Pressure),
@@ -220,7 +267,9 @@ fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
         Box::new(time::Time { clock }),
         Box::new(uname::UnameInfo),
         Box::new(vmstat::VmStat { fields: options.vmstat_fields }),
-    ]
+    ];
+    collectors.extend(always);
+    collectors
 }
 
 /// Whether a name passes an optional filter: included where one is set, and not excluded.

@@ -48,11 +48,15 @@ pub struct Collect {
     pub enabled: bool,
     /// How often.
     pub interval: Duration,
+    /// Whether LLM servers that are found on this machine are scraped.
+    pub llm: bool,
+    /// Whether NVIDIA's GPUs are told under the names of other exporters too.
+    pub gpu_aliases: bool,
 }
 
 impl Default for Collect {
     fn default() -> Self {
-        Self { enabled: true, interval: Duration::from_secs(5) }
+        Self { enabled: true, interval: Duration::from_secs(5), llm: true, gpu_aliases: true }
     }
 }
 
@@ -245,6 +249,8 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
         config.collect = Collect {
             enabled: section.flag("enabled")?.unwrap_or(base.enabled),
             interval: section.duration("interval")?.filter(|own| !own.is_zero()).unwrap_or(base.interval),
+            llm: section.flag("llm")?.unwrap_or(base.llm),
+            gpu_aliases: section.flag("gpu_aliases")?.unwrap_or(base.gpu_aliases),
         };
         section.finish()?;
     }

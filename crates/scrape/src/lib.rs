@@ -26,7 +26,7 @@ pub use config::{Check, Config, Fault};
 pub use error::ScrapeError;
 pub use fetch::{ClientError, HARD_BODY_LIMIT_BYTES};
 pub use manager::stats::ScrapeStats;
-pub use manager::status::{PoolStatus, TargetMetadata, TargetStatus};
+pub use manager::status::{HINT_LABEL, PoolStatus, TargetMetadata, TargetStatus};
 pub use manager::{LocalTarget, Manager, Options};
 pub use runner::Gather;
 pub use runner::status::Health;

@@ -97,6 +97,10 @@ struct State {
     locals: BTreeMap<String, Pool>,
     /// How often target files are looked at.
     poll: Option<Duration>,
+    /// The jobs of the configuration in force.
+    configured: Vec<Arc<ScrapeConfig>>,
+    /// The jobs of what was found on this host.
+    found: Vec<Arc<ScrapeConfig>>,
 }
 
 impl Shared {
@@ -138,8 +142,35 @@ impl Manager {
     /// As [`Manager::start`]; then nothing changes.
     pub async fn apply(&self, config: &Config) -> Result<(), ClientError> {
         let _applying = self.shared.applying.lock().await;
+        let found = self.shared.lock().found.clone();
+        self.run_jobs(&config.scrape_configs, &found).await?;
+        self.shared.lock().configured.clone_from(&config.scrape_configs);
+        Ok(())
+    }
+
+    /// Scrapes jobs that no configuration names, beside those of the configuration and in place of those that were
+    /// found before. A job of the configuration with the same name wins.
+    ///
+    /// # Errors
+    /// As [`Manager::start`]; then nothing changes.
+    pub async fn apply_found(&self, found: Vec<Arc<ScrapeConfig>>) -> Result<(), ClientError> {
+        let _applying = self.shared.applying.lock().await;
+        let configured = self.shared.lock().configured.clone();
+        self.run_jobs(&configured, &found).await?;
+        self.shared.lock().found = found;
+        Ok(())
+    }
+
+    /// Goes over to these jobs. The caller holds `applying`.
+    async fn run_jobs(
+        &self,
+        configured: &[Arc<ScrapeConfig>],
+        found: &[Arc<ScrapeConfig>],
+    ) -> Result<(), ClientError> {
+        let is_configured =
+            |job: &&Arc<ScrapeConfig>| configured.iter().any(|own| own.job_name == job.job_name);
         let mut jobs: Vec<Prepared> = Vec::new();
-        for job in &config.scrape_configs {
+        for job in configured.iter().chain(found.iter().filter(|job| !is_configured(job))) {
             let (same_job, same_sources) = {
                 let state = self.shared.lock();
                 let old = state.pools.get(&job.job_name).filter(|pool| pool.is_configured(job));

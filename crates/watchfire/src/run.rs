@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod control;
+mod found;
 mod keep;
 mod local;
 pub(crate) mod memory;

@@ -80,7 +80,10 @@ fn jobs_take_over_from_global_what_they_do_not_set() {
 #[test]
 fn our_own_keys_stand_beside_prometheus_keys() {
     let config = parse("collect: {enabled: false, interval: 1s}");
-    assert_eq!(config.collect, Collect { enabled: false, interval: Duration::from_secs(1) });
+    assert_eq!(
+        config.collect,
+        Collect { enabled: false, interval: Duration::from_secs(1), ..Collect::default() }
+    );
     assert!(parse("collect: {interval: 1s}").collect.enabled);
     assert!(!parse("").collect.enabled, "a file gives what it says and no more");
     assert!(Config::default().collect.enabled, "without a file this machine is watched");

@@ -5,6 +5,9 @@ use crate::target::{DroppedTarget, Target};
 use std::time::Duration;
 use watchfire_model::{Labels, Metadata};
 
+/// The label, before relabelling, that says what to do when a target does not answer as it should.
+pub const HINT_LABEL: &str = "__meta_watchfire_hint";
+
 /// One target, as `/api/v1/targets` shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetStatus {
@@ -20,7 +23,8 @@ pub struct TargetStatus {
     pub global_url: String,
     /// Why its last scrape failed or was not stored; empty when all went well.
     pub last_error: String,
-    /// What of its last scrape was not stored, and why; empty when all was. The target is well all the same.
+    /// What of its last scrape was not stored, and why; empty when all was, and the target is well all the same. Of a
+    /// target that fails, what may mend it ([`HINT_LABEL`]).
     pub last_warning: String,
     /// When it was asked last, in milliseconds since the Unix epoch.
     pub last_scrape_ms: Option<i64>,
@@ -48,6 +52,9 @@ impl TargetStatus {
         write_warning: Option<String>,
     ) -> Self {
         let error = last.as_ref().and_then(|last| last.error.clone());
+        // Whoever found the target may know what it lacks.
+        let hint = || target.discovered.get(HINT_LABEL).filter(|_| error.is_some()).map(str::to_owned);
+        let warning = write_warning.or_else(hint);
         let health = match (&last, &error) {
             (None, _) => Health::Unknown,
             (Some(_), None) => Health::Up,
@@ -60,7 +67,7 @@ impl TargetStatus {
             scrape_url: target.url.clone(),
             global_url,
             last_error: error.or(write_error).unwrap_or_default(),
-            last_warning: write_warning.unwrap_or_default(),
+            last_warning: warning.unwrap_or_default(),
             last_scrape_ms: last.as_ref().map(|last| last.timestamp_ms),
             last_scrape_duration: last.as_ref().map_or(Duration::ZERO, |last| last.duration),
             last_samples: last.as_ref().map_or(0, |last| last.counts.scraped),

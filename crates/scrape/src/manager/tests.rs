@@ -273,3 +273,30 @@ fn global_urls_name_the_host() {
     assert_eq!(global_url("http://other:1/m", Some("box")), "http://other:1/m");
     assert_eq!(global_url("http://localhost:1/m", None), "http://localhost:1/m");
 }
+
+#[tokio::test]
+async fn jobs_that_were_found_run_beside_the_configured_ones_which_win() {
+    let good = serve(|_| text("fine 1\n")).await;
+    let none = serve(|_| http("404 Not Found", "", b"")).await;
+    let (manager, sink) = start(&one_job("", &good)).await;
+    let found = parse(&format!(
+        "scrape_configs:\n- job_name: test\n  static_configs: [{{targets: ['{none}']}}]\n- job_name: vllm\n  \
+         scrape_interval: 100ms\n  scrape_timeout: 100ms\n  static_configs: [{{targets: ['{none}'], labels: \
+         {{instance: 'here:8000', {}: 'switch it on'}}}}]\n",
+        crate::HINT_LABEL
+    ));
+    manager.apply_found(found.scrape_configs).await.unwrap();
+    let of = |pool: &str| manager.targets().into_iter().find(|target| target.scrape_pool == pool);
+    until(|| of("vllm").is_some_and(|target| target.health == Health::Down)).await;
+    assert!(of("test").unwrap().scrape_url.contains(&good), "the configured job of that name stays");
+    let vllm = of("vllm").unwrap();
+    assert_eq!(vllm.last_warning, "switch it on");
+    assert_eq!(vllm.labels, Labels::from_pairs([("job", "vllm"), ("instance", "here:8000")]));
+    // Another configuration leaves what was found, and what was found leaves the configuration.
+    manager.apply(&Config::default()).await.unwrap();
+    assert!(of("test").is_some_and(|target| target.scrape_url.contains(&none)), "now the name is free");
+    manager.apply_found(Vec::new()).await.unwrap();
+    assert_eq!(manager.targets(), []);
+    until(|| sink.of("up").iter().any(|(_, value)| is_stale(*value))).await;
+    manager.stop().await;
+}

@@ -1,8 +1,9 @@
 //! Targets inside the program: this host, and the program itself.
 
+use super::found;
 use std::sync::Arc;
 use watchfire_api::App;
-use watchfire_collect::{Host, Options, Roots};
+use watchfire_collect::{GpuAliases, Host, Options, Roots};
 use watchfire_scrape::config::Collect;
 use watchfire_scrape::{Gather, LocalTarget};
 use watchfire_wire::exposition::{Format, write::write};
@@ -17,9 +18,20 @@ pub(crate) fn apply(app: &Arc<App>, collect: &Collect) {
         for job in [HOST_JOB, OWN_JOB] {
             app.scrape.remove_local(job, &instance);
         }
+        forget_found(app);
         return;
     }
-    let host = Host::new(Roots::default(), Options::default(), Arc::clone(&app.clock));
+    let mut options = Options::default();
+    let named = collect.gpu_aliases;
+    options.gpu.aliases = GpuAliases { dcgm: named, nvidia_smi: named, nvidia_gpu: named };
+    let host = Host::new(Roots::default(), options, Arc::clone(&app.clock));
+    match host.llm().filter(|_| collect.llm) {
+        // It ends with the host that it looks at, which the next configuration replaces.
+        Some(llm) => {
+            drop(tokio::spawn(found::watch(Arc::downgrade(app), Arc::downgrade(llm), instance.clone())));
+        }
+        None => forget_found(app),
+    }
     let gather_host: Gather = Arc::new(move || write(&host.collect(), Format::Text).into_bytes());
     let weak = Arc::downgrade(app);
     let gather_own: Gather =
@@ -32,6 +44,16 @@ pub(crate) fn apply(app: &Arc<App>, collect: &Collect) {
             gather,
         });
     }
+}
+
+/// Ends the scraping of what was found before.
+fn forget_found(app: &Arc<App>) {
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        if let Err(error) = app.scrape.apply_found(Vec::new()).await {
+            tracing::error!(%error, "LLM servers that were found are still scraped");
+        }
+    });
 }
 
 /// The host's own name, as `instance` of what is collected on it.
