@@ -122,6 +122,57 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// The flags that [`Options::set`] knows, which are node_exporter's, and three of our own for GPUs.
+    pub const FLAGS: [&str; 14] = [
+        "collector.cpu.info.flags-include",
+        "collector.cpu.info.bugs-include",
+        "collector.diskstats.device-exclude",
+        "collector.filesystem.mount-points-exclude",
+        "collector.filesystem.fs-types-exclude",
+        "collector.gpu.kmsg",
+        "collector.gpu.nvidia-library",
+        "collector.gpu.nvidia-smi",
+        "collector.netclass.ignored-devices",
+        "collector.netdev.device-include",
+        "collector.netdev.device-exclude",
+        "collector.netstat.fields",
+        "collector.textfile.directory",
+        "collector.vmstat.fields",
+    ];
+
+    /// Sets an option by the name of node_exporter's flag.
+    ///
+    /// # Errors
+    /// When there is no such flag, or a pattern is no regular expression; the text names both.
+    pub fn set(&mut self, flag: &str, value: &str) -> Result<(), String> {
+        let pattern = || {
+            let compiled = Regex::new(value);
+            compiled
+                .map(Some)
+                .map_err(|error| format!("--{flag}: {value:?} is no regular expression: {error}"))
+        };
+        match flag {
+            "collector.cpu.info.flags-include" => self.cpu_flags_include = pattern()?,
+            "collector.cpu.info.bugs-include" => self.cpu_bugs_include = pattern()?,
+            "collector.diskstats.device-exclude" => self.disk_exclude = pattern()?,
+            "collector.filesystem.mount-points-exclude" => self.mount_points_exclude = pattern()?,
+            "collector.filesystem.fs-types-exclude" => self.fs_types_exclude = pattern()?,
+            "collector.gpu.kmsg" => self.gpu.kmsg = PathBuf::from(value),
+            "collector.gpu.nvidia-library" => self.gpu.nvidia_library = Some(PathBuf::from(value)),
+            "collector.gpu.nvidia-smi" => self.gpu.nvidia_smi = PathBuf::from(value),
+            "collector.netclass.ignored-devices" => self.netclass_ignored = pattern()?,
+            "collector.netdev.device-include" => self.netdev_include = pattern()?,
+            "collector.netdev.device-exclude" => self.netdev_exclude = pattern()?,
+            "collector.netstat.fields" => self.netstat_fields = pattern()?,
+            "collector.textfile.directory" => self.textfile_folders.push(PathBuf::from(value)),
+            "collector.vmstat.fields" => self.vmstat_fields = pattern()?,
+            _ => return Err(format!("there is no flag --{flag}; known are --{}", Self::FLAGS.join(", --"))),
+        }
+        Ok(())
+    }
+}
+
 /// The collectors of a host, ready to run again and again.
 pub struct Host {
     roots: Roots,

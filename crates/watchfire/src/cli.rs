@@ -166,6 +166,13 @@ pub(crate) struct CollectArgs {
     /// Collect once and write the exposition to standard output.
     #[arg(long, required = true)]
     pub(crate) once: bool,
+    /// Collectors that shall not run.
+    #[arg(long = "no-collector", value_name = "NAME")]
+    pub(crate) without: Vec<String>,
+    /// An option of a collector, as node_exporter's flag --collector.NAME=VALUE says it, without the dashes; may be
+    /// given again and again.
+    #[arg(long = "option", short = 'o', value_name = "collector.NAME=VALUE")]
+    pub(crate) options: Vec<String>,
     #[command(flatten)]
     pub(crate) roots: RootArgs,
 }

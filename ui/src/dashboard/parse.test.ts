@@ -63,6 +63,24 @@ test("the home dashboard has only panels and variables that are drawn", () => {
   }
 });
 
+test("every dashboard that ships has only panels that are drawn, with queries whose variables are known", () => {
+  const folder = join(import.meta.dirname, "../../../content/dashboards");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  expect(files.length).toBeGreaterThanOrEqual(4);
+  const uids = files.map((name) => {
+    const dashboard = parseDashboard(JSON.parse(readFileSync(join(folder, name), "utf8")));
+    const variables = Object.fromEntries(dashboard.variables.map((variable) => [variable.name, { values: ["a"] }]));
+    for (const panel of dashboard.sections.flatMap((section) => section.panels)) {
+      expect(["timeseries", "stat", "gauge", "table", "text"], `${name}: ${panel.title}`).toContain(panel.type);
+      for (const { spec } of planQueries(panel, { ...context, variables })) {
+        expect([...variablesIn(spec.expr)], `${name}: ${panel.title}`).toEqual([]);
+      }
+    }
+    return dashboard.uid;
+  });
+  expect(new Set(uids).size).toBe(uids.length);
+});
+
 const shared = join(process.env["WATCHFIRE_SHARED"] ?? join(import.meta.dirname, "../../../../shared"), "data/dashboards");
 
 describe.skipIf(!existsSync(shared))("public dashboards", () => {

@@ -320,6 +320,22 @@ fn a_switched_off_collector_does_not_run() {
 }
 
 #[test]
+fn options_are_set_by_node_exporters_flags() {
+    let mut options = Options::default();
+    for flag in Options::FLAGS {
+        options.set(flag, "^x$").unwrap();
+    }
+    assert!(options.netdev_include.unwrap().is_match("x"));
+    assert_eq!(options.textfile_folders, [PathBuf::from("^x$")]);
+    let mut options = Options::default();
+    let wrong = options.set("collector.vmstat.fields", "(").unwrap_err();
+    assert!(wrong.starts_with("--collector.vmstat.fields: \"(\" is no regular expression"), "{wrong}");
+    assert!(
+        options.set("collector.nonsense", "x").unwrap_err().contains("--collector.netdev.device-include")
+    );
+}
+
+#[test]
 fn the_default_filters_are_there() {
     let options = Options::default();
     assert!(options.disk_exclude.unwrap().is_match("sda1"));
