@@ -9,6 +9,7 @@ mod diskstats;
 mod edac;
 mod filefd;
 mod filesystem;
+mod hwmon;
 mod infiniband;
 mod kernel_hung;
 mod loadavg;
@@ -285,7 +286,7 @@ fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
     if !options.textfile_folders.is_empty() {
         collectors.push(Box::new(textfile::TextFile { folders: options.textfile_folders }));
     }
-    let always: [Box<dyn Collector>; 32] = [
+    let always: [Box<dyn Collector>; 33] = [
         Box::new(bonding::Bonding),
         Box::new(conntrack::Conntrack),
         Box::new(cpu::Cpu::default()),
@@ -297,6 +298,7 @@ fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
         Box::new(filefd::FileFd),
         Box::new(filesystem::FileSystem::new(options.mount_points_exclude, options.fs_types_exclude)),
         Box::new(loadavg::LoadAvg),
+        Box::new(hwmon::HwMon),
         Box::new(infiniband::InfiniBand),
         Box::new(kernel_hung::KernelHung),
         Box::new(mdadm::MdAdm),

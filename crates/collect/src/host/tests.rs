@@ -15,7 +15,7 @@ const FLOOR_PERCENT: f64 = 100.0;
 /// The families the collectors here are for; the expected output has those of all others too.
 const FAMILIES: &str = concat!(
     "^node_(bonding_.*|boot_time_seconds|context_switches_total|cooling_device_.*|cpu_.*|disk_.*|edac_.*|filefd_.*|",
-    "forks_total|infiniband_.*|intr_total|kernel_hung_.*|load[0-9]+|md_.*|memory_([^n]|n[^u]).*|netstat_.*|network_.*|",
+    "forks_total|hwmon_.*|infiniband_.*|intr_total|kernel_hung_.*|load[0-9]+|md_.*|memory_([^n]|n[^u]).*|netstat_.*|network_.*|",
     "nf_conntrack_.*|nvme_(info|namespace_.*)|os_.*|pressure_.*|processes_.*|procs_(blocked|running)|rapl_.*|",
     "schedstat_.*|sockstat_.*|softirqs_.*|softnet_.*|thermal_zone_.*|time_.*|vmstat_.*)$"
 );
