@@ -4,6 +4,7 @@
 //! log, so that the samples of one series keep their order; another thread puts new series into the index. What waits
 //! between them is bounded. Until all is read, writes are refused and nothing is flushed: a flush would drop the log.
 
+mod numbers;
 mod replay;
 
 use crate::locked;

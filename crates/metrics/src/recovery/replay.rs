@@ -1,10 +1,9 @@
 //! Records into series, on several threads.
 
+use super::numbers::{Numbers, row};
 use crate::exemplars::Exemplar;
 use crate::head::Head;
-use crate::head::series::HeadSeries;
 use crate::record::{self, RecordSink, RecordValue};
-use hashbrown::HashMap;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
@@ -134,7 +133,7 @@ impl Decoder<'_> {
 
     /// The batch of the worker that a series belongs to.
     fn batch(&mut self, id: u32) -> Option<&mut Batch> {
-        let worker = id as usize % self.batches.len().max(1);
+        let worker = row(id) as usize % self.batches.len().max(1);
         if self.batches.get(worker).is_some_and(Batch::is_full) {
             self.send(worker);
         }
@@ -200,18 +199,18 @@ impl RecordSink for Decoder<'_> {
 fn work(head: &Head, batches: &Receiver<Batch>, oldest_ms: i64) -> Tally {
     let mut tally = Tally::default();
     // What a number stands for in the segment.
-    let (mut segment, mut series) = (0, HashMap::<u32, Arc<HeadSeries>>::new());
+    let (mut segment, mut numbers) = (0, Numbers::default());
     for batch in batches {
         if batch.segment != segment {
-            series.clear();
+            numbers.clear();
             segment = batch.segment;
         }
         let mut definitions = batch.definitions.iter().peekable();
         for (at, sample) in batch.samples.iter().enumerate() {
             while let Some(definition) = definitions.next_if(|definition| definition.before <= at) {
-                define(head, &batch, definition, &mut series);
+                define(head, &batch, definition, &mut numbers);
             }
-            let Some(series) = series.get(&sample.id) else {
+            let Some(series) = numbers.get(sample.id) else {
                 tally.orphans += 1;
                 continue;
             };
@@ -226,17 +225,15 @@ fn work(head: &Head, batches: &Receiver<Batch>, oldest_ms: i64) -> Tally {
             tally.samples += 1;
         }
         for definition in definitions {
-            define(head, &batch, definition, &mut series);
+            define(head, &batch, definition, &mut numbers);
         }
         drop(batch.token);
     }
     tally
 }
 
-fn define(head: &Head, batch: &Batch, definition: &Definition, series: &mut HashMap<u32, Arc<HeadSeries>>) {
+fn define(head: &Head, batch: &Batch, definition: &Definition, numbers: &mut Numbers) {
     let labels = batch.labels.get(definition.labels.clone()).unwrap_or_default();
-    match head.with_series(labels, || Labels::from_bytes(labels).ok_or(LabelProblem::Packing), Arc::clone) {
-        Ok(found) => series.insert(definition.id, found),
-        Err(_) => series.remove(&definition.id),
-    };
+    let parsed = || Labels::from_bytes(labels).ok_or(LabelProblem::Packing);
+    numbers.set(definition.id, head.with_series(labels, parsed, Arc::clone).ok());
 }
