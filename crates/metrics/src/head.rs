@@ -5,6 +5,7 @@ pub(crate) mod index;
 pub(crate) mod memory;
 pub(crate) mod pairs;
 pub(crate) mod series;
+pub(crate) mod tried;
 
 use crate::ceiling::Ceiling;
 use crate::store::StoreOptions;
@@ -19,6 +20,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, RwLock};
+use tried::Tried;
 use watchfire_model::labels::LabelProblem;
 use watchfire_model::{Labels, METRIC_NAME, Matcher};
 
@@ -243,10 +245,16 @@ impl Head {
         *locked(&self.unindexed) = None;
     }
 
+    /// What each matcher says about the values there are, for [`Index::select`]. The caller holds no lock of the head.
+    pub(crate) fn tried(&self, matchers: &[Matcher]) -> Vec<Tried> {
+        Tried::each(matchers, &self.registry)
+    }
+
     /// The series that satisfy all matchers, in label order.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<(Labels, Arc<HeadSeries>)> {
+        let tried = self.tried(matchers);
         let (index, registry) = (self.index(), self.registry());
-        let ids = index.select(&registry.pairs, matchers);
+        let ids = index.select(&registry.pairs, matchers, &tried);
         let found = ids.iter().filter_map(|id| registry.get(id));
         let mut found: Vec<_> =
             found.map(|series| (registry.pairs.labels(&series.pairs), Arc::clone(series))).collect();

@@ -17,6 +17,7 @@ mod write;
 pub(crate) use cache::PageCache;
 pub(crate) use read::Scratch;
 pub(crate) use series::{PartSeries, SeriesPage};
+pub(crate) use values::prefix_of;
 pub(crate) use write::PartWriter;
 
 use crate::codec::bytes::{Reader, put_varint};

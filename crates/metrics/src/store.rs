@@ -361,8 +361,8 @@ impl Store {
         matchers: &[Matcher],
         range: TimeRange,
     ) -> Result<Vec<String>, ReadError> {
-        let mut values = BTreeSet::new();
-        self.ask_head(matchers, |ids, index, pairs| index.label_values(pairs, name, ids, &mut values));
+        let in_memory = self.ask_head(matchers, |ids, index, pairs| index.label_pairs(pairs, name, ids));
+        let mut values: BTreeSet<String> = in_memory.iter().map(|pair| pair.value().to_owned()).collect();
         self.ask_parts(matchers, range, |part, ids, damage| {
             part.label_values(name, ids, damage, &mut values)
         });
@@ -370,10 +370,15 @@ impl Store {
     }
 
     /// What is in memory is recent enough for any range: its series are not told apart by time here.
-    fn ask_head(&self, matchers: &[Matcher], ask: impl FnOnce(Option<&RoaringBitmap>, &Index, &Pairs)) {
+    fn ask_head<T>(
+        &self,
+        matchers: &[Matcher],
+        ask: impl FnOnce(Option<&RoaringBitmap>, &Index, &Pairs) -> T,
+    ) -> T {
+        let tried = self.core.head.tried(matchers);
         let (index, registry) = (self.core.head.index(), self.core.head.registry());
-        let ids = (!matchers.is_empty()).then(|| index.select(&registry.pairs, matchers));
-        ask(ids.as_ref(), &index, &registry.pairs);
+        let ids = (!matchers.is_empty()).then(|| index.select(&registry.pairs, matchers, &tried));
+        ask(ids.as_ref(), &index, &registry.pairs)
     }
 
     fn ask_parts(

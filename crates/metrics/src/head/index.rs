@@ -1,9 +1,11 @@
 //! Which series in memory have which label pairs.
 
 use super::pairs::{PairIds, Pairs};
+use super::tried::{Tried, is_finite};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use watchfire_model::Matcher;
+use watchfire_model::labels::LabelPair;
 
 /// The ids that have a label pair. Most values of a label with many belong to one series.
 #[derive(Clone, Debug, Default)]
@@ -108,38 +110,34 @@ impl Index {
         self.postings(pair).len()
     }
 
-    /// The series that satisfy all matchers.
-    pub(crate) fn select(&self, pairs: &Pairs, matchers: &[Matcher]) -> RoaringBitmap {
+    /// The series that satisfy all matchers, of which `tried` are the trials.
+    pub(crate) fn select(&self, pairs: &Pairs, matchers: &[Matcher], tried: &[Tried]) -> RoaringBitmap {
         let mut found: Option<RoaringBitmap> = None;
         // Conditions that need a label first: they leave the least for the others.
-        let (needing, others): (Vec<_>, Vec<_>) =
-            matchers.iter().partition(|matcher| !matcher.matches_empty());
-        for matcher in needing {
-            let ids = self.matching(pairs, matcher, |value| matcher.matches(value));
+        let tried = matchers.iter().zip(tried);
+        let (needing, others): (Vec<_>, Vec<_>) = tried.partition(|(matcher, _)| !matcher.matches_empty());
+        for (matcher, tried) in needing {
+            let ids = self.having(pairs, matcher, true, tried);
             found = Some(found.map_or_else(|| ids.clone(), |found| found & &ids));
         }
         let mut found = found.unwrap_or_else(|| self.all.clone());
-        for matcher in others {
-            found -= self.matching(pairs, matcher, |value| !matcher.matches(value));
+        for (matcher, tried) in others {
+            found -= self.having(pairs, matcher, false, tried);
         }
         found
     }
 
-    fn matching(&self, pairs: &Pairs, matcher: &Matcher, test: impl Fn(&str) -> bool) -> RoaringBitmap {
+    /// The series that have the label with a value about which the matcher says `wanted`.
+    fn having(&self, pairs: &Pairs, matcher: &Matcher, wanted: bool, tried: &Tried) -> RoaringBitmap {
         let mut ids = RoaringBitmap::new();
-        let name = matcher.name.as_str();
-        if let Some(finite) = matcher.finite_values()
-            && !matcher.matches_empty()
-        {
-            for pair in finite.into_iter().filter_map(|value| pairs.find(name, value)) {
-                self.postings(pair).add_to(&mut ids);
+        if is_finite(matcher) && wanted {
+            for value in matcher.finite_values().unwrap_or_default() {
+                if let Some(pair) = pairs.find(&matcher.name, value) {
+                    self.postings(pair).add_to(&mut ids);
+                }
             }
-            return ids;
-        }
-        for pair in pairs.of_name(name) {
-            if pairs.get(*pair).is_some_and(|pair| test(pair.value())) {
-                self.postings(*pair).add_to(&mut ids);
-            }
+        } else {
+            tried.pairs(matcher, wanted, pairs, |pair| self.postings(pair).add_to(&mut ids));
         }
         ids
     }
@@ -153,16 +151,14 @@ impl Index {
         }
     }
 
-    /// Adds the values of one label that the series in `ids` have, or all.
-    pub(crate) fn label_values(
+    /// The pairs of one name that the series in `ids` have, or all. Texts are made of them when the locks are gone.
+    pub(crate) fn label_pairs(
         &self,
         pairs: &Pairs,
         name: &str,
         ids: Option<&RoaringBitmap>,
-        out: &mut BTreeSet<String>,
-    ) {
-        for pair in pairs.of_name(name).iter().filter(|pair| self.postings(**pair).meet(ids)) {
-            out.extend(pairs.get(*pair).map(|pair| pair.value().to_owned()));
-        }
+    ) -> Vec<LabelPair> {
+        let there = pairs.of_name(name).iter().filter(|pair| self.postings(**pair).meet(ids));
+        there.filter_map(|pair| pairs.get(*pair).cloned()).collect()
     }
 }

@@ -68,7 +68,7 @@ impl<'a> ValuePage<'a> {
 }
 
 /// What all values that a pattern matches begin with; empty when that is not known.
-fn prefix_of(matcher: &Matcher) -> &str {
+pub(crate) fn prefix_of(matcher: &Matcher) -> &str {
     if matcher.op != MatchOp::Regex || matcher.value.contains('|') {
         return "";
     }
