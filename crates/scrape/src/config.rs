@@ -42,7 +42,7 @@ pub enum Check {
 ///
 /// Without a configuration file it is on. A file that does not say `collect` leaves it off, so that a `prometheus.yml`
 /// gives the series it gives in Prometheus and no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collect {
     /// Whether to gather at all.
     pub enabled: bool,
@@ -52,11 +52,22 @@ pub struct Collect {
     pub llm: bool,
     /// Whether NVIDIA's GPUs are told under the names of other exporters too.
     pub gpu_aliases: bool,
+    /// Collectors that shall not run, by name.
+    pub disabled_collectors: Vec<String>,
+    /// Folders whose `*.prom` files are told.
+    pub textfile_directories: Vec<PathBuf>,
 }
 
 impl Default for Collect {
     fn default() -> Self {
-        Self { enabled: true, interval: Duration::from_secs(5), llm: true, gpu_aliases: true }
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(5),
+            llm: true,
+            gpu_aliases: true,
+            disabled_collectors: Vec::new(),
+            textfile_directories: Vec::new(),
+        }
     }
 }
 
@@ -244,13 +255,23 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     config.alertmanager_file =
         root.placed_text("alertmanager_file")?.map(|(path, place)| reading.refer(&path, place));
     let base = Collect::default();
-    config.collect = Collect { enabled: false, ..base };
+    config.collect = Collect { enabled: false, ..base.clone() };
     if let Some(mut section) = root.section("collect", "collect configuration")? {
         config.collect = Collect {
             enabled: section.flag("enabled")?.unwrap_or(base.enabled),
             interval: section.duration("interval")?.filter(|own| !own.is_zero()).unwrap_or(base.interval),
             llm: section.flag("llm")?.unwrap_or(base.llm),
             gpu_aliases: section.flag("gpu_aliases")?.unwrap_or(base.gpu_aliases),
+            disabled_collectors: section
+                .list("disabled_collectors")?
+                .into_iter()
+                .map(text)
+                .collect::<Result<_, _>>()?,
+            textfile_directories: section
+                .list("textfile_directories")?
+                .into_iter()
+                .map(|item| Ok(PathBuf::from(text(item)?)))
+                .collect::<Result<_, Problem>>()?,
         };
         section.finish()?;
     }

@@ -84,6 +84,13 @@ fn our_own_keys_stand_beside_prometheus_keys() {
         config.collect,
         Collect { enabled: false, interval: Duration::from_secs(1), ..Collect::default() }
     );
+    let collect =
+        parse("collect: {llm: false, disabled_collectors: [rapl], textfile_directories: [/m]}").collect;
+    assert!(!collect.llm && collect.gpu_aliases);
+    assert_eq!(
+        (collect.disabled_collectors, collect.textfile_directories),
+        (vec!["rapl".to_owned()], vec!["/m".into()])
+    );
     assert!(parse("collect: {interval: 1s}").collect.enabled);
     assert!(!parse("").collect.enabled, "a file gives what it says and no more");
     assert!(Config::default().collect.enabled, "without a file this machine is watched");

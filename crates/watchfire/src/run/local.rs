@@ -21,11 +21,15 @@ pub(crate) fn apply(app: &Arc<App>, collect: &Collect) {
         forget_found(app);
         return;
     }
-    let mut options = Options::default();
+    let mut options = Options { disabled: collect.disabled_collectors.clone(), ..Options::default() };
+    if !collect.llm {
+        options.disabled.push("llm".to_owned());
+    }
+    options.textfile_folders.clone_from(&collect.textfile_directories);
     let named = collect.gpu_aliases;
     options.gpu.aliases = GpuAliases { dcgm: named, nvidia_smi: named, nvidia_gpu: named };
     let host = Host::new(Roots::default(), options, Arc::clone(&app.clock));
-    match host.llm().filter(|_| collect.llm) {
+    match host.llm() {
         // It ends with the host that it looks at, which the next configuration replaces.
         Some(llm) => {
             drop(tokio::spawn(found::watch(Arc::downgrade(app), Arc::downgrade(llm), instance.clone())));
