@@ -1,7 +1,7 @@
 //! LLM servers on this host: found by what runs and what listens, without being told of any.
 //!
 //! Known engines are recognised by their command lines; what listens on a port that an engine uses by default and is
-//! nobody's known is asked once for its metrics, and recognised by the names in them.
+//! nobody's known is asked for its metrics every ten minutes, and recognised by the names in them.
 
 mod engines;
 mod http;

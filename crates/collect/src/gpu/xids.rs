@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 /// How far apart the two reports of one error may be.
 const SAME_ERROR_MS: i64 = 60_000;
 
-/// How many reports are kept to be matched with the other source's.
-const REPORTS_KEPT: usize = 4096;
+/// How many reports are kept to be matched with the other source's; each report is compared with all of them.
+const REPORTS_KEPT: usize = 512;
 
 /// How many pairs of GPU and number are counted; a driver gone mad shall not fill the memory.
-const PAIRS_KEPT: usize = 4096;
+const PAIRS_KEPT: usize = 1024;
 
 /// Where a report comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +67,8 @@ impl Tally {
     /// Counts a report, unless the other source made it already.
     pub(super) fn report(&mut self, pci: &str, xid: u32, at_ms: i64, origin: Origin) {
         let twin = self.single.iter().position(|(known_pci, known_xid, known_ms, known_origin)| {
-            known_pci == pci
-                && *known_xid == xid
+            *known_xid == xid
+                && known_pci == pci
                 && *known_origin != origin
                 && known_ms.abs_diff(at_ms) <= SAME_ERROR_MS.unsigned_abs()
         });
