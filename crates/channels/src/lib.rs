@@ -27,6 +27,7 @@ mod slack;
 mod sns;
 mod telegram;
 mod templates;
+mod trial;
 mod victorops;
 mod webex;
 mod webhook;
@@ -38,6 +39,7 @@ pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings, Smtp}
 pub use notification::{Alert, Notification, Pairs, Status, go_time};
 pub use sending::Exchange;
 pub use templates::Templates;
+pub use trial::{Trial, trial_end, trial_notification, try_receiver};
 pub use watchfire_templates::Mode;
 
 pub use discord::Discord;

@@ -1,8 +1,10 @@
 //! The command line. Flags keep Prometheus's names where they mean the same.
 
+mod alert;
 mod backup;
 mod import;
 
+pub(crate) use alert::{Alert, Kind as AlertTemplateKind, RenderArgs, TestReceiverArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub(crate) use import::{Import, ImportPrometheusArgs};
 
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Runs unit tests.
     #[command(subcommand)]
     Test(Test),
+    /// Tries receivers and notification templates out.
+    #[command(subcommand)]
+    Alert(Alert),
     /// Asks a running server a PromQL query.
     Query(QueryArgs),
     /// Saves the data folder to another folder or a bucket; only what is new since the last backup is sent.

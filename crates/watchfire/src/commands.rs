@@ -1,5 +1,6 @@
 //! The commands that are not the server.
 
+pub(crate) mod alert;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod collect;

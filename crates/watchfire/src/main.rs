@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Collect(args) => commands::collect::run(&args),
         Command::Check(check) => commands::check::run(check),
         Command::Test(test) => commands::test_rules::run(test),
+        Command::Alert(alert) => commands::alert::run(alert),
         Command::Query(args) => commands::query::run(&args),
         Command::Backup(args) => commands::backup::backup(&args),
         Command::Restore(args) => commands::backup::restore(&args),

@@ -1,14 +1,40 @@
 use super::*;
 use crate::Outcome;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio_rustls::TlsAcceptor;
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// How the server encrypts.
+#[derive(Clone)]
+enum Safety {
+    None,
+    FromTheStart(TlsAcceptor),
+    WhenAsked(TlsAcceptor),
+}
 
 /// A mail server that follows a script: for each line that begins so, an answer; everything said is recorded.
 async fn server(script: Vec<(&'static str, &'static str)>) -> (String, tokio::task::JoinHandle<String>) {
+    safe_server(script, Safety::None).await
+}
+
+async fn safe_server(
+    script: Vec<(&'static str, &'static str)>,
+    safety: Safety,
+) -> (String, tokio::task::JoinHandle<String>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let task = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = BufReader::new(stream);
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut inner: Box<dyn Stream> = Box::new(tcp);
+        if let Safety::FromTheStart(acceptor) = &safety {
+            let Ok(stream) = acceptor.accept(inner).await else { return String::new() };
+            inner = Box::new(stream);
+        }
+        let mut stream = BufReader::new(inner);
         let mut said = String::new();
         stream.get_mut().write_all(b"220 hello\r\n").await.unwrap();
         let (mut mail, mut script) = (false, VecDeque::from(script));
@@ -18,6 +44,12 @@ async fn server(script: Vec<(&'static str, &'static str)>) -> (String, tokio::ta
                 return said;
             }
             said.push_str(&line);
+            if let (Safety::WhenAsked(acceptor), "STARTTLS") = (&safety, line.trim_end()) {
+                stream.get_mut().write_all(b"220 go\r\n").await.unwrap();
+                let Ok(safe) = acceptor.accept(stream.into_inner()).await else { return said };
+                stream = BufReader::new(Box::new(safe));
+                continue;
+            }
             let answer = match (mail, line.trim_end()) {
                 (true, ".") => {
                     mail = false;
@@ -36,9 +68,77 @@ async fn server(script: Vec<(&'static str, &'static str)>) -> (String, tokio::ta
             };
             mail |= answer.starts_with("354");
             stream.get_mut().write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+            stream.get_mut().flush().await.unwrap();
         }
     });
     (address, task)
+}
+
+fn openssl(folder: &Path, arguments: &str) -> bool {
+    let mut command = std::process::Command::new("openssl");
+    command.args(arguments.split_whitespace()).current_dir(folder).stderr(std::process::Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// A certificate for `localhost` by an authority of its own, where OpenSSL is installed.
+fn acceptor(folder: &Path) -> Option<TlsAcceptor> {
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+    let authority = format!("{new} -keyout ca-key.pem -out ca.pem -subj /CN=authority");
+    let server = format!(
+        "{new} -keyout key.pem -out cert.pem -CA ca.pem -CAkey ca-key.pem -subj /CN=localhost \
+         -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
+    );
+    if !openssl(folder, &authority) || !openssl(folder, &server) {
+        println!("skipped: openssl 3 is not installed");
+        return None;
+    }
+    let cert = CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert], key)
+        .unwrap();
+    Some(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[tokio::test]
+async fn mails_go_by_starttls_or_by_tls_from_the_start_and_only_to_whom_they_trust() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(acceptor) = acceptor(folder.path()) else { return };
+    let offer = ("EHLO", "250-x\r\n250 STARTTLS");
+    let trusted =
+        format!("{{ca_file: '{}', server_name: localhost}}", folder.path().join("ca.pem").display());
+    for (implicit, tls, outcome) in [
+        (false, trusted.as_str(), Outcome::Delivered),
+        (true, trusted.as_str(), Outcome::Delivered),
+        (false, "{insecure_skip_verify: true}", Outcome::Delivered),
+        (false, "{server_name: localhost}", Outcome::Retry),
+        (true, "{server_name: localhost}", Outcome::Retry),
+    ] {
+        let (safety, script) = match implicit {
+            true => (Safety::FromTheStart(acceptor.clone()), vec![]),
+            false => (
+                Safety::WhenAsked(acceptor.clone()),
+                vec![offer, ("EHLO", "250-x\r\n250 AUTH PLAIN"), ("AUTH", "235 in")],
+            ),
+        };
+        let (address, task) = safe_server(script, safety).await;
+        let integration = format!(
+            "email_configs: [{{smarthost: '{address}', to: a@x.org, from: w@x.org, force_implicit_tls: {implicit}, \
+             tls_config: {tls}, text: hello, html: ''{}}}]",
+            if implicit { "" } else { ", auth_username: u, auth_password: hunter22" }
+        );
+        let attempt = channel(&integration).send(&notification(Status::Firing), None).await;
+        let said = task.await.unwrap();
+        assert_eq!(attempt.outcome, outcome, "{implicit} {tls}: {attempt:?}\n{said}");
+        assert_eq!(said.contains("hello"), outcome == Outcome::Delivered, "{said}");
+        if outcome == Outcome::Retry {
+            assert!(attempt.error.unwrap().contains("TLS with"), "{said}");
+        }
+    }
 }
 
 const PLAIN: &str = "from: 'Watch <w@x.org>', require_tls: false, html: '<b>{{ .CommonAnnotations.summary }}</b>', text: '{{ .Status }}'";

@@ -1,0 +1,54 @@
+//! `watchfire alert`: receivers and templates tried out.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alert {
+    /// Sends a test notification to a receiver and prints what was sent and answered, secrets masked.
+    ///
+    /// Fails unless every integration of the receiver was told.
+    TestReceiver(TestReceiverArgs),
+    /// Fills a notification template in and prints it.
+    Render(RenderArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestReceiverArgs {
+    /// Alertmanager's configuration file.
+    #[arg(long = "alertmanager.file", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where people reach this server; links in the notification lead there.
+    #[arg(long = "web.external-url", value_name = "URL", default_value = "http://localhost:9090")]
+    pub(crate) external_url: String,
+    /// Tell the end of the test as well, where ends are told, so that a pager closes what it opened.
+    #[arg(long)]
+    pub(crate) resolve: bool,
+    /// The receiver's name.
+    #[arg(value_name = "RECEIVER")]
+    pub(crate) receiver: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    /// Files of templates, or a pattern of files; may be given several times.
+    #[arg(long = "template.glob", value_name = "GLOB")]
+    pub(crate) globs: Vec<PathBuf>,
+    /// What to fill in, such as '{{ template "slack.default.title" . }}'.
+    #[arg(long = "template.text", value_name = "TEXT")]
+    pub(crate) text: String,
+    /// What it is for.
+    #[arg(long = "template.type", value_name = "TYPE", default_value = "text")]
+    pub(crate) kind: Kind,
+    /// A file with the notification in JSON, as webhooks receive it; a test notification without.
+    #[arg(long = "template.data", value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Plain text: nothing is escaped.
+    Text,
+    /// HTML: values are escaped by where they stand.
+    Html,
+}
