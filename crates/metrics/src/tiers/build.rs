@@ -27,14 +27,14 @@ fn range_of(day: i64) -> TimeRange {
 }
 
 /// The parts that hold samples of a day's windows: those of the day, and of the next day the very first instant.
-fn parts_of(parts: &[Arc<Part>], day: i64) -> Vec<Arc<Part>> {
+pub(super) fn parts_of(parts: &[Arc<Part>], day: i64) -> Vec<Arc<Part>> {
     let range = range_of(day);
     let near = |part: &&Arc<Part>| part.day == day || part.day == day.saturating_add(1);
     parts.iter().filter(near).filter(|part| part.range().overlaps(range)).cloned().collect()
 }
 
 /// Whether all that these parts hold is in a set made of `sources`.
-fn is_made_of(sources: &[u64], parts: &[Arc<Part>], day: i64) -> bool {
+pub(super) fn is_made_of(sources: &[u64], parts: &[Arc<Part>], day: i64) -> bool {
     let (mut known, mut late) = (BTreeSet::from_iter(sources.iter().copied()), true);
     while late {
         late = false;
@@ -160,6 +160,7 @@ impl Core {
         }
         let folder = Folder { core: self, dir: root(&self.path).join(level.options.name()) };
         let mut windows = Windows::new(level.options.resolution_ms);
+        let mut blamed = Vec::new();
         let (written, damaged) = match finer_set {
             Some(set) => {
                 let resolution_ms =
@@ -185,6 +186,7 @@ impl Core {
                     Some(labels)
                 });
                 self.counters.damaged(selection.warnings());
+                blamed.extend_from_slice(selection.blamed());
                 (written, !selection.warnings().is_empty())
             }
         };
@@ -196,6 +198,16 @@ impl Core {
             folder.discard(&manifest).map_err(|error| self.fails(error))?;
             tracing::warn!(day, "a downsampled tier is not made of a day that cannot be read whole");
             return Ok(());
+        }
+        for (part, place) in blamed
+            .iter()
+            .filter_map(|(seq, place)| Some((parts.iter().find(|part| part.seq == *seq)?, place)))
+        {
+            // A disk that could not be read may be the next time.
+            if let Err(error) = self.quarantine(part, place) {
+                folder.discard(&manifest).map_err(|error| self.fails(error))?;
+                return Err(error);
+            }
         }
         let set = folder.publish(&manifest).map_err(|error| self.fails(error))?;
         self.tiers.counters.made(&set);

@@ -1,5 +1,7 @@
 //! When samples may go because tiers have them, and when windows go.
 
+use super::build::{is_made_of, parts_of};
+use super::set::Set;
 use crate::parts::DAY_MS;
 use crate::store::{CompactError, Core};
 use std::sync::Arc;
@@ -18,7 +20,8 @@ impl Core {
         let Some(finest) = levels.first() else { return Ok(()) };
         let seam_ms = self.tiers.seam_ms();
         let mut wanted_ms = seam_ms;
-        let mut days: Vec<i64> = self.parts.list().iter().map(|part| part.day).collect();
+        let raw = self.parts.list();
+        let mut days: Vec<i64> = raw.iter().map(|part| part.day).collect();
         days.sort_unstable();
         days.dedup();
         for day in days {
@@ -30,7 +33,9 @@ impl Core {
                 continue;
             }
             let kept_ms = self.clock.now_ms().saturating_sub(finest.options.keep_ms);
-            let made = finest.set(day).is_some() || end_ms < kept_ms;
+            // A set that could not be made again does not have what came in since.
+            let is_whole = |set: &Arc<Set>| is_made_of(&set.sources, &parts_of(&raw, day), day);
+            let made = finest.set(day).is_some_and(is_whole) || end_ms < kept_ms;
             if !made || self.head_reaches(day) {
                 tracing::debug!(day, "samples stay beyond their retention until their tier is made");
                 break;

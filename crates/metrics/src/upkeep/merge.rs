@@ -104,7 +104,7 @@ impl Core {
 
     /// Looks at all of a part and takes it out of merging if it is damaged. An error when it is not, and reading it was
     /// what failed: then it is tried again.
-    fn quarantine(&self, part: &Part, place: &str) -> Result<(), CompactError> {
+    pub(crate) fn quarantine(&self, part: &Part, place: &str) -> Result<(), CompactError> {
         let mut places = Vec::new();
         part.verify(
             &mut |error| {
