@@ -8,13 +8,18 @@
 //! `SIM_RUNS` sets how many runs there are, `SIM_FROM` the first seed, `SIM_SEED` runs one seed and tells every step.
 
 mod draw;
+mod exemplars;
 mod model;
+mod plan;
 mod script;
+mod snapshots;
+mod tiers;
 mod world;
 
+use plan::{Features, Plan};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use world::{Plan, World};
+use world::World;
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -67,7 +72,7 @@ fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_is_invented() {
         format!("SIM_SEED={seed} cargo test -p watchfire-metrics --test simulation {test} -- --nocapture")
     };
     if let Some(seed) = number("SIM_SEED") {
-        let told = replayable(&replay(seed), || World::run(Plan::drawn(seed), true));
+        let told = replayable(&replay(seed), || World::run(Plan::broad(seed), true));
         println!("seed {seed}: {told:?}");
         return;
     }
@@ -75,7 +80,7 @@ fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_is_invented() {
     let runs = number("SIM_RUNS").unwrap_or(5000);
     let (calls, faults, samples) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     on_all_cores(from..from + runs, |seed| {
-        let told = replayable(&replay(seed), || World::run(Plan::drawn(seed), false));
+        let told = replayable(&replay(seed), || World::run(Plan::broad(seed), false));
         calls.fetch_add(told.calls, Ordering::Relaxed);
         faults.fetch_add(told.faults, Ordering::Relaxed);
         samples.fetch_add(told.samples, Ordering::Relaxed);
@@ -99,7 +104,7 @@ fn a_record_that_reaches_the_log_after_the_flush_brings_no_deleted_sample_back()
 #[test]
 fn the_same_seed_runs_the_same_way() {
     for seed in 1..40 {
-        let (first, second) = (World::run(Plan::drawn(seed), false), World::run(Plan::drawn(seed), false));
+        let (first, second) = (World::run(Plan::broad(seed), false), World::run(Plan::broad(seed), false));
         assert_eq!(first, second, "seed {seed} does not replay");
     }
 }
@@ -109,7 +114,7 @@ fn every_fault_at_every_call_of_a_fixed_script_loses_and_invents_nothing() {
     let test = "every_fault_at_every_call_of_a_fixed_script_loses_and_invents_nothing";
     let only = number("SIM_CALL");
     let kinds = script::FAULTS;
-    let clean = World::run(script::plan(None), false);
+    let clean = World::run(script::plan(None, Features::default()), false);
     assert_eq!(clean.faults, 0);
     let cases = AtomicU64::new(0);
     on_all_cores(0..clean.calls * kinds.len() as u64, |case| {
@@ -121,7 +126,7 @@ fn every_fault_at_every_call_of_a_fixed_script_loses_and_invents_nothing() {
             "SIM_CALL={call} cargo test -p watchfire-metrics --test simulation {test} -- --nocapture"
         );
         let told = replayable(&format!("{replay}   ({kind:?})"), || {
-            World::run(script::plan(Some((call, kind))), only.is_some())
+            World::run(script::plan(Some((call, kind)), Features::default()), only.is_some())
         });
         assert_eq!(told.faults, 1, "{kind:?} at call {call} never happened: the calls before it differ");
         cases.fetch_add(1, Ordering::Relaxed);

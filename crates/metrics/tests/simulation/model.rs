@@ -1,5 +1,8 @@
 //! What was said to the store, and what it may answer.
 
+use crate::exemplars::{self, Exemplars};
+use crate::plan::HOUR_MS;
+use crate::world::TIER_DAYS;
 use std::collections::BTreeMap;
 use watchfire_metrics::StoreOptions;
 use watchfire_model::ingest::{RefusalReason, Row, WriteReport};
@@ -49,6 +52,9 @@ struct Slot {
     excused: bool,
     /// So many sayings were deleted: they must not be there.
     deleted: usize,
+    /// Its loss was reported, it came when its windows stood for its time already, or they are gone: no window need
+    /// stand for it.
+    windowless: bool,
     /// Up to so many are perhaps, for a deletion failed: they need not be there.
     perhaps_deleted: usize,
 }
@@ -58,6 +64,16 @@ impl Slot {
         let alive = self.deleted.max(self.perhaps_deleted);
         let mut fates = self.said.iter().enumerate().skip(alive);
         fates.find(|(_, (_, fate))| *fate == Fate::Acknowledged).map(|(index, _)| index)
+    }
+
+    /// The value there is, if it is a float and can be no other.
+    fn certain_float(&self) -> Option<f64> {
+        let first = self.first_acknowledged().filter(|_| !self.windowless)?;
+        let others = self.said.iter().take(first).skip(self.deleted).any(|(_, fate)| *fate != Fate::Refused);
+        match self.said.get(first) {
+            Some((Said { value: Value::Float(bits), .. }, _)) if !others => Some(f64::from_bits(*bits)),
+            _ => None,
+        }
     }
 
     fn required(&self) -> bool {
@@ -102,6 +118,7 @@ pub(crate) struct Ticket {
     too_far_ahead: usize,
     invalid: usize,
     families: Vec<(String, usize)>,
+    pub(crate) exemplars: Vec<exemplars::Key>,
 }
 
 #[derive(Debug, Default)]
@@ -110,13 +127,23 @@ pub(crate) struct Model {
     families: BTreeMap<String, Vec<(Metadata, bool)>>,
     /// Families described since the last ticket was written out.
     described: Vec<(String, usize)>,
+    /// Acknowledged since everything was last on disk for certain.
+    unsynced: Vec<(Labels, i64, usize)>,
+    pub(crate) exemplars: Exemplars,
+    /// The last instant that tiers answer for.
+    pub(crate) seam_ms: i64,
     pub(crate) retention_ms: i64,
     pub(crate) max_ahead_ms: i64,
 }
 
 impl Model {
     pub(crate) fn new(options: &StoreOptions) -> Self {
-        Self { retention_ms: options.retention_ms, max_ahead_ms: options.max_ahead_ms, ..Self::default() }
+        Self {
+            retention_ms: options.retention_ms,
+            max_ahead_ms: options.max_ahead_ms,
+            seam_ms: i64::MIN,
+            ..Self::default()
+        }
     }
 
     /// A batch is handed over at this time.
@@ -133,6 +160,7 @@ impl Model {
                 ticket.invalid += 1;
             } else {
                 let slot = self.slots.entry(row.series.clone()).or_default().entry(at).or_default();
+                slot.windowless |= at <= self.seam_ms && slot.first_acknowledged().is_none();
                 slot.said.push((Said::of(&row.value, row.start_timestamp_ms), Fate::Open));
                 ticket.said.push((row.series.clone(), at, slot.said.len() - 1));
             }
@@ -144,6 +172,24 @@ impl Model {
         let said = self.families.entry(family.to_owned()).or_default();
         said.push((metadata, false));
         self.described.push((family.to_owned(), said.len() - 1));
+    }
+
+    /// Everything acknowledged is on disk.
+    pub(crate) fn synced(&mut self) {
+        self.unsynced.clear();
+        self.exemplars.synced();
+    }
+
+    /// A crash may have cost what was acknowledged and not yet on disk.
+    pub(crate) fn crash(&mut self) {
+        for (labels, at, index) in std::mem::take(&mut self.unsynced) {
+            let slot = self.slots.get_mut(&labels).and_then(|slots| slots.get_mut(&at));
+            if let Some((_, fate)) = slot.and_then(|slot| slot.said.get_mut(index)) {
+                *fate = Fate::Open;
+            }
+        }
+        self.exemplars.crash();
+        self.excuse_metadata();
     }
 
     /// The process ended: who described a family and had no answer yet never gets one.
@@ -184,8 +230,12 @@ impl Model {
                 && let Some(said) = slot.said.get_mut(*index)
             {
                 said.1 = fate;
+                if fate == Fate::Acknowledged {
+                    self.unsynced.push(key);
+                }
             }
         }
+        self.exemplars.acknowledge(&ticket.exemplars, report.exemplars);
         for (family, index) in &ticket.families {
             if let Some(said) = self.families.get_mut(family).and_then(|said| said.get_mut(*index)) {
                 said.1 = true;
@@ -195,6 +245,7 @@ impl Model {
 
     /// What was said about these series and times was deleted, or perhaps so when the deletion failed.
     pub(crate) fn delete(&mut self, meant: impl Fn(&Labels) -> bool, range: TimeRange, done: bool) {
+        self.exemplars.delete(&meant, range, done);
         for (_, slots) in self.slots.iter_mut().filter(|(labels, _)| meant(labels)) {
             for (_, slot) in slots.range_mut(range.start_ms..=range.end_ms) {
                 let deleted = if done { &mut slot.deleted } else { &mut slot.perhaps_deleted };
@@ -209,7 +260,11 @@ impl Model {
             for (_, slot) in slots.range_mut(..now_ms - self.retention_ms) {
                 slot.excused = true;
             }
+            for (_, slot) in slots.range_mut(..now_ms - TIER_DAYS * 24 * HOUR_MS) {
+                slot.windowless = true;
+            }
         }
+        self.exemplars.excuse_until(now_ms - self.retention_ms - 1);
     }
 
     /// The samples that must be found.
@@ -243,7 +298,7 @@ impl Model {
     pub(crate) fn excuse(&mut self, lost: &[(Labels, i64)]) {
         for (labels, at) in lost {
             if let Some(slot) = self.slots.get_mut(labels).and_then(|slots| slots.get_mut(at)) {
-                slot.excused = true;
+                (slot.excused, slot.windowless) = (true, true);
             }
         }
     }
@@ -253,10 +308,26 @@ impl Model {
         for (labels, samples) in found {
             for (at, said) in samples {
                 if let Some(slot) = self.slots.get_mut(labels).and_then(|slots| slots.get_mut(at)) {
-                    slot.excused |= !slot.allows(said, false);
+                    let changed = !slot.allows(said, false);
+                    slot.excused |= changed;
+                    slot.windowless |= changed;
                 }
             }
         }
+    }
+
+    /// Whether this was said about a series and time, ever.
+    pub(crate) fn was_said(&self, labels: &Labels, at: i64, found: &Said) -> bool {
+        let slot = self.slots.get(labels).and_then(|slots| slots.get(&at));
+        slot.is_some_and(|slot| slot.said.iter().any(|(said, fate)| *fate != Fate::Refused && said == found))
+    }
+
+    /// The floats, stale markers and other NaN aside, that are there and of which windows are to be made.
+    pub(crate) fn certain_floats(&self) -> impl Iterator<Item = (&Labels, i64, f64)> {
+        self.slots.iter().flat_map(|(labels, slots)| {
+            let certain = slots.iter().filter_map(|(at, slot)| Some((*at, slot.certain_float()?)));
+            certain.filter(|(_, value)| !value.is_nan()).map(move |(at, value)| (labels, at, value))
+        })
     }
 
     /// The first thing wrong with the metadata told, if any.

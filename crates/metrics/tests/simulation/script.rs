@@ -1,12 +1,12 @@
 //! A fixed run that does a little of everything, for a fault at each of its calls.
 
-use crate::world::{Op, Plan};
+use crate::plan::{Features, Op, Plan};
 use watchfire_disk::Fault;
 
 pub(crate) const FAULTS: [Fault; 4] = [Fault::PowerCut, Fault::SyncError, Fault::Full, Fault::BitFlip];
 
 /// The script, with a fault at one call or none.
-pub(crate) fn plan(fault: Option<(u64, Fault)>) -> Plan {
+pub(crate) fn plan(fault: Option<(u64, Fault)>, features: Features) -> Plan {
     use Op::*;
     let hour_ms = 3_600_000;
     let ops = vec![
@@ -64,5 +64,5 @@ pub(crate) fn plan(fault: Option<(u64, Fault)>) -> Plan {
         Write,
         Check,
     ];
-    Plan { seed: 20, ops, fault, reorder: false }
+    Plan { seed: 20, ops, fault, reorder: false, features }
 }

@@ -2,132 +2,27 @@
 
 use crate::draw;
 use crate::model::{Found, Model, Ticket, collect};
+use crate::plan::{Features, HOUR_MS, Op, Plan};
 use fastrand::Rng;
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use watchfire_disk::{Disk, Fault, SimDisk};
-use watchfire_metrics::{Selection, Store, StoreOptions};
-use watchfire_model::ingest::{Committed, MetricSink, Row, WriteError, WriteReport};
+use watchfire_metrics::{Selection, Store, StoreOptions, TierOptions};
+use watchfire_model::ingest::{Batch, Committed, MetricSink, Row, WriteError, WriteReport};
 use watchfire_model::time::{Clock, ManualClock};
 use watchfire_model::{Labels, MatchOp, Matcher, Samples, TimeRange};
 
 /// Not on the border of a day.
 const START_MS: i64 = 1_700_000_000_000;
-const HOUR_MS: i64 = 3_600_000;
-const ROOT: &str = "/s";
-
-/// What happens next. What it happens with is drawn when it does.
-#[derive(Clone, Debug)]
-pub(crate) enum Op {
-    /// Writes a batch and waits for the answer.
-    Write,
-    /// Hands a batch over and lets it wait.
-    WriteLater,
-    /// Lets the log work until every batch has its answer.
-    Settle,
-    StepLog,
-    Describe,
-    /// One round of upkeep.
-    Tend {
-        flush: bool,
-    },
-    Compact,
-    /// Deletes samples.
-    Delete,
-    /// Writes parts again without what was deleted.
-    Clean,
-    /// Begins to read, does something else, and reads on.
-    Across(Box<Op>),
-    /// Asks with matchers and a range.
-    Query,
-    /// Compares everything.
-    Check,
-    /// An orderly end and a new start.
-    Close,
-    /// An end without a flush.
-    Reopen,
-    /// `kill -9` and a new start.
-    Kill,
-    /// A power cut and a new start.
-    Cut,
-    /// The clock moves.
-    Advance(i64),
-    /// Something will fail some calls from now.
-    Fail(Fault, u64),
-    /// A bit of a file rots.
-    Rot,
-    Heal,
-    /// So much room is told to be left.
-    Room(u64),
-}
-
-/// A run to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) seed: u64,
-    pub(crate) ops: Vec<Op>,
-    /// A fault at this call.
-    pub(crate) fault: Option<(u64, Fault)>,
-    /// Power cuts may keep later sectors and lose earlier ones.
-    pub(crate) reorder: bool,
-}
-
-impl Plan {
-    /// A run drawn from a seed. What may fail is chosen first, so that some runs see only faults of one kind.
-    pub(crate) fn drawn(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let menu: &[Fault] = match rng.u8(0..8) {
-            0 => &[],
-            1 => &[Fault::PowerCut],
-            2 => &[Fault::SyncError],
-            3 => &[Fault::Full],
-            4 | 5 => &[Fault::BitFlip],
-            _ => &[Fault::PowerCut, Fault::SyncError, Fault::Full],
-        };
-        let mut ops: Vec<Op> = (0..rng.usize(5..60)).map(|_| Self::op(&mut rng, menu)).collect();
-        // Samples are deleted in every third run: the others are what they were before there were deletions.
-        for _ in 0..if seed.is_multiple_of(3) { rng.usize(1..8) } else { 0 } {
-            let op = if rng.u8(0..4) == 0 { Op::Clean } else { Op::Delete };
-            ops.insert(rng.usize(0..=ops.len()), op);
-        }
-        Self { seed, ops, fault: None, reorder: rng.bool() }
-    }
-
-    fn op(rng: &mut Rng, menu: &[Fault]) -> Op {
-        match rng.u8(0..100) {
-            0..=29 => Op::Write,
-            30..=35 => Op::WriteLater,
-            36..=38 => Op::StepLog,
-            39 | 40 => Op::Settle,
-            41..=44 => Op::Describe,
-            45..=52 => Op::Tend { flush: rng.u8(0..4) > 0 },
-            53..=56 => Op::Compact,
-            57..=60 => {
-                let inside = [Op::Write, Op::Tend { flush: true }, Op::Compact];
-                Op::Across(Box::new(rng.choice(inside).unwrap_or(Op::Compact)))
-            }
-            61..=66 => Op::Query,
-            67..=70 => Op::Check,
-            71 | 72 => Op::Close,
-            73 | 74 => Op::Reopen,
-            75..=77 => Op::Kill,
-            78..=79 => Op::Cut,
-            80..=85 => Op::Advance(rng.i64(0..4) * 15_000),
-            86 | 87 => Op::Advance(rng.i64(0..30) * HOUR_MS),
-            88 => Op::Advance(*rng.choice(&[-HOUR_MS, 100 * HOUR_MS, 24 * 40 * HOUR_MS]).unwrap_or(&0)),
-            89..=95 => match rng.choice(menu) {
-                Some(Fault::BitFlip) if rng.bool() => Op::Rot,
-                Some(fault) => Op::Fail(*fault, rng.u64(1..40)),
-                None => Op::Write,
-            },
-            96 | 97 => Op::Heal,
-            98 if menu.contains(&Fault::Full) => Op::Room(if rng.bool() { 1 } else { 1 << 40 }),
-            _ => Op::Check,
-        }
-    }
-}
+pub(crate) const ROOT: &str = "/s";
+/// How long the coarsest tier is kept.
+pub(crate) const TIER_DAYS: i64 = 60;
+/// More than ever wait for the log.
+const LOG_GROUPS: usize = 8;
+/// Few enough that the oldest have to go.
+const MAX_EXEMPLARS: usize = 24;
 
 /// What a run came to; the same for the same plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,21 +41,23 @@ struct Pending {
 }
 
 pub(crate) struct World {
-    disk: SimDisk,
-    clock: Arc<ManualClock>,
-    rng: Rng,
+    pub(crate) disk: SimDisk,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) rng: Rng,
     store: Option<Store>,
-    model: Model,
+    pub(crate) model: Model,
     pending: Vec<Pending>,
-    plan: Plan,
+    pub(crate) plan: Plan,
     /// Bits were flipped: a loss that is reported is no failure.
-    flipped: bool,
+    pub(crate) flipped: bool,
     /// Calls failed that may leave things unread until the next start.
-    unreliable: bool,
+    pub(crate) unreliable: bool,
     /// Little room was told, and the log may not have looked again.
     roomless: bool,
     /// Power cuts so far.
     cuts: u64,
+    /// Snapshots made, and what the store held then.
+    pub(crate) snapshots: Vec<(String, Found)>,
     told: Told,
     aloud: bool,
 }
@@ -175,7 +72,7 @@ impl World {
         if let Some((call, fault)) = plan.fault {
             disk.fail_at(call, fault);
         }
-        let options = Self::options();
+        let options = Self::options(plan.features);
         let model = Model::new(&options);
         let fault = plan.fault.map(|(_, fault)| fault);
         let mut world = Self {
@@ -190,6 +87,7 @@ impl World {
             plan,
             roomless: false,
             cuts: 0,
+            snapshots: Vec::new(),
             told: Told::default(),
             aloud,
         };
@@ -197,7 +95,7 @@ impl World {
         for op in world.plan.ops.clone() {
             world.step(&op);
             if world.disk.is_cut() {
-                world.down();
+                world.down(false);
                 world.open();
             }
         }
@@ -205,9 +103,18 @@ impl World {
         world.told
     }
 
-    fn options() -> StoreOptions {
+    pub(crate) fn options(features: Features) -> StoreOptions {
+        let tier = |resolution_ms, days| TierOptions { resolution_ms, keep_ms: days * 24 * HOUR_MS };
         StoreOptions {
             retention_ms: 72 * HOUR_MS,
+            tiers: if features.tiers {
+                vec![tier(HOUR_MS / 12, 9), tier(HOUR_MS, TIER_DAYS)]
+            } else {
+                vec![]
+            },
+            relaxed: features.relaxed,
+            max_exemplars: MAX_EXEMPLARS,
+            part_bytes: if features.narrow { 4000 } else { 64 << 20 },
             group_window: Duration::ZERO,
             background: false,
             stepped: true,
@@ -225,12 +132,10 @@ impl World {
         for _ in 0..3 {
             self.store().step_log();
         }
-        let now_ms = self.now();
-        let rows = draw::rows(&mut self.rng, &self.model, now_ms);
-        let written = self.write(&rows, now_ms);
+        let written = self.write();
         assert!(written.is_ok(), "writes do not resume on a healthy disk without a restart: {written:?}");
         self.check();
-        self.down();
+        self.down(false);
         self.open();
         self.check();
         let done = self.store().compact_now();
@@ -240,16 +145,16 @@ impl World {
         self.told.samples = self.model.samples();
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.clock.now_ms()
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         self.store.as_ref().expect("the store is open between steps")
     }
 
     /// Puts a step or an outcome into the trace.
-    fn note(&mut self, what: &str, about: &dyn std::fmt::Debug) {
+    pub(crate) fn note(&mut self, what: &str, about: &dyn std::fmt::Debug) {
         let line = format!("{what} {about:?} at {} by call {}", self.now(), self.disk.calls());
         if self.aloud {
             eprintln!("{line}");
@@ -267,7 +172,7 @@ impl World {
     }
 
     /// Whether something has gone wrong that excuses a refusal.
-    fn excused(&self) -> bool {
+    pub(crate) fn excused(&self) -> bool {
         self.disk.faults() > 0 || self.flipped || self.roomless
     }
 
@@ -275,17 +180,13 @@ impl World {
         self.note("do", op);
         match op {
             Op::Write => {
-                let now_ms = self.now();
-                let rows = draw::rows(&mut self.rng, &self.model, now_ms);
-                let written = self.write(&rows, now_ms);
+                let written = self.write();
                 self.note("wrote", &written.is_ok());
             }
             Op::WriteLater => {
-                let now_ms = self.now();
-                let rows = draw::rows(&mut self.rng, &self.model, now_ms);
-                self.show(&rows);
-                let ticket = self.model.hand_over(&rows, now_ms);
-                let committed = self.store().write(rows);
+                let (ticket, batch) = self.batch();
+                let committed = self.store().write(batch);
+                self.note_evictions();
                 self.pending.push(Pending { ticket, committed });
             }
             Op::Settle => self.settle(),
@@ -297,39 +198,41 @@ impl World {
             }
             Op::Tend { flush } => {
                 let done = self.store().tend(*flush);
-                self.upkeep(done.map_err(|error| error.to_string()));
+                self.upkeep(done.map_err(|error| error.to_string()), *flush);
             }
             Op::Compact => {
                 let done = self.store().compact_now();
-                self.upkeep(done.map_err(|error| error.to_string()));
+                self.upkeep(done.map_err(|error| error.to_string()), true);
             }
             Op::Delete => self.delete(),
             Op::Clean => {
                 let done = self.store().clean_now();
-                self.upkeep(done.map_err(|error| error.to_string()));
+                self.upkeep(done.map_err(|error| error.to_string()), false);
             }
             Op::Across(inside) => self.across(inside),
             Op::Query => self.query(),
             Op::Check => self.check(),
+            Op::Snapshot => self.make_snapshot(),
+            Op::OpenSnapshot => self.open_snapshot(),
             Op::Close => {
                 self.settle();
                 self.store().close();
-                assert_eq!(self.poll_write(Vec::new()), Err(WriteError::Closed));
-                self.down();
+                assert_eq!(self.poll_write(Batch::default()), Err(WriteError::Closed));
+                self.down(true);
                 self.open();
             }
             Op::Reopen => {
-                self.down();
+                self.down(true);
                 self.open();
             }
             Op::Kill => {
                 self.disk.kill();
-                self.down();
+                self.down(false);
                 self.open();
             }
             Op::Cut => {
                 self.disk.cut_power();
-                self.down();
+                self.down(false);
                 self.open();
             }
             Op::Advance(by_ms) => {
@@ -353,13 +256,20 @@ impl World {
         }
     }
 
-    fn upkeep(&mut self, done: Result<(), String>) {
+    pub(crate) fn upkeep(&mut self, done: Result<(), String>, flushes: bool) {
         self.note("upkeep", &done);
+        if done.is_ok() && flushes {
+            self.model.synced();
+        }
         assert!(done.is_ok() || self.excused(), "upkeep failed on a healthy disk: {done:?}");
     }
 
     fn delete(&mut self) {
         self.settle();
+        if self.plan.features.relaxed {
+            // A deletion waits for what the log was given; here that is done by hand.
+            (0..LOG_GROUPS).for_each(|_| self.store().step_log());
+        }
         let (matchers, range) = draw::deletion(&mut self.rng, self.clock.now_ms());
         self.note("deletes", &(&matchers, range));
         let meant = |labels: &Labels| {
@@ -370,14 +280,28 @@ impl World {
         if range.start_ms <= range.end_ms {
             self.model.delete(meant, range, done.is_ok());
         }
-        self.upkeep(done.map_err(|error| error.to_string()));
+        self.upkeep(done.map_err(|error| error.to_string()), true);
+    }
+
+    /// Draws a batch and says it to the model.
+    fn batch(&mut self) -> (Ticket, Batch) {
+        let now_ms = self.now();
+        let rows = draw::rows(&mut self.rng, &self.model, now_ms);
+        self.show(&rows);
+        self.model.seam_ms = self.store().tier_stats().seam_ms.unwrap_or(i64::MIN);
+        let mut ticket = self.model.hand_over(&rows, now_ms);
+        let mut batch = Batch::from(rows.clone());
+        if self.plan.features.exemplars {
+            ticket.exemplars = self.model.exemplars.draw(&mut self.rng, &rows, &mut batch);
+        }
+        (ticket, batch)
     }
 
     /// Hands over a batch and lets the log work until it is answered.
-    fn write(&mut self, rows: &[Row], now_ms: i64) -> Result<(), WriteError> {
-        self.show(rows);
-        let ticket = self.model.hand_over(rows, now_ms);
-        let answer = self.poll_write(rows.to_vec());
+    fn write(&mut self) -> Result<(), WriteError> {
+        let (ticket, batch) = self.batch();
+        let answer = self.poll_write(batch);
+        self.note_evictions();
         match answer {
             Ok(report) => self.model.acknowledge(&ticket, &report),
             Err(error) => {
@@ -388,8 +312,8 @@ impl World {
         Ok(())
     }
 
-    fn poll_write(&mut self, rows: Vec<Row>) -> Result<WriteReport, WriteError> {
-        let mut committed = self.store().write(rows);
+    fn poll_write(&mut self, batch: Batch) -> Result<WriteReport, WriteError> {
+        let mut committed = self.store().write(batch);
         loop {
             match poll(&mut committed) {
                 Some(answer) => return answer,
@@ -399,7 +323,7 @@ impl World {
     }
 
     /// Every batch that waits gets its answer.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for mut pending in std::mem::take(&mut self.pending) {
             let answer = loop {
                 match poll(&mut pending.committed) {
@@ -416,14 +340,18 @@ impl World {
     }
 
     /// Answers that have come by themselves are taken note of; the others never come.
-    fn down(&mut self) {
+    fn down(&mut self, orderly: bool) {
         for mut pending in std::mem::take(&mut self.pending) {
             if let Some(Ok(report)) = poll(&mut pending.committed) {
                 self.model.acknowledge(&pending.ticket, &report);
             }
         }
         self.model.gone();
+        // What was only queued is written when the store goes.
         self.store = None;
+        if self.plan.features.relaxed && (!orderly || self.excused()) {
+            self.model.crash();
+        }
         self.cuts += u64::from(self.disk.is_cut());
         self.disk.restart_if_down();
         // A restart forgets the plan.
@@ -438,7 +366,8 @@ impl World {
         for attempt in 0.. {
             let faults = self.disk.faults();
             let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-            let store = Store::open(Path::new(ROOT), Self::options(), disk, self.clock.clone());
+            let options = Self::options(self.plan.features);
+            let store = Store::open(Path::new(ROOT), options, disk, self.clock.clone());
             match store.and_then(|store| store.wait_until_ready().map(|()| store)) {
                 Ok(store) => {
                     self.store = Some(store);
@@ -472,7 +401,7 @@ impl World {
         self.disk.flip_bit(&path, bit).expect("the file was just listed");
     }
 
-    fn read(&self, mut selection: Selection, found: &mut Found) -> Vec<String> {
+    pub(crate) fn read(&self, mut selection: Selection, found: &mut Found) -> Vec<String> {
         let mut samples = Samples::default();
         while let Some(labels) = selection.next(&mut samples).expect("a damaged place is no error") {
             collect(&labels, &samples, found);
@@ -502,7 +431,7 @@ impl World {
     }
 
     /// Whether the store has said that something is wrong, and something is.
-    fn tolerated(&self, warnings: &[String]) -> bool {
+    pub(crate) fn tolerated(&self, warnings: &[String]) -> bool {
         let told = !warnings.is_empty() || self.store().counters().corruptions > 0;
         told && (self.flipped || self.unreliable || self.disk.is_cut())
     }
@@ -525,7 +454,7 @@ impl World {
             self.model.excuse(&missing);
             self.model.excuse_changed(&found);
         }
-        let calm = !self.flipped && !self.unreliable && !self.plan.reorder;
+        let calm = !self.flipped && !self.unreliable && !self.plan.reorder && !self.plan.features.relaxed;
         let corruptions = self.store().counters().corruptions;
         // Where a power cut left all but the last bytes of a frame, it may have been whole: better a false alarm.
         let alarmed = warnings.len() as u64 > self.cuts || corruptions > self.cuts;
@@ -539,6 +468,8 @@ impl World {
             let unlisted = found.keys().find(|labels| !listed.contains(labels));
             assert_eq!(unlisted, None, "a series with samples is not listed");
         }
+        self.check_exemplars();
+        self.check_tiers();
         self.note("found", &found.values().map(|samples| samples.len()).sum::<usize>());
     }
 
