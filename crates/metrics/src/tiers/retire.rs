@@ -1,5 +1,6 @@
 //! When samples may go because tiers have them, and when windows go.
 
+use super::Level;
 use super::build::{is_made_of, parts_of};
 use super::set::Set;
 use crate::parts::DAY_MS;
@@ -17,7 +18,9 @@ impl Core {
     /// has made what can be made.
     pub(crate) fn move_seam(&self, oldest_ms: i64) -> Result<(), CompactError> {
         let levels = self.tiers.levels();
-        let Some(finest) = levels.first() else { return Ok(()) };
+        if levels.is_empty() {
+            return Ok(());
+        }
         let seam_ms = self.tiers.seam_ms();
         let mut wanted_ms = seam_ms;
         let raw = self.parts.list();
@@ -32,10 +35,23 @@ impl Core {
             if end_ms <= seam_ms {
                 continue;
             }
-            let kept_ms = self.clock.now_ms().saturating_sub(finest.options.keep_ms);
-            // A set that could not be made again does not have what came in since.
-            let is_whole = |set: &Arc<Set>| is_made_of(&set.sources, &parts_of(&raw, day), day);
-            let made = finest.set(day).is_some_and(is_whole) || end_ms < kept_ms;
+            // The finest tier that keeps the day. A set that could not be made again does not have what came in since.
+            let kept_ms = |level: &Level| self.clock.now_ms().saturating_sub(level.options.keep_ms);
+            let keeps = levels.iter().position(|level| end_ms >= kept_ms(level));
+            let made = keeps.is_none_or(|place| {
+                let parts = parts_of(&raw, day);
+                let is_whole = |set: &Arc<Set>| is_made_of(&set.sources, &parts, day);
+                let mut sets = levels.iter().take(place + 1).rev().map_while(|level| level.set(day));
+                let Some(mut set) = sets.next() else { return false };
+                // It may be made of the one of the next finer tier.
+                while !is_whole(set) {
+                    match sets.next().filter(|finer| set.sources == [finer.seq]) {
+                        Some(finer) => set = finer,
+                        None => return false,
+                    }
+                }
+                true
+            });
             if !made || self.head_reaches(day) {
                 tracing::debug!(day, "samples stay beyond their retention until their tier is made");
                 break;

@@ -52,8 +52,7 @@ struct Slot {
     excused: bool,
     /// So many sayings were deleted: they must not be there.
     deleted: usize,
-    /// Its loss was reported, it came when its windows stood for its time already, or they are gone: no window need
-    /// stand for it.
+    /// Its loss was reported, or its windows are gone: none need stand for it.
     windowless: bool,
     /// Up to so many are perhaps, for a deletion failed: they need not be there.
     perhaps_deleted: usize,
@@ -152,7 +151,8 @@ impl Model {
             Ticket { rows: rows.len(), families: std::mem::take(&mut self.described), ..Ticket::default() };
         for row in rows {
             let at = row.timestamp_ms;
-            if at < now_ms - self.retention_ms {
+            // What windows stand for already is not changed any more.
+            if at < now_ms - self.retention_ms || at <= self.seam_ms {
                 ticket.too_old += 1;
             } else if at > now_ms + self.max_ahead_ms {
                 ticket.too_far_ahead += 1;
@@ -160,7 +160,6 @@ impl Model {
                 ticket.invalid += 1;
             } else {
                 let slot = self.slots.entry(row.series.clone()).or_default().entry(at).or_default();
-                slot.windowless |= at <= self.seam_ms && slot.first_acknowledged().is_none();
                 slot.said.push((Said::of(&row.value, row.start_timestamp_ms), Fate::Open));
                 ticket.said.push((row.series.clone(), at, slot.said.len() - 1));
             }
