@@ -15,12 +15,13 @@ mod intervals;
 mod manager;
 mod matchers;
 mod metrics;
+mod order;
 mod route;
-mod sending;
 mod silences;
 mod state;
 mod status;
-mod webhook;
+mod telling;
+mod wiring;
 
 pub use config::{Config, ConfigError};
 pub use fingerprint::fingerprint;

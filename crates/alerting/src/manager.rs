@@ -2,17 +2,18 @@
 
 use crate::config::Config;
 use crate::metrics::{Gauges, Metrics};
-use crate::sending;
 use crate::silences::{SilenceError, SilenceLimits};
 use crate::state::{AlertFilter, Claim, PostedAlert, PostedSilence, State, Taken, kept};
 use crate::status::{AlertView, GroupView, OutboxView};
+use crate::telling;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use watchfire_ledger::{Ledger, LedgerError, Outcome, Silence};
+use watchfire_channels::Outcome;
+use watchfire_ledger::{Ledger, LedgerError, Silence};
 use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::{AlertSink, Evaluation, Restored, SinkError, SinkFuture};
@@ -81,7 +82,6 @@ struct Inner {
     state: Mutex<State>,
     external_labels: Mutex<Labels>,
     clock: Arc<dyn Clock>,
-    client: reqwest::Client,
     metrics: Metrics,
     tuning: Tuning,
     /// Something happened that the loop should look at.
@@ -103,18 +103,12 @@ impl Inner {
 impl Alerting {
     /// Takes up what the ledger holds. Until [`Alerting::apply`], alerts are kept and nobody is told. Blocks.
     pub fn open(options: AlertingOptions) -> Result<Self, LedgerError> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("Watchfire/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .build()
-            .unwrap_or_default();
         let start_ms = options.clock.now_ms().saturating_add(kept::millis(options.tuning.start_delay));
         let inner = Inner {
-            state: Mutex::new(State::load(options.ledger, start_ms)?),
+            state: Mutex::new(State::load(options.ledger, Arc::clone(&options.clock), start_ms)?),
             tuning: options.tuning,
             external_labels: Mutex::default(),
             clock: options.clock,
-            client,
             metrics: Metrics::default(),
             wake: Notify::new(),
         };
@@ -278,7 +272,7 @@ impl Alerting {
                 suppressed: state.suppressed(),
                 groups: state.group_count(),
                 open_jobs: state.open_job_count(),
-                receivers: state.config().receivers.len(),
+                receivers: state.config().receivers.receivers.len(),
             }
         };
         self.inner.metrics.write(gauges, out);
@@ -286,12 +280,11 @@ impl Alerting {
 
     async fn send(&self, claim: Claim) {
         let begun = Instant::now();
-        let now_ms = self.inner.clock.now_ms();
-        let attempt = sending::post(&self.inner.client, &claim.webhook, &claim.job, now_ms).await;
+        let attempt = telling::send(&claim.channel, &claim.job, claim.receipt.as_ref()).await;
         let latency = begun.elapsed();
         let delivered = attempt.outcome == Outcome::Delivered;
         let dead = attempt.outcome == Outcome::Dead;
-        self.inner.metrics.attempt(attempt.status, delivered, dead, latency.as_secs_f64());
+        self.inner.metrics.attempt(claim.kind, attempt.status, delivered, dead, latency.as_secs_f64());
         if !delivered {
             tracing::warn!(
                 receiver = claim.job.receiver,

@@ -1,70 +1,103 @@
 //! Alerting's own metrics, under Alertmanager's names.
 
+use crate::state::{Counts, Suppressed, Taken};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const LATENCY_BOUNDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
 
 /// What was counted since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    counts: Mutex<Counts>,
+    counts: Mutex<Total>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Counts {
-    notifications: u64,
-    failed_client: u64,
-    failed_server: u64,
-    failed_other: u64,
-    requests: u64,
-    requests_failed: u64,
+struct Total {
     dead: u64,
     received_firing: u64,
     received_resolved: u64,
     invalid: u64,
+    by_kind: BTreeMap<&'static str, Sent>,
+}
+
+/// What was counted of one kind of integration.
+#[derive(Clone, Debug, Default)]
+struct Sent {
+    attempts: u64,
+    failed: u64,
+    failed_client: u64,
+    failed_server: u64,
+    failed_other: u64,
     latency_buckets: [u64; LATENCY_BOUNDS.len()],
-    latency_count: u64,
     latency_sum: f64,
 }
 
 /// What is counted at the moment of asking.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gauges {
-    pub(crate) counts: crate::state::Counts,
-    pub(crate) suppressed: crate::state::Suppressed,
+    pub(crate) counts: Counts,
+    pub(crate) suppressed: Suppressed,
     pub(crate) groups: usize,
     pub(crate) open_jobs: usize,
     pub(crate) receivers: usize,
 }
 
+/// Writes families in Prometheus's text format; writing into a string does not fail.
+struct Out<'a>(&'a mut String);
+
+impl Out<'_> {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, kind, help);
+        self.sample(name, "", value);
+    }
+}
+
 impl Metrics {
-    /// One attempt ended: with an HTTP status or without, confirmed or not, given up or not.
-    pub(crate) fn attempt(&self, status: Option<u16>, delivered: bool, dead: bool, seconds: f64) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.requests += 1;
-        counts.notifications += 1;
-        counts.latency_count += 1;
-        counts.latency_sum += seconds;
-        for (bucket, bound) in counts.latency_buckets.iter_mut().zip(LATENCY_BOUNDS) {
+    fn counts(&self) -> MutexGuard<'_, Total> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One attempt of a kind of integration ended: with a status or without, confirmed or not, given up or not.
+    pub(crate) fn attempt(
+        &self,
+        kind: &'static str,
+        status: Option<u16>,
+        delivered: bool,
+        dead: bool,
+        seconds: f64,
+    ) {
+        let mut counts = self.counts();
+        counts.dead += u64::from(dead);
+        let sent = counts.by_kind.entry(kind).or_default();
+        sent.attempts += 1;
+        sent.latency_sum += seconds;
+        for (bucket, bound) in sent.latency_buckets.iter_mut().zip(LATENCY_BOUNDS) {
             *bucket += u64::from(seconds <= bound);
         }
         if delivered {
             return;
         }
-        counts.requests_failed += 1;
-        counts.dead += u64::from(dead);
+        sent.failed += 1;
         match status {
-            Some(400..=499) => counts.failed_client += 1,
-            Some(500..=599) => counts.failed_server += 1,
-            _ => counts.failed_other += 1,
+            Some(400..=499) => sent.failed_client += 1,
+            Some(500..=599) => sent.failed_server += 1,
+            _ => sent.failed_other += 1,
         }
     }
 
     /// Alerts came from outside.
-    pub(crate) fn received(&self, taken: &crate::state::Taken) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn received(&self, taken: &Taken) {
+        let mut counts = self.counts();
         counts.received_firing += taken.firing;
         counts.received_resolved += taken.resolved;
         counts.invalid += u64::try_from(taken.rejected.len()).unwrap_or(u64::MAX);
@@ -72,128 +105,90 @@ impl Metrics {
 
     /// Appends everything in Prometheus's text format.
     pub(crate) fn write(&self, gauges: Gauges, out: &mut String) {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut family = |name: &str, kind: &str, help: &str, samples: &[(&str, String)]| {
-            // Writing into a string does not fail.
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            for (suffix, value) in samples {
-                let _ = writeln!(out, "{name}{suffix} {value}");
-            }
-        };
-        let suppressed = gauges.suppressed;
-        family(
-            "alertmanager_notifications_suppressed_total",
-            "counter",
-            "Alerts left out of notifications, by what muted them.",
-            &[
-                ("{reason=\"silence\"}", suppressed.by_silence.to_string()),
-                ("{reason=\"inhibition\"}", suppressed.by_inhibition.to_string()),
-                ("{reason=\"mute_time_interval\"}", suppressed.by_mute_interval.to_string()),
-                ("{reason=\"active_time_interval\"}", suppressed.by_active_interval.to_string()),
-            ],
-        );
-        family(
-            "alertmanager_silences",
-            "gauge",
-            "Silences by state.",
-            &[
-                ("{state=\"active\"}", gauges.counts.silences_active.to_string()),
-                ("{state=\"pending\"}", gauges.counts.silences_pending.to_string()),
-                ("{state=\"expired\"}", gauges.counts.silences_expired.to_string()),
-            ],
-        );
-        family(
-            "alertmanager_alerts_received_total",
-            "counter",
-            "Alerts taken from outside.",
-            &[
-                ("{status=\"firing\",version=\"v2\"}", counts.received_firing.to_string()),
-                ("{status=\"resolved\",version=\"v2\"}", counts.received_resolved.to_string()),
-            ],
-        );
-        family(
-            "alertmanager_alerts_invalid_total",
-            "counter",
-            "Alerts from outside that were not taken.",
-            &[("{version=\"v2\"}", counts.invalid.to_string())],
-        );
-        let webhook = "{integration=\"webhook\"}";
-        family(
-            "alertmanager_alerts",
-            "gauge",
-            "Alerts by state.",
-            &[
-                ("{state=\"active\"}", gauges.counts.active.to_string()),
-                ("{state=\"suppressed\"}", gauges.counts.suppressed.to_string()),
-                ("{state=\"unprocessed\"}", "0".to_owned()),
-            ],
-        );
-        family(
-            "alertmanager_dispatcher_aggregation_groups",
-            "gauge",
-            "Groups of alerts.",
-            &[("", gauges.groups.to_string())],
-        );
-        family(
-            "alertmanager_receivers",
-            "gauge",
-            "Receivers configured.",
-            &[("", gauges.receivers.to_string())],
-        );
-        family(
-            "alertmanager_notifications_total",
-            "counter",
-            "Notifications attempted.",
-            &[(webhook, counts.notifications.to_string())],
-        );
-        family(
-            "alertmanager_notifications_failed_total",
-            "counter",
-            "Notifications that failed, by reason.",
-            &[
-                ("{integration=\"webhook\",reason=\"clientError\"}", counts.failed_client.to_string()),
-                ("{integration=\"webhook\",reason=\"serverError\"}", counts.failed_server.to_string()),
-                ("{integration=\"webhook\",reason=\"other\"}", counts.failed_other.to_string()),
-            ],
-        );
-        family(
-            "alertmanager_notification_requests_total",
-            "counter",
-            "Requests to receivers.",
-            &[(webhook, counts.requests.to_string())],
-        );
-        family(
-            "alertmanager_notification_requests_failed_total",
-            "counter",
-            "Requests to receivers that failed.",
-            &[(webhook, counts.requests_failed.to_string())],
-        );
-        family(
+        let mut total = self.counts().clone();
+        total.by_kind.entry("webhook").or_default();
+        let mut out = Out(out);
+        let name = "alertmanager_alerts";
+        out.family(name, "gauge", "Alerts by state.");
+        out.sample(name, "{state=\"active\"}", gauges.counts.active);
+        out.sample(name, "{state=\"suppressed\"}", gauges.counts.suppressed);
+        out.sample(name, "{state=\"unprocessed\"}", 0);
+        let name = "alertmanager_alerts_received_total";
+        out.family(name, "counter", "Alerts taken from outside.");
+        out.sample(name, "{status=\"firing\",version=\"v2\"}", total.received_firing);
+        out.sample(name, "{status=\"resolved\",version=\"v2\"}", total.received_resolved);
+        let name = "alertmanager_alerts_invalid_total";
+        out.family(name, "counter", "Alerts from outside that were not taken.");
+        out.sample(name, "{version=\"v2\"}", total.invalid);
+        let name = "alertmanager_silences";
+        out.family(name, "gauge", "Silences by state.");
+        out.sample(name, "{state=\"active\"}", gauges.counts.silences_active);
+        out.sample(name, "{state=\"pending\"}", gauges.counts.silences_pending);
+        out.sample(name, "{state=\"expired\"}", gauges.counts.silences_expired);
+        let name = "alertmanager_notifications_suppressed_total";
+        out.family(name, "counter", "Alerts left out of notifications, by what muted them.");
+        out.sample(name, "{reason=\"silence\"}", gauges.suppressed.by_silence);
+        out.sample(name, "{reason=\"inhibition\"}", gauges.suppressed.by_inhibition);
+        out.sample(name, "{reason=\"mute_time_interval\"}", gauges.suppressed.by_mute_interval);
+        out.sample(name, "{reason=\"active_time_interval\"}", gauges.suppressed.by_active_interval);
+        out.single("alertmanager_dispatcher_aggregation_groups", "gauge", "Groups of alerts.", gauges.groups);
+        out.single("alertmanager_receivers", "gauge", "Receivers configured.", gauges.receivers);
+        sent(&mut out, &total.by_kind);
+        out.single(
             "watchfire_alert_delivery_dead_total",
             "counter",
             "Notifications given up for good.",
-            &[("", counts.dead.to_string())],
+            total.dead,
         );
-        family(
+        out.single(
             "watchfire_alert_outbox_jobs",
             "gauge",
             "Notifications still to be delivered.",
-            &[("", gauges.open_jobs.to_string())],
+            gauges.open_jobs,
         );
-        family(
+        out.single(
             "watchfire_alerts_resolved",
             "gauge",
             "Resolved alerts whose end is still being told.",
-            &[("", gauges.counts.resolved.to_string())],
+            gauges.counts.resolved,
         );
-        let name = "alertmanager_notification_latency_seconds";
-        let _ = writeln!(out, "# HELP {name} How long attempts took.\n# TYPE {name} histogram");
-        for (bound, count) in LATENCY_BOUNDS.iter().zip(counts.latency_buckets) {
-            let _ = writeln!(out, "{name}_bucket{{integration=\"webhook\",le=\"{bound}\"}} {count}");
+    }
+}
+
+fn sent(out: &mut Out<'_>, by_kind: &BTreeMap<&'static str, Sent>) {
+    type Count = fn(&Sent) -> u64;
+    let attempts: Count = |sent| sent.attempts;
+    let failed: Count = |sent| sent.failed;
+    for (name, help, count) in [
+        ("alertmanager_notifications_total", "Notifications attempted.", attempts),
+        ("alertmanager_notification_requests_total", "Requests to receivers.", attempts),
+        ("alertmanager_notification_requests_failed_total", "Requests to receivers that failed.", failed),
+    ] {
+        out.family(name, "counter", help);
+        for (kind, sent) in by_kind {
+            out.sample(name, &format!("{{integration=\"{kind}\"}}"), count(sent));
         }
-        let _ =
-            writeln!(out, "{name}_bucket{{integration=\"webhook\",le=\"+Inf\"}} {}", counts.latency_count);
-        let _ = writeln!(out, "{name}_sum{webhook} {}", counts.latency_sum);
-        let _ = writeln!(out, "{name}_count{webhook} {}", counts.latency_count);
+    }
+    let name = "alertmanager_notifications_failed_total";
+    out.family(name, "counter", "Notifications that failed, by reason.");
+    for (kind, sent) in by_kind {
+        for (reason, count) in [
+            ("clientError", sent.failed_client),
+            ("serverError", sent.failed_server),
+            ("other", sent.failed_other),
+        ] {
+            out.sample(name, &format!("{{integration=\"{kind}\",reason=\"{reason}\"}}"), count);
+        }
+    }
+    let name = "alertmanager_notification_latency_seconds";
+    out.family(name, "histogram", "How long attempts took.");
+    for (kind, sent) in by_kind {
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in LATENCY_BOUNDS.iter().zip(sent.latency_buckets) {
+            out.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"{bound}\"}}"), count);
+        }
+        out.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"+Inf\"}}"), sent.attempts);
+        out.sample(&format!("{name}_sum"), &format!("{{integration=\"{kind}\"}}"), sent.latency_sum);
+        out.sample(&format!("{name}_count"), &format!("{{integration=\"{kind}\"}}"), sent.attempts);
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod evaluation;
 mod external;
 mod flush;
+mod health;
 mod muting;
 mod outbox;
 mod reload;
@@ -11,11 +12,13 @@ mod tables;
 mod views;
 
 use crate::config::Config;
-use crate::webhook;
+use crate::wiring::Wiring;
+use health::Health;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tables::{GroupId, Tables};
 use watchfire_ledger::{Alert, Ledger, LedgerError, Writing};
+use watchfire_model::time::Clock;
 
 pub(crate) use evaluation as kept;
 pub use external::{PostedAlert, Rejected, Taken};
@@ -29,7 +32,6 @@ pub(crate) use views::Counts;
 pub(crate) type Destination = (String, u32);
 
 /// The state, behind one lock. Every method that changes it blocks on the disk.
-#[derive(Debug)]
 pub(crate) struct State {
     ledger: Ledger,
     config: Arc<Config>,
@@ -41,10 +43,13 @@ pub(crate) struct State {
     suppressed: Suppressed,
     /// A change failed and the tables could not be read back: they are, before anything else happens.
     stale: bool,
+    /// The receivers of the configuration in force, ready to be used.
+    wiring: Arc<Wiring>,
+    clock: Arc<dyn Clock>,
     /// Jobs being sent right now.
     in_flight: HashMap<i64, Destination>,
-    /// Destinations that asked not to be called before a time.
-    gates: HashMap<Destination, i64>,
+    /// How destinations fare.
+    destinations: HashMap<Destination, Health>,
     /// Groups that wanted to say more while a job of theirs was being sent.
     reflush: HashSet<GroupId>,
     jitter: fastrand::Rng,
@@ -52,7 +57,7 @@ pub(crate) struct State {
 
 impl State {
     /// Takes up what the ledger holds. Nobody is told anything before [`State::apply`] brings a configuration.
-    pub(crate) fn load(ledger: Ledger, start_ms: i64) -> Result<Self, LedgerError> {
+    pub(crate) fn load(ledger: Ledger, clock: Arc<dyn Clock>, start_ms: i64) -> Result<Self, LedgerError> {
         let tables = Tables::load(&ledger, &[])?;
         Ok(Self {
             start_ms,
@@ -63,7 +68,9 @@ impl State {
             tables,
             stale: false,
             in_flight: HashMap::new(),
-            gates: HashMap::new(),
+            wiring: Arc::default(),
+            clock,
+            destinations: HashMap::new(),
             reflush: HashSet::new(),
             jitter: fastrand::Rng::new(),
         })
@@ -106,15 +113,18 @@ impl State {
     /// When there is something to do next, in milliseconds since the Unix epoch.
     pub(crate) fn next_wake_ms(&self) -> Option<i64> {
         let flushes = self.tables.groups.values().map(|group| group.next_flush_ms);
-        let busy: HashSet<&Destination> = self.in_flight.values().collect();
-        let tries = self.tables.jobs.values().filter_map(|job| {
+        // Without a configuration there is nothing to wait for but one. Whoever is busy wakes the loop when it is done.
+        let has_config = self.config.route.is_some();
+        let tries =
+            self.tables.jobs.values().filter(|job| has_config && !self.in_flight.contains_key(&job.id));
+        let tries = tries.filter_map(|job| {
             let destination = (job.receiver.clone(), job.integration);
-            // Without a configuration there is nothing to wait for but one.
-            if busy.contains(&destination) || self.config.route.is_none() {
-                return None;
-            }
-            let gate = self.gates.get(&destination).copied().unwrap_or(i64::MIN);
-            Some(job.next_try_ms.max(gate))
+            let ready_ms = match self.destinations.get(&destination) {
+                Some(health) if health.is_full() => return None,
+                Some(health) => health.ready_ms(),
+                None => i64::MIN,
+            };
+            Some(job.next_try_ms.max(ready_ms))
         });
         flushes.chain(tries).min()
     }
@@ -122,6 +132,6 @@ impl State {
 
 fn sorted<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<&'a Alert> {
     let mut alerts: Vec<&Alert> = alerts.collect();
-    alerts.sort_by(|left, right| webhook::order(left, right));
+    alerts.sort_by(|left, right| crate::order::by_source(left, right));
     alerts
 }

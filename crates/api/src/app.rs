@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use crate::metrics::{HttpMetrics, QueryMetrics};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -48,6 +49,8 @@ pub struct App {
     pub build: BuildInfo,
     /// When the program started, in milliseconds since the Unix epoch.
     pub started_ms: i64,
+    /// The address listened on.
+    pub listen_address: SocketAddr,
     /// The path before every route, without a slash at its end (`--web.route-prefix`).
     pub route_prefix: String,
     /// How this server is reached from outside (`--web.external-url`), without a slash at its end.

@@ -9,6 +9,7 @@
 use flate2 as _;
 
 mod access;
+mod alertmanager;
 mod app;
 mod error;
 mod format;

@@ -66,6 +66,16 @@ impl Route {
         Self { method: Method::PUT, path, permission, body_limit_bytes: NO_BODY_BYTES, handler }
     }
 
+    /// As [`Route::post`], for taking away.
+    pub(crate) fn delete<H, T>(path: &'static str, permission: Permission, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let handler = on(MethodFilter::DELETE, handler);
+        Self { method: Method::DELETE, path, permission, body_limit_bytes: NO_BODY_BYTES, handler }
+    }
+
     pub(crate) const fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit_bytes = bytes;
         self

@@ -1,5 +1,6 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
+use crate::alertmanager::{alerts as am_alerts, general, silences};
 use crate::prometheus::{admin, exemplars, federate, query, rules, series, status, targets};
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, query as batch};
@@ -68,6 +69,33 @@ pub fn routes() -> Vec<Route> {
         Route::get("/favicon.svg", Open, pages::icon),
         Route::get("/graph", Open, pages::graph),
     ];
+    // Alertmanager's HTTP API, as if it were this server and as if it were mounted on it.
+    macro_rules! alertmanager {
+        ($($prefix:literal),*) => {
+            [$(
+                Route::get(concat!($prefix, "/api/v2/status"), Read, general::status),
+                Route::get(concat!($prefix, "/api/v2/receivers"), Read, general::receivers),
+                Route::get(concat!($prefix, "/api/v2/alerts"), Read, am_alerts::list),
+                Route::post(concat!($prefix, "/api/v2/alerts"), Write, am_alerts::post)
+                    .with_body_limit(PUSH_LIMIT_BYTES),
+                Route::get(concat!($prefix, "/api/v2/alerts/groups"), Read, am_alerts::groups),
+                Route::get(concat!($prefix, "/api/v2/silences"), Read, silences::list),
+                Route::post(concat!($prefix, "/api/v2/silences"), Write, silences::post),
+                Route::get(concat!($prefix, "/api/v2/silence/{id}"), Read, silences::one),
+                Route::delete(concat!($prefix, "/api/v2/silence/{id}"), Write, silences::expire),
+            )*]
+        };
+    }
+    table.extend(alertmanager!("", "/alertmanager"));
+    table.extend([
+        Route::get("/alertmanager/api/v1/{*path}", Read, general::gone),
+        Route::post("/alertmanager/api/v1/{*path}", Write, general::gone),
+        Route::delete("/alertmanager/api/v1/{*path}", Write, general::gone),
+        Route::get("/alertmanager/-/healthy", Open, manage::healthy),
+        Route::get("/alertmanager/-/ready", Open, manage::ready),
+        Route::post("/alertmanager/-/reload", Admin, manage::reload),
+        Route::get("/alertmanager/metrics", Read, manage::metrics),
+    ]);
     // Its pages, each of which starts from the same file.
     for page in [
         "/",
@@ -97,7 +125,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         for route in routes() {
             assert!(seen.insert(format!("{} {}", route.method, route.path)), "{route:?} stands twice");
-            let path = route.path;
+            let path = route.path.strip_prefix("/alertmanager").unwrap_or(route.path);
             let telemetry =
                 path.starts_with("/api/") || matches!(path, "/metrics" | "/federate" | "/version");
             assert_eq!(

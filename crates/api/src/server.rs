@@ -159,7 +159,10 @@ fn nowhere(prefix: &str, uri: &Uri) -> Response {
     let within = uri.path().strip_prefix(prefix).unwrap_or_default();
     let trimmed = within.trim_end_matches('/');
     // Only below these, so that no path can be read as another host.
-    let is_api = trimmed.starts_with("/api/v1/") || trimmed.starts_with("/-/") || trimmed == "/metrics";
+    let is_api = trimmed.starts_with("/api/v1/")
+        || trimmed.starts_with("/api/v2/")
+        || trimmed.starts_with("/-/")
+        || trimmed == "/metrics";
     if is_api && trimmed.len() < within.len() {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         return Redirect::permanent(&format!("{prefix}{trimmed}{query}")).into_response();

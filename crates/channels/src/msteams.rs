@@ -97,7 +97,7 @@ impl MsTeams {
     async fn post(
         &self,
         sending: &Sending<'_>,
-        card: &dyn Fn(&str, &str) -> Value,
+        card: &(dyn Fn(&str, &str) -> Value + Sync),
     ) -> Result<Attempt, Attempt> {
         let url = sending.reveal(&self.webhook_url).await?;
         let title = cut_bytes(&sending.title("title", &self.title), 2048).0;
@@ -117,7 +117,12 @@ impl MsTeams {
 }
 
 /// The card with as much of the text as Teams takes, and where the rest is to be read.
-fn fitting(sending: &Sending<'_>, title: &str, text: &str, card: &dyn Fn(&str, &str) -> Value) -> String {
+fn fitting(
+    sending: &Sending<'_>,
+    title: &str,
+    text: &str,
+    card: &(dyn Fn(&str, &str) -> Value + Sync),
+) -> String {
     let whole = card(title, text).to_string();
     if whole.len() <= MAX_BODY_BYTES {
         return whole;

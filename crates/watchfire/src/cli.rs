@@ -1,10 +1,12 @@
 //! The command line. Flags keep Prometheus's names where they mean the same.
 
 mod alert;
+mod alertmanager;
 mod backup;
 mod import;
 
 pub(crate) use alert::{Alert, Kind as AlertTemplateKind, RenderArgs, TestReceiverArgs};
+pub(crate) use alertmanager::{AlertingArgs, AlertmanagerArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub(crate) use import::{Import, ImportPrometheusArgs};
 
@@ -32,6 +34,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Runs the server. This is what happens without a command, too.
     Run(RunArgs),
+    /// Runs the server as an Alertmanager, with Alertmanager's flags: it takes alerts and tells people, nothing else.
+    Alertmanager(AlertmanagerArgs),
     /// Reads this host's metrics as `run` would, without running a server.
     Collect(CollectArgs),
     /// Checks files before they are used; each fault is one line with file, line and column.
@@ -65,6 +69,13 @@ pub(crate) struct RunArgs {
     /// Alertmanager's configuration file: who is told about alerts. Overrides `alertmanager_file` of the configuration.
     #[arg(long = "alertmanager.file", value_name = "FILE")]
     pub(crate) alertmanager_file: Option<PathBuf>,
+
+    /// Collect nothing and evaluate nothing: take alerts from outside, and tell people.
+    #[arg(long = "alerting.only", conflicts_with = "config_file")]
+    pub(crate) alerting_only: bool,
+
+    #[command(flatten)]
+    pub(crate) alerting: AlertingArgs,
 
     /// Folder for all data. One process at a time may use it.
     #[arg(long = "storage.tsdb.path", value_name = "DIR", default_value = "data")]
@@ -136,8 +147,9 @@ pub(crate) struct RunArgs {
     #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
     pub(crate) query_max_samples: usize,
 
-    /// Prometheus's feature flags, separated by commas. Experimental PromQL is always understood;
-    /// `use-start-timestamps` lets rate() and its family use start timestamps.
+    /// Feature flags of Prometheus and Alertmanager, separated by commas. Experimental PromQL is always understood;
+    /// `use-start-timestamps` lets rate() and its family use start timestamps; `classic-mode` and `utf8-strict-mode`
+    /// choose the grammar of Alertmanager's matchers.
     #[arg(long = "enable-feature", value_name = "FEATURE", value_delimiter = ',')]
     pub(crate) enable_feature: Vec<String>,
 
@@ -206,6 +218,15 @@ pub(crate) enum Check {
         /// Do not look at the files the configuration names.
         #[arg(long)]
         syntax_only: bool,
+        /// The configuration files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Checks Alertmanager configuration files.
+    Alertmanager {
+        /// Alertmanager's feature flags, separated by commas: classic-mode or utf8-strict-mode.
+        #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+        enable_feature: Vec<String>,
         /// The configuration files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,

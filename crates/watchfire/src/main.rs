@@ -22,6 +22,10 @@ fn main() -> ExitCode {
             logging::start(args.log_level, args.log_format);
             run::run(args)
         }
+        Command::Alertmanager(args) => args.into_run().and_then(|args| {
+            logging::start(args.log_level, args.log_format);
+            run::run(args)
+        }),
         Command::Collect(args) => commands::collect::run(&args),
         Command::Check(check) => commands::check::run(check),
         Command::Test(test) => commands::test_rules::run(test),

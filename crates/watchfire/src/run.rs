@@ -11,14 +11,14 @@ pub(crate) mod snapshot;
 mod source;
 mod url;
 
-use crate::cli::RunArgs;
+use crate::cli::{AlertingArgs, RunArgs};
 use anyhow::Context;
 use config::Loaded;
 use control::Center;
 use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
-use watchfire_alerting::{Alerting, AlertingOptions};
+use watchfire_alerting::{Alerting, AlertingOptions, SilenceLimits, Tuning};
 use watchfire_api::{App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics};
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
@@ -86,11 +86,8 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         watchfire_scrape::Manager::start(scrape_options, &nothing, Arc::clone(&sink), Arc::clone(&clock))
             .await?;
     let scrape = Arc::new(scrape);
-    let options = AlertingOptions {
-        ledger: ledger.clone(),
-        clock: Arc::clone(&clock),
-        tuning: watchfire_alerting::Tuning::default(),
-    };
+    let options =
+        AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock), tuning: tuning(&args.alerting) };
     let alerting = tokio::task::spawn_blocking(|| Alerting::open(options)).await??;
     let (stop_alerting, stopped) = watch::channel(false);
     let (begin_sending, begun) = oneshot::channel();
@@ -140,6 +137,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
             revision: option_env!("WATCHFIRE_REVISION").unwrap_or(""),
         },
         started_ms,
+        listen_address: address,
         route_prefix: urls.prefix(),
         external_url: urls.external(),
         http_metrics: HttpMetrics::default(),
@@ -188,6 +186,14 @@ async fn start(store: Arc<Store>, center: &Center, loaded: Loaded) -> anyhow::Re
     center.apply(loaded).await
 }
 
+fn tuning(args: &AlertingArgs) -> Tuning {
+    Tuning {
+        start_delay: args.start_delay,
+        silences: SilenceLimits { count: args.max_silences, size_bytes: args.max_silence_size_bytes },
+        retention: args.silence_retention,
+    }
+}
+
 fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
     Engine::new(EngineOptions {
         lookback: args.lookback_delta,
@@ -226,6 +232,10 @@ fn flags(args: &RunArgs) -> Flags {
     let pairs = [
         ("config.file", path(&args.config_file)),
         ("alertmanager.file", path(&args.alertmanager_file)),
+        ("dispatch.start-delay", duration(args.alerting.start_delay)),
+        ("silences.retention", duration(args.alerting.silence_retention)),
+        ("silences.max-silences", args.alerting.max_silences.to_string()),
+        ("silences.max-silence-size-bytes", args.alerting.max_silence_size_bytes.to_string()),
         ("storage.tsdb.path", args.storage_path.display().to_string()),
         ("storage.tsdb.retention.time", args.retention_time.map_or_else(String::new, duration)),
         (

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use watchfire_ledger::JobState;
+use watchfire_ledger::{JobState, Outcome as Kept};
 use watchfire_model::time::ManualClock;
 use watchfire_rules::{AlertInstance, AlertState};
 
@@ -400,8 +400,7 @@ async fn a_kill_between_sending_and_noting_it_repeats_the_same_notification() {
     // The first half of a round: the attempt begins, and the process ends before its answer is noted.
     let inner = Arc::clone(&house.alerting.inner);
     let claims = tokio::task::spawn_blocking(move || inner.round(now_ms, false).unwrap().0).await.unwrap();
-    let answer =
-        sending::post(&house.alerting.inner.client, &claims[0].webhook, &claims[0].job, now_ms).await;
+    let answer = telling::send(&claims[0].channel, &claims[0].job, None).await;
     assert_eq!(answer.outcome, Outcome::Delivered);
     let mut house = house;
     house.kill().await;
@@ -410,8 +409,8 @@ async fn a_kill_between_sending_and_noting_it_repeats_the_same_notification() {
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].key, received[1].key);
     let outbox = house.alerting.outbox(10).await.unwrap();
-    let outcomes: Vec<Outcome> = outbox.deliveries.iter().rev().map(|delivery| delivery.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Started, Outcome::Delivered]);
+    let outcomes: Vec<Kept> = outbox.deliveries.iter().rev().map(|delivery| delivery.outcome).collect();
+    assert_eq!(outcomes, [Kept::Started, Kept::Delivered]);
 }
 
 #[tokio::test]

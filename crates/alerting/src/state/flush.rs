@@ -2,13 +2,15 @@
 
 use super::State;
 use super::muting::{self, Suppressed};
+use super::outbox::{enqueue, fallback_ends};
 use super::tables::{GroupId, Options, Tables};
-use crate::config::{Config, Receiver, Webhook};
-use crate::decide::{Desired, decide};
-use crate::webhook::{self, Notification};
+use crate::config::Config;
+use crate::decide::{Desired, Reason, decide};
+use crate::telling::{self, About};
+use crate::wiring::{Wire, Wiring};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use watchfire_ledger::{Alert, Fingerprint, Group, Job, JobDraft, JobState, LedgerError, Notified, Writing};
+use watchfire_ledger::{Alert, Fingerprint, Group, Job, JobDraft, LedgerError, Notified, Writing};
 
 impl State {
     /// Gives every group whose time has come its turn; returns how many.
@@ -23,7 +25,7 @@ impl State {
         if due.is_empty() {
             return Ok(0);
         }
-        let config = Arc::clone(&self.config);
+        let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
         let external_url = self.external_url.clone();
         let sending: HashSet<i64> = self.in_flight.keys().copied().collect();
         let mut reflush = Vec::new();
@@ -31,6 +33,7 @@ impl State {
         self.change(|tables, write| {
             let mut turn = Turn {
                 config: &config,
+                wiring: &wiring,
                 external_url: &external_url,
                 sending: &sending,
                 suppressed: &mut suppressed,
@@ -51,6 +54,7 @@ impl State {
 
 struct Turn<'a> {
     config: &'a Config,
+    wiring: &'a Wiring,
     external_url: &'a str,
     /// Jobs being sent right now.
     sending: &'a HashSet<i64>,
@@ -66,8 +70,8 @@ impl Turn<'_> {
         let muted = self.muted(tables, group, &options);
         let members: Vec<Alert> = tables.members(group).into_iter().cloned().collect();
         let mut held_back = false;
-        let webhooks = self.config.receiver(&id.1).map_or(&[][..], |receiver| &receiver.webhooks);
-        for (integration, webhook) in (0_u32..).zip(webhooks) {
+        for wire in self.wiring.of(&id.1) {
+            let integration = wire.number;
             let told = tables.notified.get(&(id.0.clone(), id.1.clone(), integration));
             // Who was told that something fires is told its end, whatever mutes it by then.
             let is_owed = |alert: &Alert| {
@@ -82,17 +86,17 @@ impl Turn<'_> {
             let desired = Desired {
                 firing: &news.firing,
                 resolved: &news.resolved,
-                send_resolved: webhook.send_resolved,
+                send_resolved: wire.send_resolved,
                 repeat_interval_ms: (!options.retired).then_some(options.repeat_interval_ms),
             };
             // A destination that does not want ends is still owed the beginning that it was never told.
-            let only_ends = news.firing.is_empty() && !webhook.send_resolved;
+            let only_ends = news.firing.is_empty() && !wire.send_resolved;
             if let Some(open) = tables.open_job(id, integration) {
                 if self.sending.contains(&open.id) {
                     held_back |= !alerts.is_empty() && differs(open, desired);
                 } else if !alerts.is_empty() && !only_ends && differs(open, desired) {
                     let reason = open.reason.clone();
-                    self.queue(tables, write, id, (integration, webhook), &alerts, reason)?;
+                    self.queue(tables, write, (id, id), wire, &alerts, reason)?;
                 }
                 continue;
             }
@@ -115,13 +119,23 @@ impl Turn<'_> {
                 tables.put_told(told);
                 continue;
             }
-            self.queue(tables, write, id, (integration, webhook), &alerts, reason.as_str().to_owned())?;
+            self.queue(tables, write, (id, id), wire, &alerts, reason.as_str().to_owned())?;
+        }
+        for (destination, open) in fallback_ends(tables, self.config, self.wiring, id) {
+            let Some(wire) = self.wiring.get(&destination) else { continue };
+            let ended = |alert: &&Alert| alert.is_resolved(self.now_ms) && open.contains(&alert.fingerprint);
+            let alerts: Vec<&Alert> = members.iter().filter(ended).collect();
+            if !alerts.is_empty() {
+                let reason = format!("fallback: {}", Reason::AllResolved.as_str());
+                let other = (id.0.clone(), destination.0.clone());
+                self.queue(tables, write, (id, &other), wire, &alerts, reason)?;
+            }
         }
         if let Some(group) = tables.groups.get_mut(id) {
             group.next_flush_ms = self.now_ms.saturating_add(options.group_interval_ms.max(1));
             write.touch_group(group)?;
         }
-        settle(tables, write, self.config, id, self.now_ms)?;
+        settle(tables, write, self.config, self.wiring, id, self.now_ms)?;
         Ok(held_back)
     }
 
@@ -138,81 +152,50 @@ impl Turn<'_> {
         muted
     }
 
+    /// Queues what is to be told of one group to a destination, mostly its own.
     fn queue(
         &self,
         tables: &mut Tables,
         write: &Writing<'_>,
-        id: &GroupId,
-        (integration, webhook): (u32, &Webhook),
+        (about, to): (&GroupId, &GroupId),
+        wire: &Wire,
         alerts: &[&Alert],
         reason: String,
     ) -> Result<(), LedgerError> {
-        let Some(group) = tables.groups.get(id) else { return Ok(()) };
+        let Some(group) = tables.groups.get(about) else { return Ok(()) };
         let told: Vec<&Alert> = alerts
             .iter()
             .copied()
-            .filter(|alert| webhook.send_resolved || !alert.is_resolved(self.now_ms))
+            .filter(|alert| wire.send_resolved || !alert.is_resolved(self.now_ms))
             .collect();
         let news = News::of(alerts, self.now_ms);
-        let notification = Notification {
-            receiver: &id.1,
-            group_key: &id.0,
+        let about = About {
+            receiver: &to.1,
+            group_key: &to.0,
             group_labels: &group.labels,
+            route_labels: &Options::of(group).labels,
             external_url: self.external_url,
             alerts: &told,
-            max_alerts: webhook.max_alerts,
+            reason: &reason,
             now_ms: self.now_ms,
         };
-        let payload = match webhook::body(&notification) {
+        let payload = match telling::payload(&about, self.wiring) {
             Ok(payload) => payload,
             Err(error) => {
-                tracing::error!(group = id.0, receiver = id.1, %error, "notification could not be written");
+                tracing::error!(group = to.0, receiver = to.1, %error, "notification could not be written");
                 return Ok(());
             }
         };
         let draft = JobDraft {
-            group_key: id.0.clone(),
-            receiver: id.1.clone(),
-            integration,
+            group_key: to.0.clone(),
+            receiver: to.1.clone(),
+            integration: wire.number,
             reason,
             payload,
             firing: news.firing,
             resolved: news.resolved,
         };
-        let job = write.enqueue(&draft, self.now_ms)?;
-        let kept = tables.remove_job(job);
-        tables.put_job(job_of(job, draft, kept, self.now_ms));
-        Ok(())
-    }
-}
-
-/// The job as the ledger has it after [`Writing::enqueue`].
-fn job_of(id: i64, draft: JobDraft, replaced: Option<Job>, now_ms: i64) -> Job {
-    let base = replaced.unwrap_or_else(|| Job {
-        id,
-        group_key: draft.group_key.clone(),
-        receiver: draft.receiver.clone(),
-        integration: draft.integration,
-        state: JobState::Open,
-        generation: u32::MAX,
-        reason: String::new(),
-        payload: String::new(),
-        firing: BTreeSet::new(),
-        resolved: BTreeSet::new(),
-        created_ms: now_ms,
-        next_try_ms: now_ms,
-        attempts: 0,
-        finished_ms: None,
-        last_error: None,
-    });
-    Job {
-        // A new job is of generation 0.
-        generation: base.generation.wrapping_add(1),
-        reason: draft.reason,
-        payload: draft.payload,
-        firing: draft.firing,
-        resolved: draft.resolved,
-        ..base
+        enqueue(tables, write, draft, self.now_ms)
     }
 }
 
@@ -240,6 +223,7 @@ pub(super) fn settle(
     tables: &mut Tables,
     write: &Writing<'_>,
     config: &Config,
+    wiring: &Wiring,
     id: &GroupId,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
@@ -247,19 +231,16 @@ pub(super) fn settle(
     if tables.has_jobs(id) {
         return Ok(());
     }
-    let webhooks = config.receiver(&id.1).map(|receiver: &Receiver| &receiver.webhooks);
-    let wants_ends: Vec<u32> = (0_u32..)
-        .zip(webhooks.into_iter().flatten())
-        .filter(|(_, webhook)| webhook.send_resolved)
-        .map(|(integration, _)| integration)
-        .collect();
+    let wants_ends: Vec<u32> =
+        wiring.of(&id.1).iter().filter(|wire| wire.send_resolved).map(|wire| wire.number).collect();
     // Whose beginning was told or may have been, and whose end was not.
-    let owed: HashSet<Fingerprint> = tables
+    let mut owed: HashSet<Fingerprint> = tables
         .told(id)
         .filter(|told| wants_ends.contains(&told.integration))
         .flat_map(|told| told.firing.iter().chain(&told.open))
         .copied()
         .collect();
+    owed.extend(fallback_ends(tables, config, wiring, id).into_iter().flat_map(|(_, open)| open));
     let over: Vec<Fingerprint> = group
         .members
         .iter()

@@ -1,36 +1,45 @@
 //! The outbox's jobs: taken for sending, and what becomes of them.
 
 use super::flush::settle;
+use super::health::Health;
+use super::tables::{GroupId, Tables};
 use super::{Destination, State};
-use crate::config::Webhook;
-use crate::sending::Attempt;
-use std::collections::HashSet;
+use crate::config::Config;
+use crate::wiring::{Wiring, pace};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use watchfire_ledger::{Job, JobState, LedgerError, Notified, Outcome};
+use watchfire_channels::{Attempt, Channel, Outcome as Told, Receipt};
+use watchfire_ledger::{Job, JobDraft, JobState, LedgerError, Notified, Outcome, Writing};
 
 /// The first pause after a failure is between nothing and this; it doubles with every attempt.
-const BACKOFF_BASE: Duration = Duration::from_secs(2);
+const BACKOFF_BASE: Duration = Duration::from_secs(1);
 /// No pause is longer, unless the destination asks for it.
 const BACKOFF_CAP: Duration = Duration::from_secs(5 * 60);
 /// Nor shorter, so that a destination that fails at once is not called in a circle.
-const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
+const BACKOFF_FLOOR: Duration = Duration::from_millis(500);
 /// How long finished jobs are kept for people to see.
 const HISTORY: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How the reason of a notification begins that another receiver refused.
+const FALLBACK: &str = "fallback: ";
 
 /// A job on its way out.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     pub(crate) job: Job,
-    pub(crate) webhook: Webhook,
+    pub(crate) channel: Channel,
+    /// The name of the integration's kind.
+    pub(crate) kind: &'static str,
+    /// What the last delivery of the group left behind.
+    pub(crate) receipt: Option<Receipt>,
     delivery: i64,
 }
 
 impl State {
-    /// Takes the jobs that may be sent now, at most one for each destination, and notes that the attempts begin.
+    /// Takes the jobs that may be sent now, as many for each destination as it can bear, and notes that the attempts
+    /// begin.
     pub(crate) fn claim(&mut self, now_ms: i64) -> Result<Vec<Claim>, LedgerError> {
-        let config = Arc::clone(&self.config);
-        let mut busy: HashSet<Destination> = self.in_flight.values().cloned().collect();
+        let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
         let mut ready: Vec<&Job> = self
             .tables
             .jobs
@@ -40,25 +49,24 @@ impl State {
         ready.sort_by_key(|job| (job.next_try_ms, job.id));
         let (mut chosen, mut orphans) = (Vec::new(), Vec::new());
         for job in ready {
-            let webhook = usize::try_from(job.integration)
-                .ok()
-                .and_then(|index| config.receiver(&job.receiver)?.webhooks.get(index));
-            let Some(webhook) = webhook else {
+            let destination = (job.receiver.clone(), job.integration);
+            let Some(wire) = wiring.get(&destination) else {
                 // Before the first configuration, nobody is known and everybody may still come.
                 if config.route.is_some() {
                     orphans.push(job.id);
                 }
                 continue;
             };
-            let destination = (job.receiver.clone(), job.integration);
-            let gate = self.gates.get(&destination).copied().unwrap_or(i64::MIN);
-            if gate <= now_ms && busy.insert(destination) {
-                chosen.push((job.id, webhook.clone()));
+            let health = self.destinations.entry(destination).or_insert_with(|| Health::new(pace(wire.kind)));
+            if !health.is_full() && health.ready_ms() <= now_ms {
+                health.begin(now_ms);
+                chosen.push((job.id, wire.clone()));
             }
         }
         if chosen.is_empty() && orphans.is_empty() {
             return Ok(Vec::new());
         }
+        let begun: Vec<i64> = chosen.iter().map(|(id, _)| *id).collect();
         let claims = self.change(|tables, write| {
             for id in orphans {
                 let error = "the receiver is not configured any more";
@@ -70,18 +78,33 @@ impl State {
                         error,
                         "notification given up"
                     );
-                    settle(tables, write, &config, &(job.group_key, job.receiver), now_ms)?;
+                    settle(tables, write, &config, &wiring, &(job.group_key, job.receiver), now_ms)?;
                 }
             }
             let mut claims = Vec::new();
-            for (id, webhook) in chosen {
+            for (id, wire) in chosen {
                 let Some(job) = tables.jobs.get_mut(&id) else { continue };
                 let delivery = write.begin_attempt(id, now_ms)?;
                 job.attempts += 1;
-                claims.push(Claim { job: job.clone(), webhook, delivery });
+                let job = job.clone();
+                let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+                let told = tables.notified.get(&key).filter(|told| !told.receiver_data.is_empty());
+                let receipt = told.and_then(|told| serde_json::from_str(&told.receiver_data).ok());
+                claims.push(Claim { job, channel: wire.channel, kind: wire.kind, receipt, delivery });
             }
             Ok(claims)
-        })?;
+        });
+        if claims.is_err() {
+            let jobs: Vec<Destination> = begun
+                .iter()
+                .filter_map(|id| self.tables.jobs.get(id))
+                .map(|job| (job.receiver.clone(), job.integration))
+                .collect();
+            for destination in jobs {
+                self.destinations.entry(destination).and_modify(Health::end);
+            }
+        }
+        let claims = claims?;
         for claim in &claims {
             self.in_flight.insert(claim.job.id, (claim.job.receiver.clone(), claim.job.integration));
         }
@@ -96,51 +119,45 @@ impl State {
         latency: Duration,
         now_ms: i64,
     ) -> Result<(), LedgerError> {
-        self.in_flight.remove(&claim.job.id);
-        let config = Arc::clone(&self.config);
+        self.release(claim);
+        let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
         let job = &claim.job;
         let destination = (job.receiver.clone(), job.integration);
-        let backoff = self.backoff(job.attempts);
+        let failures = self.destinations.get(&destination).map_or(0, Health::failures);
+        let backoff = self.backoff(job.attempts.max(failures));
         let pause = attempt.retry_after.unwrap_or(Duration::ZERO).max(backoff);
         let next_try_ms = now_ms.saturating_add(super::evaluation::millis(pause));
-        match attempt.retry_after {
-            Some(_) => self.gates.insert(destination, next_try_ms),
-            None => self.gates.remove(&destination),
-        };
+        self.destinations.entry(destination).and_modify(|health| match attempt.outcome {
+            // Whoever refuses is there.
+            Told::Delivered | Told::Dead => health.well(),
+            Told::Retry => health.unwell(next_try_ms, attempt.retry_after.is_some()),
+        });
         let id = (job.group_key.clone(), job.receiver.clone());
         let flush_again = self.reflush.remove(&id);
         self.change(|tables, write| {
             let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
             let error = attempt.error.as_deref();
-            write.finish_attempt(claim.delivery, attempt.outcome, attempt.status, latency_ms, error)?;
+            let outcome = match attempt.outcome {
+                Told::Delivered => Outcome::Delivered,
+                Told::Retry => Outcome::Retry,
+                Told::Dead => Outcome::Dead,
+            };
+            write.finish_attempt(claim.delivery, outcome, attempt.status, latency_ms, error)?;
             match attempt.outcome {
-                Outcome::Delivered | Outcome::Dead => {
-                    let delivered = attempt.outcome == Outcome::Delivered;
+                Told::Delivered | Told::Dead => {
+                    let delivered = attempt.outcome == Told::Delivered;
                     let state = if delivered { JobState::Done } else { JobState::Dead };
                     write.finish_job(job.id, state, now_ms, error)?;
                     tables.remove_job(job.id);
                     // A group that was given up meanwhile has nothing to remember.
-                    if tables.groups.contains_key(&id) {
-                        let before = tables.told(&id).find(|told| told.integration == job.integration);
-                        let mut told = Notified {
-                            group_key: id.0.clone(),
-                            receiver: id.1.clone(),
-                            integration: job.integration,
-                            firing: job.firing.clone(),
-                            resolved: job.resolved.clone(),
-                            at_ms: now_ms,
-                            open: before.map(|told| told.open.clone()).unwrap_or_default(),
-                            receiver_data: before.map(|told| told.receiver_data.clone()).unwrap_or_default(),
-                        };
-                        if delivered {
-                            told.open.extend(&job.firing);
-                            told.open.retain(|alert| !job.resolved.contains(alert));
-                        }
-                        write.put_notified(&told)?;
-                        tables.put_told(told);
+                    if tables.groups.contains_key(&id) || (delivered && job.reason.starts_with(FALLBACK)) {
+                        note(tables, write, job, attempt, now_ms)?;
+                    }
+                    if !delivered {
+                        fall_back(tables, write, &config, &wiring, job, now_ms)?;
                     }
                 }
-                Outcome::Retry | Outcome::Started => {
+                Told::Retry => {
                     let error = error.unwrap_or_default();
                     write.retry_job(job.id, next_try_ms, error)?;
                     if let Some(open) = tables.jobs.get_mut(&job.id) {
@@ -153,7 +170,7 @@ impl State {
                 group.next_flush_ms = now_ms;
                 write.touch_group(group)?;
             } else {
-                settle(tables, write, &config, &id, now_ms)?;
+                settle(tables, write, &config, &wiring, &id, now_ms)?;
             }
             Ok(())
         })
@@ -161,7 +178,9 @@ impl State {
 
     /// An attempt whose end could not be noted: the job is open again.
     pub(crate) fn release(&mut self, claim: &Claim) {
-        self.in_flight.remove(&claim.job.id);
+        if let Some(destination) = self.in_flight.remove(&claim.job.id) {
+            self.destinations.entry(destination).and_modify(Health::end);
+        }
     }
 
     /// Forgets jobs that were finished long ago.
@@ -177,4 +196,129 @@ impl State {
         let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.jitter.u64(0..=bound_ms)).max(BACKOFF_FLOOR)
     }
+}
+
+/// What a destination knows after a job is over.
+fn note(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    job: &Job,
+    attempt: &Attempt,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+    let before = tables.notified.get(&key);
+    let mut open = before.map(|told| told.open.clone()).unwrap_or_default();
+    let mut receiver_data = before.map(|told| told.receiver_data.clone()).unwrap_or_default();
+    if attempt.outcome == Told::Delivered {
+        open.extend(&job.firing);
+        open.retain(|alert| !job.resolved.contains(alert));
+        if let Some(receipt) = &attempt.receipt {
+            receiver_data = serde_json::to_string(receipt).unwrap_or_default();
+        }
+    }
+    let told = Notified {
+        group_key: key.0,
+        receiver: key.1,
+        integration: key.2,
+        firing: job.firing.clone(),
+        resolved: job.resolved.clone(),
+        at_ms: now_ms,
+        open,
+        receiver_data,
+    };
+    write.put_notified(&told)?;
+    tables.put_told(told);
+    Ok(())
+}
+
+/// What a receiver refused for good is told its fallback, and goes no further from there.
+fn fall_back(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    config: &Config,
+    wiring: &Wiring,
+    job: &Job,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let Some(fallback) = config.fallbacks.get(&job.receiver) else { return Ok(()) };
+    if job.reason.starts_with(FALLBACK) {
+        return Ok(());
+    }
+    for wire in wiring.of(fallback) {
+        if job.firing.is_empty() && !wire.send_resolved {
+            continue;
+        }
+        let draft = JobDraft {
+            group_key: job.group_key.clone(),
+            receiver: fallback.clone(),
+            integration: wire.number,
+            reason: format!("{FALLBACK}{} refused the notification", job.receiver),
+            payload: job.payload.clone(),
+            firing: job.firing.clone(),
+            resolved: job.resolved.clone(),
+        };
+        enqueue(tables, write, draft, now_ms)?;
+    }
+    Ok(())
+}
+
+/// The ends that the fallback of a receiver is owed: it was told of beginnings that the receiver refused.
+pub(super) fn fallback_ends(
+    tables: &Tables,
+    config: &Config,
+    wiring: &Wiring,
+    id: &GroupId,
+) -> Vec<(Destination, BTreeSet<u64>)> {
+    let Some(fallback) = config.fallbacks.get(&id.1) else { return Vec::new() };
+    let other = (id.0.clone(), fallback.clone());
+    if tables.groups.contains_key(&other) {
+        return Vec::new();
+    }
+    let wires = wiring.of(fallback).iter().filter(|wire| wire.send_resolved);
+    wires
+        .filter_map(|wire| {
+            let told = tables.notified.get(&(other.0.clone(), other.1.clone(), wire.number))?;
+            let waiting = tables.open_job(&other, wire.number).is_some();
+            (!told.open.is_empty() && !waiting).then(|| ((other.1.clone(), wire.number), told.open.clone()))
+        })
+        .collect()
+}
+
+/// Writes a job to the outbox, in the ledger and in memory.
+pub(super) fn enqueue(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    draft: JobDraft,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let id = write.enqueue(&draft, now_ms)?;
+    let replaced = tables.remove_job(id);
+    let base = replaced.unwrap_or_else(|| Job {
+        id,
+        group_key: draft.group_key.clone(),
+        receiver: draft.receiver.clone(),
+        integration: draft.integration,
+        state: JobState::Open,
+        generation: u32::MAX,
+        reason: String::new(),
+        payload: String::new(),
+        firing: BTreeSet::new(),
+        resolved: BTreeSet::new(),
+        created_ms: now_ms,
+        next_try_ms: now_ms,
+        attempts: 0,
+        finished_ms: None,
+        last_error: None,
+    });
+    tables.put_job(Job {
+        // A new job is of generation 0.
+        generation: base.generation.wrapping_add(1),
+        reason: draft.reason,
+        payload: draft.payload,
+        firing: draft.firing,
+        resolved: draft.resolved,
+        ..base
+    });
+    Ok(())
 }

@@ -2,9 +2,11 @@
 
 use super::State;
 use super::evaluation::{When, join, millis};
+use super::health::Health;
 use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
 use crate::inhibit::Inhibitor;
+use crate::wiring::Wiring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use watchfire_ledger::{Alert, LedgerError, Writing};
@@ -60,7 +62,9 @@ impl State {
             return Err(error);
         }
         self.external_url = external_url;
-        self.gates.clear();
+        self.wiring = Arc::new(Wiring::new(&self.config, Arc::clone(&self.clock)));
+        // Who was refused may be reached by what has changed.
+        self.destinations.values_mut().for_each(Health::forgive);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::silences::SilenceState;
 use crate::status::{AlertView, GroupView};
 use std::collections::{BTreeMap, HashMap};
 use watchfire_ledger::{Alert, Fingerprint};
+use watchfire_model::Labels;
 use watchfire_model::matcher::Matcher;
 
 /// Which alerts somebody wants to see.
@@ -155,9 +156,7 @@ impl State {
             }
         }
         groups.sort_by(|left, right| {
-            let by_size = left.labels.len().cmp(&right.labels.len());
-            by_size
-                .then_with(|| crate::webhook::by_labels(&left.labels, &right.labels))
+            crate::order::by_labels(&left.labels, &right.labels)
                 .then_with(|| left.receiver.cmp(&right.receiver))
         });
         groups
@@ -170,7 +169,11 @@ impl State {
         if filter.receiver_matchers.is_empty() {
             return true;
         }
-        let labels = self.config.receiver(name).map(|receiver| receiver.labels.clone()).unwrap_or_default();
+        let labels = self.config.receiver(name).map(|receiver| {
+            let pairs = receiver.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            Labels::from_pairs(pairs)
+        });
+        let labels = labels.unwrap_or_default();
         filter.receiver_matchers.iter().all(|matcher| matcher.matches(&labels))
     }
 

@@ -5,6 +5,7 @@ use crate::run::config::{alertmanager_config, existing_rule_files, rule_file};
 use anyhow::bail;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use watchfire_alerting::MatcherMode;
 use watchfire_wire::exposition::{self, Entry, Format};
 
 /// An exposition larger than any that is scraped.
@@ -17,6 +18,10 @@ pub(crate) fn run(check: Check) -> anyhow::Result<()> {
             let rules = rule_file(file)?;
             Ok(format!("{} rules found", rules.rule_count()))
         }),
+        Check::Alertmanager { enable_feature, files } => {
+            let mode = MatcherMode::of_features(enable_feature.iter().map(String::as_str));
+            each(&files, |file| alertmanager(file, mode))
+        }
         Check::Metrics { strict } => metrics(strict),
     }
 }
@@ -51,9 +56,23 @@ fn config(file: &Path, syntax_only: bool) -> anyhow::Result<String> {
     }
     let rules: usize = existing_rule_files(&config)?.iter().map(watchfire_rules::RuleFile::rule_count).sum();
     if let Some(alertmanager) = &config.alertmanager_file {
-        alertmanager_config(alertmanager)?;
+        alertmanager_config(alertmanager, MatcherMode::default())?;
     }
     Ok(format!("{jobs} scrape configurations, {rules} rules"))
+}
+
+fn alertmanager(file: &Path, mode: MatcherMode) -> anyhow::Result<String> {
+    let config = alertmanager_config(file, mode)?;
+    for note in &config.notes {
+        eprintln!("{}: {note}", file.display());
+    }
+    Ok(format!(
+        "{} receivers, {} inhibit rules, {} time intervals, {} templates",
+        config.receivers.receivers.len(),
+        config.inhibit_rules.len(),
+        config.time_intervals.len(),
+        config.receivers.templates.len(),
+    ))
 }
 
 fn metrics(strict: bool) -> anyhow::Result<()> {

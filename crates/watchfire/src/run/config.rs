@@ -4,7 +4,7 @@ use super::keep;
 use crate::cli::RunArgs;
 use anyhow::{Context, anyhow, bail};
 use std::path::Path;
-use watchfire_alerting::Config as AlertmanagerConfig;
+use watchfire_alerting::{Config as AlertmanagerConfig, MatcherMode};
 use watchfire_rules::file::files_of;
 use watchfire_rules::{ReadOptions, RuleFile};
 use watchfire_scrape::{Check, Config};
@@ -27,13 +27,19 @@ impl Loaded {
                 config.metrics.check_tiers(raw).map_err(|problem| problem.in_file(file))?;
                 config
             }
+            None if args.alerting_only => {
+                let mut config = Config::default();
+                config.built_in_rules = false;
+                config.collect.enabled = false;
+                config
+            }
             None => Config::default(),
         };
         let mut rules = if config.built_in_rules { built_in_rules()? } else { Vec::new() };
         rules.extend(rule_files(&config)?);
         let alertmanager_file = args.alertmanager_file.as_ref().or(config.alertmanager_file.as_ref());
         let alertmanager = match alertmanager_file {
-            Some(file) => alertmanager_config(file)?,
+            Some(file) => alertmanager_config(file, matcher_mode(args))?,
             None => AlertmanagerConfig::default(),
         };
         Ok(Self { config, rules, alertmanager })
@@ -68,9 +74,14 @@ pub(crate) fn rule_file(file: &Path) -> anyhow::Result<RuleFile> {
     })
 }
 
+/// Which grammars of matchers are read.
+fn matcher_mode(args: &RunArgs) -> MatcherMode {
+    MatcherMode::of_features(args.enable_feature.iter().map(String::as_str))
+}
+
 /// An Alertmanager configuration. The first fault ends it.
-pub(crate) fn alertmanager_config(file: &Path) -> anyhow::Result<AlertmanagerConfig> {
-    AlertmanagerConfig::load(file).map_err(|faults| match faults.0.into_iter().next() {
+pub(crate) fn alertmanager_config(file: &Path, mode: MatcherMode) -> anyhow::Result<AlertmanagerConfig> {
+    AlertmanagerConfig::load(file, mode).map_err(|faults| match faults.0.into_iter().next() {
         Some(fault) => anyhow!(fault),
         None => anyhow!("{}: cannot be read", file.display()),
     })

@@ -73,6 +73,9 @@ impl Center {
     /// Puts a configuration in force that was read and checked as a whole.
     pub(crate) async fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let Some(app) = self.app.get() else { anyhow::bail!("the program has not started yet") };
+        for note in &loaded.alertmanager.notes {
+            tracing::warn!(note, "alertmanager configuration");
+        }
         for note in &loaded.config.notes {
             tracing::warn!(note, "configuration");
         }

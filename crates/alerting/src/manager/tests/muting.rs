@@ -314,3 +314,27 @@ async fn a_group_that_begins_waits_for_the_start_delay_and_a_reload_gives_every_
     house.minutes(1).await;
     assert_eq!(house.script.told(), ["firing: a=firing b=firing"]);
 }
+
+#[tokio::test]
+async fn what_a_receiver_refuses_for_good_reaches_its_fallback_with_its_end() {
+    let (broken, spare) = (Script::default(), Script::default());
+    let (broken_url, spare_url) = (serve(broken.clone()).await, serve(spare.clone()).await);
+    let config = format!(
+        "route: {{receiver: broken, group_by: [alertname], group_wait: 10s, group_interval: 1m}}\n\
+         receivers:\n- {{name: broken, fallback: spare, webhook_configs: [{{url: '{broken_url}'}}]}}\n\
+         - {{name: spare, webhook_configs: [{{url: '{spare_url}'}}]}}\n"
+    );
+    let mut house = House::with(config, spare).await;
+    broken.then([Answer::Status(404)]);
+    house.evaluate(&["a"], &[]).await;
+    house.pass(10 * SECOND).await;
+    house.pass(SECOND).await;
+    assert_eq!(house.script.told(), ["firing: a=firing"]);
+    // The receiver is well again by the end, and both hear of it; also over a kill.
+    house.kill().await;
+    house.evaluate(&[], &["a"]).await;
+    house.minutes(3).await;
+    assert_eq!(house.script.told(), ["resolved: a=resolved"]);
+    assert_eq!(broken.told(), ["resolved: a=resolved"]);
+    assert!(house.alerting.groups(AlertFilter::default()).await.is_empty());
+}

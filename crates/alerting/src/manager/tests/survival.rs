@@ -35,7 +35,7 @@ async fn live_through(seed: u64) -> (usize, usize) {
                 let round = tokio::task::spawn_blocking(move || inner.round(now_ms, false).unwrap().0);
                 for claim in round.await.unwrap() {
                     if rng.bool() {
-                        sending::post(&house.alerting.inner.client, &claim.webhook, &claim.job, now_ms).await;
+                        telling::send(&claim.channel, &claim.job, claim.receipt.as_ref()).await;
                     }
                 }
                 house.kill().await;

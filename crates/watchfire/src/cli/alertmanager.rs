@@ -1,0 +1,199 @@
+//! `watchfire alertmanager`: the server as an Alertmanager, started with Alertmanager's flags.
+
+use super::RunArgs;
+use clap::{Args, Parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What can be set about alerting by flags, of every way to start the server.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AlertingArgs {
+    /// How long after the start the first notification of a group that begins waits at least, so that senders can say
+    /// what fires.
+    #[arg(long = "dispatch.start-delay", value_name = "DURATION", default_value = "0s", value_parser = super::duration)]
+    pub(crate) start_delay: Duration,
+
+    /// How long silences are kept after their end.
+    #[arg(long = "silences.retention", alias = "data.retention", value_name = "DURATION", default_value = "120h", value_parser = super::duration)]
+    pub(crate) silence_retention: Duration,
+
+    /// How many silences there may be, the expired ones included; 0 for any number.
+    #[arg(long = "silences.max-silences", value_name = "N", default_value_t = 0)]
+    pub(crate) max_silences: usize,
+
+    /// How large a silence may be; 0 for any size.
+    #[arg(long = "silences.max-silence-size-bytes", value_name = "BYTES", default_value_t = 0)]
+    pub(crate) max_silence_size_bytes: usize,
+}
+
+/// Alertmanager's flags. Those of its cluster are accepted and do nothing: one server is the whole cluster.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AlertmanagerArgs {
+    /// Alertmanager's configuration file.
+    #[arg(long = "config.file", value_name = "FILE", default_value = "alertmanager.yml")]
+    config_file: PathBuf,
+
+    /// Folder for all data.
+    #[arg(long = "storage.path", value_name = "DIR", default_value = "data")]
+    storage_path: PathBuf,
+
+    /// Address to listen on. Only loopback addresses are allowed while no user exists.
+    #[arg(long = "web.listen-address", value_name = "HOST:PORT", default_value = "127.0.0.1:9093")]
+    listen_address: String,
+
+    /// How this server is reached from outside.
+    #[arg(long = "web.external-url", value_name = "URL")]
+    external_url: Option<String>,
+
+    /// Path before every route; the path of --web.external-url by default.
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    route_prefix: Option<String>,
+
+    #[command(flatten)]
+    alerting: AlertingArgs,
+
+    /// Features, separated by commas: classic-mode, utf8-strict-mode. The others are on or mean nothing here.
+    #[arg(long = "enable-feature", value_name = "FEATURE")]
+    enable_feature: Vec<String>,
+
+    /// Only messages of this level or above are written.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+
+    /// How messages are written, on standard error.
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    log_format: String,
+
+    /// Not supported: TLS and users of Alertmanager's own web server.
+    #[arg(long = "web.config.file", value_name = "FILE", default_value = "")]
+    web_config_file: String,
+
+    /// Accepted for Alertmanager's sake, without effect.
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+macro_rules! ignored {
+    ($($field:ident = $name:literal),* $(,)?) => {
+        /// Flags without effect.
+        #[derive(Clone, Debug, Args)]
+        struct Ignored {
+            $(
+                #[arg(long = $name, hide = true, value_name = "VALUE", num_args = 1)]
+                $field: Vec<OsString>,
+            )*
+            #[arg(long = "cluster.allow-insecure-public-advertise-address-discovery", hide = true)]
+            public_discovery: bool,
+            #[arg(long = "log.silences", hide = true)]
+            log_silences: bool,
+            #[arg(long = "no-log.silences", hide = true)]
+            no_log_silences: bool,
+            #[arg(long = "web.systemd-socket", hide = true)]
+            systemd_socket: bool,
+        }
+    };
+}
+
+ignored! {
+    maintenance = "data.maintenance-interval",
+    gc = "alerts.gc-interval",
+    per_alertname = "alerts.per-alertname-limit",
+    concurrency = "web.get-concurrency",
+    timeout = "web.timeout",
+    memory_ratio = "auto-gomemlimit.ratio",
+    listen = "cluster.listen-address",
+    advertise = "cluster.advertise-address",
+    peer = "cluster.peer",
+    peer_timeout = "cluster.peer-timeout",
+    resolve_timeout = "cluster.peers-resolve-timeout",
+    gossip = "cluster.gossip-interval",
+    push_pull = "cluster.pushpull-interval",
+    settle = "cluster.settle-timeout",
+    tcp_timeout = "cluster.tcp-timeout",
+    probe_timeout = "cluster.probe-timeout",
+    probe = "cluster.probe-interval",
+    reconnect = "cluster.reconnect-interval",
+    reconnect_timeout = "cluster.reconnect-timeout",
+    tls = "cluster.tls-config",
+    label = "cluster.label",
+    name = "cluster.name",
+}
+
+/// Only to read the flags of `run`.
+#[derive(Debug, Parser)]
+struct Run {
+    #[command(flatten)]
+    args: RunArgs,
+}
+
+impl AlertmanagerArgs {
+    /// The same as flags of `run`: a server that collects nothing, evaluates nothing, and tells people.
+    pub(crate) fn into_run(self) -> anyhow::Result<RunArgs> {
+        if !self.web_config_file.is_empty() {
+            anyhow::bail!(
+                "--web.config.file is not supported yet; put a proxy that speaks TLS before this server"
+            );
+        }
+        let mut flags: Vec<OsString> = vec!["watchfire".into(), "--alerting.only".into()];
+        let mut flag = |name: &str, value: OsString| {
+            let mut flag = OsString::from(format!("--{name}="));
+            flag.push(value);
+            flags.push(flag);
+        };
+        flag("alertmanager.file", self.config_file.into());
+        flag("storage.tsdb.path", self.storage_path.into());
+        flag("web.listen-address", self.listen_address.into());
+        for (name, value) in
+            [("web.external-url", self.external_url), ("web.route-prefix", self.route_prefix)]
+        {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                flag(name, value.into());
+            }
+        }
+        if !self.enable_feature.is_empty() {
+            flag("enable-feature", self.enable_feature.join(",").into());
+        }
+        flag("log.level", self.log_level.into());
+        flag("log.format", self.log_format.into());
+        let mut args = Run::try_parse_from(flags)?.args;
+        args.alerting = self.alerting;
+        Ok(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn alertmanagers_flags_are_understood() {
+        let cli = Cli::parse_from([
+            "watchfire",
+            "alertmanager",
+            "--config.file=am.yml",
+            "--log.level",
+            "debug",
+            "--web.listen-address",
+            "127.0.0.1:0",
+            "--storage.path",
+            "/tmp/am",
+            "--cluster.listen-address=",
+            "--cluster.settle-timeout",
+            "0s",
+            "--cluster.peer=a:1",
+            "--cluster.peer=b:1",
+            "--dispatch.start-delay",
+            "5s",
+            "--data.retention=1h",
+            "--enable-feature=classic-mode",
+        ]);
+        let Some(Command::Alertmanager(args)) = cli.command else { panic!("not understood") };
+        let run = args.into_run().unwrap();
+        assert!(run.alerting_only);
+        assert_eq!(run.alertmanager_file, Some("am.yml".into()));
+        assert_eq!((run.alerting.start_delay.as_secs(), run.alerting.silence_retention.as_secs()), (5, 3600));
+        assert_eq!(run.enable_feature, ["classic-mode"]);
+    }
+}
