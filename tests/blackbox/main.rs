@@ -4,6 +4,7 @@ mod harness;
 
 mod abuse;
 mod alerting;
+mod alertmanager;
 mod api;
 mod backup;
 mod bad_input;

@@ -28,8 +28,6 @@ async fn told(server: &Server, at_ms: i64) -> Value {
         assert_eq!(answer["status"], "success", "{query}: {answer}");
         told.insert(query.to_owned(), answer["data"]["result"].clone());
     }
-    let exemplars = server.get_json("/api/v1/query_exemplars?query=requests_total").await;
-    told.insert("exemplars".to_owned(), exemplars["data"].clone());
     told.insert("metadata".to_owned(), server.get_json("/api/v1/metadata").await["data"].clone());
     told.into()
 }
@@ -94,11 +92,6 @@ async fn version_2_is_kept_with_starts_histograms_and_metadata_across_a_kill() {
     let labels = &first["requests_total[5m]"][0]["metric"];
     assert_eq!(*labels, json!({"__name__": "requests_total", "job": "größe"}));
     assert_eq!(first["requests_total[5m]"][0]["values"][1][1], "1000060");
-    let exemplars = &first["exemplars"][0];
-    assert_eq!(exemplars["seriesLabels"], *labels, "{first}");
-    assert_eq!(exemplars["exemplars"][0]["labels"], json!({"trace_id": "abc"}));
-    assert_eq!(exemplars["exemplars"][0]["value"], "0.5");
-    assert_eq!(exemplars["exemplars"][0]["timestamp"].as_f64(), Some((now - 1_000) as f64 / 1000.0));
     assert!(number(&first, "increase(requests_total[5m])") > 1_000_000.0, "{first}");
     assert!(number(&first, "increase(unstarted_total[5m])") < 1_000.0, "{first}");
     assert_eq!(first["ended"], json!([]), "a stale marker ends it");
