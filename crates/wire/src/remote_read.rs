@@ -1,8 +1,15 @@
-//! Prometheus remote read: asking for raw samples, and both shapes of the answer.
+//! Prometheus remote read: asking for raw samples, and both shapes of the answer, from either side.
 //!
+//! [`decode_request`] reads a question, [`SampledResponse`] and [`frame`] write answers.
 //! [`encode_request`] makes the question. The answer is either a `prometheus.ReadResponse`, whose results
 //! [`results`] hands out as what [`crate::remote_write::decode`] reads; or a stream of frames, put together by
 //! [`Frames`], each a few chunks of one or more series ([`read_chunked`]).
+
+mod answer;
+
+pub use answer::{
+    MatcherFault, ReadQuery, ReadRequest, SAMPLED_CONTENT_TYPE, SampledResponse, decode_request, frame,
+};
 
 use crate::prometheus_block::chunk::Encoding;
 use crate::protobuf::{Field, MessageReader, MessageWriter, ProtobufError};

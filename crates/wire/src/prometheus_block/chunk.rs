@@ -117,6 +117,11 @@ pub fn decode(encoding: Encoding, data: &[u8], samples: &mut Samples) -> Result<
     })
 }
 
+/// Floats as the data of a chunk of [`Encoding::Xor`]: at most 65,535 samples, in time order; more are left out.
+pub fn encode_floats(timestamps_ms: &[i64], values: &[f64]) -> Vec<u8> {
+    xor::encode(timestamps_ms, values)
+}
+
 /// How many samples a chunk says that it holds.
 pub fn sample_count(data: &[u8]) -> usize {
     data.first_chunk::<2>().map_or(0, |count| usize::from(u16::from_be_bytes(*count)))

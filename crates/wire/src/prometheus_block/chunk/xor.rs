@@ -45,3 +45,113 @@ pub(super) fn decode(data: &[u8], samples: &mut Samples) -> Result<(), &'static 
     }
     Ok(())
 }
+
+/// Bits written from front to back, the highest of each byte first.
+#[derive(Default)]
+struct Writer {
+    bytes: Vec<u8>,
+    /// Bits that do not fill a byte yet, in the lowest places.
+    open: u8,
+    count: u32,
+}
+
+impl Writer {
+    fn bits(&mut self, number: u64, count: u32) {
+        for place in (0..count).rev() {
+            self.open = self.open << 1 | (number >> place & 1) as u8;
+            self.count += 1;
+            if self.count == 8 {
+                self.bytes.push(std::mem::take(&mut self.open));
+                self.count = 0;
+            }
+        }
+    }
+
+    fn uvarint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.bits(number & 0x7f | 0x80, 8);
+            number >>= 7;
+        }
+        self.bits(number, 8);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        if self.count > 0 {
+            let missing = 8 - self.count;
+            self.bits(0, missing);
+        }
+        self.bytes
+    }
+}
+
+/// The smallest number of leading ones whose bits hold a delta of deltas; the bounds are Prometheus's.
+fn ones_for(dod: i64) -> usize {
+    let fits = |width: &u32| {
+        *width == 64 || {
+            let half = 1_i64 << (width - 1);
+            -(half - 1) <= dod && dod <= half
+        }
+    };
+    if dod == 0 {
+        0
+    } else {
+        DOD_BITS.iter().skip(1).position(fits).map_or(DOD_BITS.len() - 1, |index| index + 1)
+    }
+}
+
+/// Samples as a chunk's data; at most 65,535 of them, later ones are left out.
+pub(super) fn encode(timestamps_ms: &[i64], values: &[f64]) -> Vec<u8> {
+    let count = timestamps_ms.len().min(values.len()).min(usize::from(u16::MAX));
+    let mut out = Writer::default();
+    out.bits(count as u64, 16);
+    let (mut before_ms, mut delta_ms, mut before) = (0_i64, 0_i64, 0_u64);
+    let mut window: Option<(u32, u32)> = None;
+    for (index, (timestamp_ms, value)) in timestamps_ms.iter().zip(values).take(count).enumerate() {
+        let bits = value.to_bits();
+        if index == 0 {
+            out.uvarint((*timestamp_ms << 1 ^ *timestamp_ms >> 63).cast_unsigned());
+            out.bits(bits, 64);
+        } else {
+            let delta = timestamp_ms.wrapping_sub(before_ms);
+            if index == 1 {
+                out.uvarint(delta.cast_unsigned());
+            } else {
+                let dod = delta.wrapping_sub(delta_ms);
+                let ones = ones_for(dod);
+                // As many ones, and a zero behind them unless they are the most there are.
+                out.bits(u64::MAX, ones as u32);
+                if ones + 1 < DOD_BITS.len() {
+                    out.bits(0, 1);
+                }
+                out.bits(dod.cast_unsigned(), DOD_BITS.get(ones).copied().unwrap_or(64));
+            }
+            delta_ms = delta;
+            push_change(&mut out, bits ^ before, &mut window);
+        }
+        (before_ms, before) = (*timestamp_ms, bits);
+    }
+    out.finish()
+}
+
+fn push_change(out: &mut Writer, change: u64, window: &mut Option<(u32, u32)>) {
+    if change == 0 {
+        return out.bits(0, 1);
+    }
+    // Five bits tell the leading zeros.
+    let (leading, trailing) = (change.leading_zeros().min(31), change.trailing_zeros());
+    match *window {
+        Some((wide, low)) if leading >= wide && trailing >= low => {
+            out.bits(0b10, 2);
+            out.bits(change >> low, 64 - wide - low);
+        }
+        _ => {
+            *window = Some((leading, trailing));
+            let length = 64 - leading - trailing;
+            out.bits(0b11, 2);
+            out.bits(u64::from(leading), 5);
+            // 64 does not fit into six bits and is told as 0.
+            out.bits(u64::from(length % 64), 6);
+            out.bits(change >> trailing, length);
+        }
+    }
+}
