@@ -161,7 +161,7 @@ fn both(seed: u64) -> Both {
 }
 
 fn ask(source: &dyn Source, query: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> QueryResult {
-    let expr = parse(query, ParseOptions { experimental: true }).unwrap();
+    let expr = parse(query, ParseOptions::default()).unwrap();
     let query = Query::range(expr, start_ms, end_ms, step_ms);
     Engine::new(engine_options()).evaluate(&query, source).unwrap()
 }

@@ -19,6 +19,7 @@ mod histograms;
 mod kahan;
 mod matching;
 mod merge;
+mod names;
 mod output;
 mod over_time;
 mod plan;
@@ -57,6 +58,9 @@ pub struct EngineOptions {
     pub default_subquery_step: Duration,
     /// `rate` and its family use start timestamps (experimental `use-start-timestamps`).
     pub use_start_timestamps: bool,
+    /// Metric names are dropped at the very end, so that label functions still see them (experimental
+    /// `promql-delayed-name-removal`); otherwise by each operator that drops them.
+    pub delayed_name_removal: bool,
     /// How many threads a query may use, and all queries of the engine beside their own ones; the answer does not depend
     /// on it.
     pub threads: usize,
@@ -72,6 +76,7 @@ impl Default for EngineOptions {
             max_samples: 50_000_000,
             default_subquery_step: Duration::from_secs(60),
             use_start_timestamps: false,
+            delayed_name_removal: false,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             eager_threads: false,
         }

@@ -5,12 +5,15 @@
 //! that Prometheus reports, in its words and at its place. Depth and length are bounded, so that no text can exhaust
 //! the stack, neither here nor in whatever walks the tree later.
 
+mod call;
 mod check;
 mod duration;
 mod expression;
 pub mod functions;
 mod lexer;
+mod matching;
 mod number;
+mod postfix;
 pub(crate) mod quote;
 pub(crate) mod selector;
 pub mod series;
@@ -35,16 +38,33 @@ pub const MAX_NESTING: usize = 160;
 /// How high a syntax tree may be. A chain such as `a + b + c` is as high as it has operators.
 pub const MAX_HEIGHT: usize = 600;
 
-/// Which experimental syntax is allowed. Everything, by default.
-#[derive(Clone, Copy, Debug)]
+/// Which experimental syntax is understood. Everything, by default; a server asks for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseOptions {
-    /// Functions and aggregations marked experimental.
-    pub experimental: bool,
+    /// Functions and aggregations marked experimental (`promql-experimental-functions`).
+    pub functions: bool,
+    /// `anchored` and `smoothed` (`promql-extended-range-selectors`).
+    pub range_extensions: bool,
+    /// `fill`, `fill_left` and `fill_right` (`promql-binop-fill-modifiers`).
+    pub fill_modifiers: bool,
 }
 
 impl Default for ParseOptions {
     fn default() -> Self {
-        Self { experimental: true }
+        Self { functions: true, range_extensions: true, fill_modifiers: true }
+    }
+}
+
+impl ParseOptions {
+    /// What Prometheus understands when these features are enabled, by their names there (`--enable-feature`). Names of
+    /// other things are passed over.
+    pub fn of_features(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|found| found == name);
+        Self {
+            functions: has("promql-experimental-functions"),
+            range_extensions: has("promql-extended-range-selectors"),
+            fill_modifiers: has("promql-binop-fill-modifiers"),
+        }
     }
 }
 

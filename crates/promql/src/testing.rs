@@ -68,6 +68,7 @@ pub enum RunError {
 /// The settings that scripts assume: five minutes of lookback, all experiments on, at most 10,000 samples a query.
 pub fn engine_options() -> EngineOptions {
     EngineOptions {
+        delayed_name_removal: true,
         lookback: Duration::from_secs(300),
         timeout: Duration::from_secs(100),
         max_samples: 10_000,

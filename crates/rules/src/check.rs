@@ -50,7 +50,8 @@ pub fn check_file(path: &Path, options: ReadOptions) -> CheckReport {
     }
 }
 
-fn duplicates(file: &RuleFile) -> Vec<String> {
+/// Rules of a file that have the same name and labels, a line each.
+pub fn duplicates(file: &RuleFile) -> Vec<String> {
     let mut seen = BTreeMap::<(String, String), usize>::new();
     for rule in file.groups.iter().flat_map(|group| &group.rules) {
         let labels = match rule {

@@ -126,6 +126,8 @@ impl Rule {
 pub struct ReadOptions {
     /// Leave out keys that nobody knows instead of refusing them (`promtool --ignore-unknown-fields`).
     pub ignore_unknown_fields: bool,
+    /// Which experimental PromQL is understood; all, by default.
+    pub parse: ParseOptions,
 }
 
 impl RuleFile {
@@ -157,7 +159,7 @@ impl RuleFile {
         } else {
             yaml::read(name, text).map_err(|error| vec![error])?
         };
-        let mut reader = Reader { file: name, text, errors: Vec::new() };
+        let mut reader = Reader { file: name, text, parse: options.parse, errors: Vec::new() };
         let groups = reader.groups(raw);
         if reader.errors.is_empty() { Ok(Self { name: name.to_owned(), groups }) } else { Err(reader.errors) }
     }
@@ -224,6 +226,7 @@ fn glob_regex(pattern: &str) -> Result<regex::Regex, regex::Error> {
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
+    parse: ParseOptions,
     errors: Vec<FileError>,
 }
 
@@ -370,7 +373,7 @@ impl Reader<'_> {
     }
 
     fn expression(&mut self, context: &str, expr: &Spanned<String>) -> Option<Expression> {
-        match watchfire_promql::parse(&expr.value, ParseOptions::default()) {
+        match watchfire_promql::parse(&expr.value, self.parse) {
             Ok(tree) => Some(Expression { text: tree.to_string(), tree }),
             Err(error) => {
                 let place = place_inside(self.text, Place::of(expr), &expr.value, error.span.start);

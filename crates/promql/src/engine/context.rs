@@ -67,12 +67,14 @@ pub(crate) struct Context<'a> {
 #[derive(Debug)]
 pub(crate) struct Account {
     held: AtomicUsize,
+    /// The most that was held.
+    peak: AtomicUsize,
     max_samples: usize,
 }
 
 impl Account {
     pub(crate) const fn new(max_samples: usize) -> Self {
-        Self { held: AtomicUsize::new(0), max_samples }
+        Self { held: AtomicUsize::new(0), peak: AtomicUsize::new(0), max_samples }
     }
 }
 
@@ -161,11 +163,17 @@ impl<'a> Context<'a> {
     /// Puts samples on the account; too many end the query.
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), QueryError> {
         let before = self.account.held.fetch_add(samples, Ordering::Relaxed);
+        self.account.peak.fetch_max(before.saturating_add(samples), Ordering::Relaxed);
         if before.saturating_add(samples) > self.account.max_samples {
             Err(QueryError::TooManySamples)
         } else {
             Ok(())
         }
+    }
+
+    /// The most samples that were on the account.
+    pub(crate) fn peak_samples(&self) -> u64 {
+        self.account.peak.load(Ordering::Relaxed) as u64
     }
 
     /// Takes samples off the account.

@@ -44,6 +44,7 @@ pub(super) fn evaluate(
             default_subquery_step_ms: millis(options.default_subquery_step).max(1),
             max_steps: options.max_samples,
             use_start_timestamps: options.use_start_timestamps,
+            delayed_name_removal: options.delayed_name_removal,
             statistics: false,
         };
         cx.check()?;
@@ -53,7 +54,8 @@ pub(super) fn evaluate(
             Value::Matrix(range_value(&planner, &query.expr, steps, &mut cx)?)
         };
         let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
-        Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read, coarse })
+        let peak_samples = cx.peak_samples();
+        Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read, peak_samples, coarse })
     })
 }
 

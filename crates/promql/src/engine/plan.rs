@@ -12,6 +12,7 @@ use super::context::Steps;
 use super::crew::{Make, PerSeries};
 use super::matching::Join;
 use super::merge::Merged;
+use super::names::{self, Settled};
 use super::repeat::Repeated;
 use super::scalar::Scalar;
 use super::selector::{Aspect, InstantSelector, SourceSeries};
@@ -35,6 +36,7 @@ pub(crate) struct Planner {
     /// No evaluation may have more steps than the query may hold samples.
     pub(crate) max_steps: usize,
     pub(crate) use_start_timestamps: bool,
+    pub(crate) delayed_name_removal: bool,
     /// Only count and sum of the histograms below are asked for.
     pub(crate) statistics: bool,
 }
@@ -48,6 +50,12 @@ pub(crate) fn refused(words: impl Into<String>) -> QueryError {
 impl Planner {
     /// The operator of an expression that gives a vector.
     pub(crate) fn vector<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
+        let planned = self.unsettled(expr, steps)?;
+        let settles = !self.delayed_name_removal && names::may_drop(expr);
+        Ok(if settles { Box::new(Settled::new(planned, expr)) } else { planned })
+    }
+
+    fn unsettled<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
         if steps.count > 1 && invariant::is_invariant(expr) {
             let inner = self.vector(expr, Steps::once(steps.start_ms))?;
             return Ok(Box::new(Repeated { inner, steps }));

@@ -208,17 +208,27 @@ fn comments_and_blanks_may_stand_anywhere() {
 
 #[test]
 fn experimental_functions_can_be_refused() {
-    let strict = ParseOptions { experimental: false };
+    let strict = ParseOptions::of_features(&[]);
     for (query, message) in [
         ("mad_over_time(a[5m])", "function \"mad_over_time\" is not enabled"),
         (
             "limitk(1, a)",
             "limitk() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
         ),
+        ("start_timestamp(a)", "function \"start_timestamp\" is not enabled"),
+        ("a anchored", "anchored modifier is experimental and not enabled"),
+        ("rate(a[5m] smoothed)", "smoothed modifier is experimental and not enabled"),
+        ("a + fill(0) b", "binop fill modifiers are experimental and not enabled"),
     ] {
         assert_eq!(parse(query, strict).unwrap_err().message, message);
         read(query);
     }
+    // What was an experiment once.
+    for query in ["first_over_time(a[5m])", "rate(a[5m * 2])"] {
+        assert!(parse(query, strict).is_ok(), "{query}");
+    }
+    let features = ["promql-experimental-functions", "other"].map(str::to_owned);
+    assert!(parse("start_timestamp(a)", ParseOptions::of_features(&features)).is_ok());
 }
 
 #[test]

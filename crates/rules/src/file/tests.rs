@@ -118,7 +118,7 @@ fn a_slip_in_a_functions_name_is_mended() {
 fn unknown_fields_are_refused_unless_asked_otherwise() {
     let text = "groups: [{name: g, owner: {x: y}, rules: []}]\n";
     assert!(error(text).contains("owner"));
-    let options = ReadOptions { ignore_unknown_fields: true };
+    let options = ReadOptions { ignore_unknown_fields: true, ..ReadOptions::default() };
     assert!(RuleFile::parse("r.yml", text, options).is_ok());
 }
 

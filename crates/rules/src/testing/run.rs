@@ -60,7 +60,7 @@ fn load_groups(
 ) -> Result<Vec<(String, GroupSpec)>, Vec<String>> {
     let patterns: Vec<PathBuf> = tests.rule_files.iter().map(|pattern| folder.join(pattern)).collect();
     let files = files_of(&patterns).map_err(|error| vec![format!("  rule_files: {error}")])?;
-    let read = ReadOptions { ignore_unknown_fields: options.ignore_unknown_fields };
+    let read = ReadOptions { ignore_unknown_fields: options.ignore_unknown_fields, ..ReadOptions::default() };
     let mut groups = Vec::new();
     for file in files {
         let rules = RuleFile::load(&file, read).map_err(|errors| lines(&errors))?;
@@ -92,8 +92,11 @@ impl Runner<'_> {
         let step = file::duration(self.name, test.interval.as_ref(), self.interval)?;
         let store = Arc::new(TestStore::default());
         self.load(test, start_ms, millis(step), &store)?;
-        let engine =
-            Engine::new(EngineOptions { default_subquery_step: self.interval, ..EngineOptions::default() });
+        let engine = Engine::new(EngineOptions {
+            default_subquery_step: self.interval,
+            delayed_name_removal: true,
+            ..EngineOptions::default()
+        });
         let asker = Asker { engine, source: store.clone() };
         let pairs = test.external_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let surround = Surround {
