@@ -3,6 +3,7 @@
 //! [`outer`] stands before everything, also before what no route answers; [`enforce`] before each route.
 
 use crate::app::App;
+use crate::cors::Cors;
 use crate::error::ApiError;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -43,7 +44,19 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// sees to it that every answer is an answer and carries the security headers.
 pub(crate) async fn outer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let mut response = match app.hosts.check(request.method(), request.headers()) {
+    let allowed = app
+        .cors
+        .as_ref()
+        .and_then(|cors| cors.allows(request.method(), request.uri().path(), request.headers()));
+    let refused = match &allowed {
+        // Another site's page may ask what it may read; it names a host that is served all the same.
+        Some(_) => app.hosts.check_host(request.headers()),
+        None => app.hosts.check(request.method(), request.headers()),
+    };
+    let asks_first = *request.method() == Method::OPTIONS && request.uri().path().contains("/api/v1/");
+    let mut response = match refused {
+        // Prometheus answers so on every path of its API.
+        Ok(()) if asks_first => http::StatusCode::NO_CONTENT.into_response(),
         Ok(()) => answered(next.run(request)).await,
         Err(refused) => {
             tracing::warn!(path = request.uri().path(), %refused, "request refused");
@@ -51,6 +64,9 @@ pub(crate) async fn outer(State(app): State<Arc<App>>, request: Request, next: N
         }
     };
     secure(response.headers_mut());
+    if let Some(origin) = allowed {
+        Cors::mark(response.headers_mut(), origin);
+    }
     if response.extensions_mut().remove::<Counted>().is_none() {
         app.http_metrics.record(NO_ROUTE, response.status().as_u16(), started.elapsed());
     }

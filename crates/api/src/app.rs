@@ -1,7 +1,9 @@
 //! What the handlers work with.
 
+use crate::cors::Cors;
 use crate::error::ApiError;
 use crate::metrics::{HttpMetrics, QueryMetrics};
+use crate::prometheus::read::ReadLimits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +14,7 @@ use watchfire_model::Labels;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::Clock;
 use watchfire_promql::engine::{Engine, Query};
-use watchfire_promql::{QueryResult, Source};
+use watchfire_promql::{ParseOptions, QueryResult, Source};
 use watchfire_wire::exposition::Format;
 
 /// Everything a handler may need, put together by the program.
@@ -43,6 +45,16 @@ pub struct App {
     pub slots: Arc<Semaphore>,
     /// Whether samples may be deleted over HTTP (`--web.enable-admin-api`).
     pub admin_enabled: bool,
+    /// Which experimental PromQL is understood.
+    pub parse: ParseOptions,
+    /// Limits on remote read.
+    pub read_limits: ReadLimits,
+    /// Slots for remote reads that run at once.
+    pub read_slots: Arc<Semaphore>,
+    /// Slots for those who listen to notifications, see [`App::listeners`].
+    pub listeners: Arc<Semaphore>,
+    /// Whose pages may read answers in a browser (`--web.cors.origin`).
+    pub cors: Option<Cors>,
     /// Command-line flags by name, as they are in force.
     pub flags: Flags,
     /// What this binary is.
@@ -111,6 +123,10 @@ pub trait Control: Send + Sync {
     fn snapshot(&self, skip_head: bool) -> Result<String, AppError>;
     /// Whether everything has started.
     fn is_ready(&self) -> bool;
+    /// Whether an orderly stop has begun.
+    fn is_stopping(&self) -> bool;
+    /// The rules that relabel the targets of a job; `None` when there is no such job.
+    fn relabel_rules(&self, job: &str) -> Option<Vec<watchfire_scrape::relabel::Rule>>;
     /// The configuration in force as YAML, secrets masked.
     fn config_yaml(&self) -> String;
     /// The program's own metrics.
@@ -124,6 +140,11 @@ pub trait Control: Send + Sync {
 }
 
 impl App {
+    /// As many slots for those who listen to notifications as there are.
+    pub fn listeners() -> Arc<Semaphore> {
+        crate::prometheus::notifications::listeners()
+    }
+
     /// Runs a query when a slot is free, and makes the answer of it, both on a blocking thread. The wait counts towards
     /// the query's timeout. Dropping the future stops the query.
     pub(crate) async fn evaluate<T: Send + 'static>(

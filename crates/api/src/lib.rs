@@ -11,6 +11,7 @@ use flate2 as _;
 mod access;
 mod alertmanager;
 mod app;
+mod cors;
 mod error;
 mod format;
 mod manage;
@@ -26,7 +27,9 @@ mod time;
 mod ui;
 
 pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};
+pub use cors::Cors;
 pub use metrics::{HttpMetrics, QueryCounts, QueryMetrics};
+pub use prometheus::read::ReadLimits;
 pub use route::Route;
 pub use routes::routes;
 pub use server::{Bound, ConnectionLimits, ServeError, bind};

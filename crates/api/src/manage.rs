@@ -22,8 +22,19 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
             format!("reading the log back, segment {} of {}", progress.current, progress.last)
         };
         let body = format!("Service Unavailable: {doing}\n");
-        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], body).into_response()
+        let stopping = if app.control.is_stopping() { "true" } else { "false" };
+        let headers = [
+            (header::RETRY_AFTER, "1"),
+            (header::HeaderName::from_static("x-prometheus-stopping"), stopping),
+        ];
+        (StatusCode::SERVICE_UNAVAILABLE, headers, body).into_response()
     }
+}
+
+/// As Prometheus answers to those who only look.
+pub(crate) async fn only_post_or_put() -> Response {
+    let allowed = [(header::ALLOW, "POST, PUT")];
+    (StatusCode::METHOD_NOT_ALLOWED, allowed, "Only POST or PUT requests allowed").into_response()
 }
 
 pub(crate) async fn reload(State(app): State<Arc<App>>) -> Response {

@@ -2,8 +2,12 @@
 
 pub(crate) mod admin;
 pub(crate) mod exemplars;
+pub(crate) mod features;
 pub(crate) mod federate;
+pub(crate) mod notifications;
+pub(crate) mod openapi;
 pub(crate) mod query;
+pub(crate) mod read;
 pub(crate) mod rules;
 pub(crate) mod series;
 pub(crate) mod status;

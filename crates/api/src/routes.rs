@@ -1,7 +1,9 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
 use crate::alertmanager::{alerts as am_alerts, general, silences};
-use crate::prometheus::{admin, exemplars, federate, query, rules, series, status, targets};
+use crate::prometheus::{
+    admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
+};
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, query as batch};
 use crate::{manage, pages, push};
@@ -15,6 +17,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/-/ready", Open, manage::ready),
         Route::post("/-/reload", Admin, manage::reload),
         Route::put("/-/reload", Admin, manage::reload),
+        Route::get("/-/reload", Open, manage::only_post_or_put),
+        Route::get("/-/quit", Open, manage::only_post_or_put),
         Route::post("/-/quit", Admin, manage::quit),
         Route::put("/-/quit", Admin, manage::quit),
         Route::get("/metrics", Read, manage::metrics),
@@ -39,6 +43,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/metadata", Read, targets::metadata),
         Route::get("/api/v1/targets", Read, targets::targets),
         Route::get("/api/v1/targets/metadata", Read, targets::target_metadata),
+        Route::get("/api/v1/targets/relabel_steps", Read, targets::relabel_steps),
         Route::get("/api/v1/scrape_pools", Read, targets::scrape_pools),
         Route::get("/api/v1/rules", Read, rules::rules),
         Route::get("/api/v1/alerts", Read, rules::alerts),
@@ -49,6 +54,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/status/buildinfo", Read, status::buildinfo),
         Route::get("/api/v1/status/walreplay", Read, status::walreplay),
         Route::get("/api/v1/status/tsdb", Read, status::tsdb),
+        Route::get("/api/v1/status/tsdb/blocks", Read, status::blocks),
+        Route::get("/api/v1/features", Read, features::features),
+        Route::get("/api/v1/notifications", Read, notifications::list),
+        Route::get("/api/v1/notifications/live", Read, notifications::live),
+        Route::get("/api/v1/openapi.yaml", Read, openapi::document),
+        Route::post("/api/v1/read", Read, read::read).with_body_limit(PUSH_LIMIT_BYTES),
         Route::post("/api/v1/admin/tsdb/compact", Admin, admin::compact),
         Route::post("/api/v1/admin/tsdb/delete_series", Admin, admin::delete_series),
         Route::put("/api/v1/admin/tsdb/delete_series", Admin, admin::delete_series),
@@ -59,6 +70,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
         // Our own API, for the web UI.
         Route::get("/api/ui/v1/boot", Read, boot::boot),
+        Route::get("/api/ui/v1/targets", Read, targets::detailed_targets),
+        Route::get("/api/ui/v1/status/runtimeinfo", Read, status::detailed_runtimeinfo),
+        Route::get("/api/ui/v1/status/buildinfo", Read, status::detailed_buildinfo),
         Route::get("/api/ui/v1/dashboards", Read, dashboards::list),
         Route::get("/api/ui/v1/dashboards/{uid}", Read, dashboards::one),
         Route::post("/api/ui/v1/query", Read, batch::query),
@@ -133,7 +147,8 @@ mod tests {
                 route.permission != Permission::Open && !path.starts_with("/-/"),
                 "{route:?}"
             );
-            if path.starts_with("/api/v1/admin/") || path == "/-/reload" || path == "/-/quit" {
+            let manages = path == "/-/reload" || path == "/-/quit";
+            if path.starts_with("/api/v1/admin/") || manages && !route.method.is_safe() {
                 assert_eq!(route.permission, Permission::Admin, "{route:?}");
             }
             if route.permission >= Permission::Write {

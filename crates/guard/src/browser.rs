@@ -31,8 +31,8 @@ impl HostPolicy {
         Self { external_host: external_url.and_then(Uri::host).map(str::to_ascii_lowercase) }
     }
 
-    /// Whether the request may be answered.
-    pub fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Whether the request names a host that is served; [`HostPolicy::check`] asks more.
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), Refused> {
         // Absent only in HTTP/1.0, which no browser speaks.
         if let Some(host) = headers.get(HOST) {
             let host = String::from_utf8_lossy(host.as_bytes()).into_owned();
@@ -40,6 +40,12 @@ impl HostPolicy {
                 return Err(Refused::UnknownHost(host));
             }
         }
+        Ok(())
+    }
+
+    /// Whether the request may be answered.
+    pub fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
+        self.check_host(headers)?;
         let header =
             |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let origin = header(ORIGIN.as_str());

@@ -38,6 +38,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Its word in a configuration.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, action)| *action == self).map_or("", |(word, _)| word)
+    }
+
     const WORDS: [(&'static str, Self); 11] = [
         ("replace", Self::Replace),
         ("keep", Self::Keep),

@@ -4,11 +4,16 @@ mod alert;
 mod alertmanager;
 mod backup;
 mod import;
+mod query;
 
 pub(crate) use alert::{Alert, Kind as AlertTemplateKind, RenderArgs, TestReceiverArgs};
 pub(crate) use alertmanager::{AlertingArgs, AlertmanagerArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub(crate) use import::{Import, ImportPrometheusArgs};
+
+pub(crate) use query::{
+    AskArgs, Format, InstantArgs, LabelsArgs, QueryArgs, QueryCommand, RangeArgs, SeriesArgs,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -131,6 +136,27 @@ pub(crate) struct RunArgs {
     #[arg(long = "web.enable-admin-api")]
     pub(crate) enable_admin_api: bool,
 
+    /// Whose pages may read answers in a browser: a pattern of whole origins, such as `https?://(a|b)[.]example`. Nobody's
+    /// without it.
+    #[arg(long = "web.cors.origin", value_name = "REGEX", value_parser = watchfire_api::Cors::new)]
+    pub(crate) cors_origin: Option<watchfire_api::Cors>,
+
+    /// How many samples an answer to remote read may have that is one message; 0 for any number.
+    #[arg(long = "storage.remote.read-sample-limit", value_name = "N", default_value_t = 50_000_000)]
+    pub(crate) read_sample_limit: usize,
+
+    /// How many remote reads are answered at once; more wait.
+    #[arg(long = "storage.remote.read-concurrent-limit", value_name = "N", default_value_t = 10)]
+    pub(crate) read_concurrency: usize,
+
+    /// About how many bytes a frame of a streamed remote read has.
+    #[arg(
+        long = "storage.remote.read-max-bytes-in-frame",
+        value_name = "BYTES",
+        default_value_t = 1_048_576
+    )]
+    pub(crate) read_frame_bytes: usize,
+
     /// How far back an instant selector looks for a sample.
     #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m", value_parser = duration)]
     pub(crate) lookback_delta: Duration,
@@ -147,9 +173,10 @@ pub(crate) struct RunArgs {
     #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
     pub(crate) query_max_samples: usize,
 
-    /// Feature flags of Prometheus and Alertmanager, separated by commas. Experimental PromQL is always understood;
-    /// `use-start-timestamps` lets rate() and its family use start timestamps; `classic-mode` and `utf8-strict-mode`
-    /// choose the grammar of Alertmanager's matchers.
+    /// Feature flags of Prometheus and Alertmanager, separated by commas: `promql-experimental-functions`,
+    /// `promql-extended-range-selectors`, `promql-binop-fill-modifiers`, `promql-delayed-name-removal`,
+    /// `use-start-timestamps`; `classic-mode` and `utf8-strict-mode` choose the grammar of Alertmanager's matchers. Others
+    /// are accepted: what they enable is always on, or not here.
     #[arg(long = "enable-feature", value_name = "FEATURE", value_delimiter = ',')]
     pub(crate) enable_feature: Vec<String>,
 
@@ -160,6 +187,18 @@ pub(crate) struct RunArgs {
     /// How messages are written, on standard error.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Logfmt)]
     pub(crate) log_format: LogFormat,
+}
+
+impl RunArgs {
+    /// Whether one of Prometheus's feature flags is set.
+    pub(crate) fn has_feature(&self, name: &str) -> bool {
+        self.enable_feature.iter().any(|feature| feature == name)
+    }
+
+    /// The experimental PromQL that is understood.
+    pub(crate) fn parse_options(&self) -> watchfire_promql::ParseOptions {
+        watchfire_promql::ParseOptions::of_features(&self.enable_feature)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -218,6 +257,8 @@ pub(crate) enum Check {
         /// Do not look at the files the configuration names.
         #[arg(long)]
         syntax_only: bool,
+        #[command(flatten)]
+        rules: RuleOptions,
         /// The configuration files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -231,10 +272,12 @@ pub(crate) enum Check {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Checks rule files.
+    /// Checks rule files; those on standard input without any.
     Rules {
+        #[command(flatten)]
+        rules: RuleOptions,
         /// The rule files.
-        #[arg(required = true, value_name = "FILE")]
+        #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// Checks an exposition on standard input.
@@ -243,32 +286,59 @@ pub(crate) enum Check {
         #[arg(long)]
         strict: bool,
     },
+    /// Asks a running server whether it is healthy.
+    Healthy(ServerArgs),
+    /// Asks a running server whether it is ready.
+    Ready(ServerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The server asked.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) url: String,
+}
+
+/// How rule files are checked.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RuleOptions {
+    /// What is told though it is no fault, separated by commas: rules that repeat each other, jobs that are scraped less
+    /// often than a query looks back.
+    #[arg(long, value_name = "CHECK", value_enum, value_delimiter = ',', default_value = "duplicate-rules")]
+    pub(crate) lint: Vec<Lint>,
+    /// Fail (exit status 3) where something is told.
+    #[arg(long)]
+    pub(crate) lint_fatal: bool,
+    /// Pass over keys in rule files that nobody knows.
+    #[arg(long)]
+    pub(crate) ignore_unknown_fields: bool,
+    /// Prometheus's feature flags that the server has: only what they enable passes. All without it.
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub(crate) enable_feature: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lint {
+    All,
+    DuplicateRules,
+    TooLongScrapeInterval,
+    None,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Test {
     /// Runs rule tests in promtool's file format.
     Rules {
+        /// Runs only tests whose name this pattern matches somewhere; may come more than once.
+        #[arg(long, value_name = "REGEX")]
+        run: Vec<String>,
+        /// Pass over keys in rule files that nobody knows.
+        #[arg(long)]
+        ignore_unknown_fields: bool,
         /// The test files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct QueryArgs {
-    /// The query, such as 'rate(node_cpu_seconds_total[5m])'.
-    #[arg(value_name = "PROMQL")]
-    pub(crate) query: String,
-    /// The server asked.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
-    pub(crate) server: String,
-    /// When: Unix seconds or RFC 3339; now by default.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) time: Option<String>,
-    /// Print the server's JSON as it is.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

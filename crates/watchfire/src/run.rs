@@ -131,6 +131,15 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         limits: QueryLimits { concurrency: args.query_max_concurrency, ..QueryLimits::default() },
         slots: Arc::new(Semaphore::new(args.query_max_concurrency.max(1))),
         admin_enabled: args.enable_admin_api,
+        parse: args.parse_options(),
+        read_limits: watchfire_api::ReadLimits {
+            samples: args.read_sample_limit,
+            concurrency: args.read_concurrency,
+            frame_bytes: args.read_frame_bytes,
+        },
+        read_slots: Arc::new(Semaphore::new(args.read_concurrency.max(1))),
+        listeners: App::listeners(),
+        cors: args.cors_origin.clone(),
         flags: flags(&args),
         build: BuildInfo {
             version: env!("CARGO_PKG_VERSION"),
@@ -200,7 +209,8 @@ fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
         timeout: args.query_timeout,
         max_samples: args.query_max_samples,
         default_subquery_step: loaded.config.global.evaluation_interval,
-        use_start_timestamps: args.enable_feature.iter().any(|feature| feature == "use-start-timestamps"),
+        use_start_timestamps: args.has_feature("use-start-timestamps"),
+        delayed_name_removal: args.has_feature("promql-delayed-name-removal"),
         ..EngineOptions::default()
     })
 }
@@ -252,6 +262,9 @@ fn flags(args: &RunArgs) -> Flags {
         ("web.enable-remote-write-receiver", "true".to_owned()),
         ("web.enable-lifecycle", "true".to_owned()),
         ("web.enable-admin-api", args.enable_admin_api.to_string()),
+        ("storage.remote.read-sample-limit", args.read_sample_limit.to_string()),
+        ("storage.remote.read-concurrent-limit", args.read_concurrency.to_string()),
+        ("storage.remote.read-max-bytes-in-frame", args.read_frame_bytes.to_string()),
         ("query.lookback-delta", duration(args.lookback_delta)),
         ("query.timeout", duration(args.query_timeout)),
         ("query.max-concurrency", args.query_max_concurrency.to_string()),

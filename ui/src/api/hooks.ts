@@ -82,7 +82,7 @@ export function useLabelValues(label: string, matchers: string[], range: { start
 export function useTargets(): UseQueryResult<Targets> {
   return useQuery({
     queryKey: ["targets"],
-    queryFn: ({ signal }) => fetchData<Targets>("api/v1/targets", { signal }),
+    queryFn: ({ signal }) => fetchData<Targets>("api/ui/v1/targets", { signal }),
     refetchInterval: LIVE_MS,
   });
 }
@@ -154,7 +154,7 @@ export interface StatusData {
 export function useStatus<Page extends StatusPage>(page: Page): UseQueryResult<StatusData[Page]> {
   return useQuery({
     queryKey: ["status", page],
-    queryFn: ({ signal }) => fetchData<StatusData[Page]>(`api/v1/status/${page}`, { signal }),
+    queryFn: ({ signal }) => fetchData<StatusData[Page]>(`${page === "buildinfo" || page === "runtimeinfo" ? "api/ui/v1" : "api/v1"}/status/${page}`, { signal }),
     staleTime: 10_000,
   });
 }

@@ -9,16 +9,16 @@ use axum::response::Response;
 use std::sync::Arc;
 use watchfire_metrics::Exemplar;
 use watchfire_model::{Labels, Matcher};
+use watchfire_promql::Expr;
 use watchfire_promql::ast::ExprKind;
-use watchfire_promql::{Expr, ParseOptions};
 
 pub(crate) async fn query(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
     let Some(range) = params.range()? else {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     };
     let text = params.get("query").unwrap_or_default();
-    let expr = watchfire_promql::parse(text, ParseOptions::default())
-        .map_err(|error| ApiError::bad_data(error.to_string()))?;
+    let expr =
+        watchfire_promql::parse(text, app.parse).map_err(|error| ApiError::bad_data(error.to_string()))?;
     let mut selectors = Vec::new();
     collect(&expr, &mut selectors);
     if selectors.is_empty() {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn selectors(query: &str) -> Vec<String> {
-        let expr = watchfire_promql::parse(query, ParseOptions::default()).unwrap();
+        let expr = watchfire_promql::parse(query, watchfire_promql::ParseOptions::default()).unwrap();
         let mut found = Vec::new();
         collect(&expr, &mut found);
         let shown = found.iter().map(|matchers| matchers.iter().map(ToString::to_string).collect::<Vec<_>>());

@@ -17,7 +17,7 @@ use watchfire_promql::{Expr, ParseOptions, QueryResult};
 pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
     let limit = params.limit()?;
     let at_ms = params.optional_time("time")?.unwrap_or_else(|| app.clock.now_ms());
-    let query = Query::instant(parse(query_text(&params)?)?, at_ms);
+    let query = Query::instant(parse(query_text(&params)?, app.parse)?, at_ms);
     evaluated(&app, with_options(query, &params)?, &params, limit).await
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
         .duration_ms("step")?
         .ok_or_else(|| ApiError::bad_parameter("step", "cannot parse \"\" to a valid duration"))?;
     check_steps(start_ms, end_ms, step_ms, app.limits.max_points)?;
-    let expr = parse(query_text(&params)?)?;
+    let expr = parse(query_text(&params)?, app.parse)?;
     check_range_type(&expr)?;
     let query = with_options(Query::range(expr, start_ms, end_ms, step_ms), &params)?;
     evaluated(&app, query, &params, limit).await
@@ -75,12 +75,16 @@ fn stats(result: &QueryResult, timings: Timings) -> serde_json::Value {
         })
         .collect();
     let mut stats = serde_json::json!({
+        // Planning, reading and sorting are one pass with evaluating.
         "timings": {
             "evalTotalTime": evaluated,
+            "resultSortTime": 0.0,
+            "queryPreparationTime": 0.0,
+            "innerEvalTime": evaluated,
             "execQueueTime": queued,
             "execTotalTime": queued + evaluated,
         },
-        "samples": {"totalQueryableSamples": result.samples_read},
+        "samples": {"totalQueryableSamples": result.samples_read, "peakSamples": result.peak_samples},
     });
     // What is read from downsampled tiers; Prometheus has none.
     if let Some(stats) = stats.as_object_mut().filter(|_| !resolutions.is_empty()) {
@@ -119,18 +123,18 @@ pub(crate) fn check_steps(start_ms: i64, end_ms: i64, step_ms: i64, max_points: 
     Ok(())
 }
 
-pub(crate) async fn format_query(params: Params) -> Result<Response, ApiError> {
-    let expr = parse(query_text(&params)?)?;
+pub(crate) async fn format_query(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let expr = parse(query_text(&params)?, app.parse)?;
     Ok(success(&watchfire_promql::printer::pretty(&expr)))
 }
 
-pub(crate) async fn parse_query(params: Params) -> Result<Response, ApiError> {
-    let expr = parse(query_text(&params)?)?;
+pub(crate) async fn parse_query(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let expr = parse(query_text(&params)?, app.parse)?;
     Ok(success(&watchfire_promql::printer::to_json(&expr)))
 }
 
-pub(crate) fn parse(text: &str) -> Result<Expr, ApiError> {
-    Ok(watchfire_promql::parse(text, ParseOptions::default())?)
+pub(crate) fn parse(text: &str, options: ParseOptions) -> Result<Expr, ApiError> {
+    Ok(watchfire_promql::parse(text, options)?)
 }
 
 fn query_text(params: &Params) -> Result<&str, ApiError> {
@@ -158,7 +162,10 @@ mod tests {
     use super::*;
 
     fn options(name: &'static str, value: &'static str) -> Result<Query, ApiError> {
-        with_options(Query::instant(parse("up").unwrap(), 0), &Params::of(&[(name, value)]))
+        with_options(
+            Query::instant(parse("up", ParseOptions::default()).unwrap(), 0),
+            &Params::of(&[(name, value)]),
+        )
     }
 
     #[test]

@@ -19,8 +19,19 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(crate) async fn rules(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
     let filter = Filter::read(&params)?;
-    let groups: Vec<Value> = app.rules.groups().iter().filter_map(|group| filter.group(group)).collect();
-    Ok(success(&json!({ "groups": groups })))
+    let page = Page::read(&params)?;
+    let mut groups = app.rules.groups();
+    if page.limit.is_none() {
+        let groups: Vec<Value> = groups.iter().filter_map(|group| filter.group(group)).collect();
+        return Ok(success(&json!({ "groups": groups })));
+    }
+    groups.sort_by(|left, right| (&left.file, &left.name).cmp(&(&right.file, &right.name)));
+    let (shown, next) = page.cut(&groups, &filter)?;
+    let mut answer = json!({ "groups": shown });
+    if let (Some(next), Some(fields)) = (next, answer.as_object_mut()) {
+        fields.insert("groupNextToken".to_owned(), json!(next));
+    }
+    Ok(success(&answer))
 }
 
 pub(crate) async fn alerts(State(app): State<Arc<App>>) -> Response {
@@ -36,6 +47,74 @@ pub(crate) async fn alerts(State(app): State<Arc<App>>) -> Response {
         .map(alert)
         .collect();
     success(&json!({ "alerts": alerts }))
+}
+
+/// Which groups a request asks for, of many: so many, from the one on that the answer before named.
+struct Page {
+    limit: Option<usize>,
+    from: Option<String>,
+}
+
+impl Page {
+    fn read(params: &Params) -> Result<Self, ApiError> {
+        let limit = match params.get("group_limit").map(str::parse::<i64>) {
+            None => None,
+            Some(Ok(limit)) => match usize::try_from(limit) {
+                Ok(limit) if limit > 0 => Some(limit),
+                _ => {
+                    let fault = "group_limit needs to be greater than 0";
+                    return Err(ApiError::bad_parameter("group_limit", fault));
+                }
+            },
+            Some(Err(_)) => {
+                return Err(ApiError::bad_parameter("group_limit", "group_limit needs to be a valid number"));
+            }
+        };
+        let from = params.get("group_next_token").map(str::to_owned);
+        if from.is_some() && limit.is_none() {
+            let fault = "group_limit needs to be present in order to paginate over the groups";
+            return Err(ApiError::bad_parameter("group_limit", fault));
+        }
+        Ok(Self { limit, from })
+    }
+
+    /// The groups of the page, and what names the first one after it.
+    fn cut(
+        &self,
+        groups: &[Arc<GroupStatus>],
+        filter: &Filter,
+    ) -> Result<(Vec<Value>, Option<String>), ApiError> {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        let mut begun = self.from.is_none();
+        let mut shown = Vec::new();
+        for group in groups {
+            let token = token(group);
+            begun |= self.from.as_ref() == Some(&token);
+            if !begun {
+                continue;
+            }
+            let Some(value) = filter.group(group) else { continue };
+            if shown.len() == limit {
+                return Ok((shown, Some(token)));
+            }
+            shown.push(value);
+        }
+        if !begun {
+            let token = self.from.as_deref().unwrap_or_default();
+            let fault = format!("invalid group_next_token '{token}'. were rule groups changed?");
+            return Err(ApiError::bad_parameter("group_next_token", fault));
+        }
+        Ok((shown, None))
+    }
+}
+
+/// What names a group from one page to the next, short and the same as long as file and name are (FNV-1a).
+fn token(group: &GroupStatus) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in group.file.bytes().chain([0]).chain(group.name.bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
 }
 
 /// Which rules a request asks for.

@@ -26,9 +26,26 @@ pub(crate) async fn buildinfo(State(app): State<Arc<App>>) -> Response {
     success(&build(&app))
 }
 
+/// With our own version, for the web UI.
+pub(crate) async fn detailed_buildinfo(State(app): State<Arc<App>>) -> Response {
+    success(&detailed_build(&app))
+}
+
 /// The same, bare, at `/version`.
 pub(crate) async fn version(State(app): State<Arc<App>>) -> Response {
-    crate::format::json(build(&app).to_string().into_bytes())
+    crate::format::json(detailed_build(&app).to_string().into_bytes())
+}
+
+fn detailed_build(app: &App) -> serde_json::Value {
+    with(build(app), json!({"application": "watchfire", "watchfireVersion": app.build.version}))
+}
+
+/// An object with more fields.
+fn with(mut object: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    if let (Some(fields), serde_json::Value::Object(more)) = (object.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    object
 }
 
 fn build(app: &App) -> serde_json::Value {
@@ -40,24 +57,25 @@ fn build(app: &App) -> serde_json::Value {
         "buildUser": "",
         "buildDate": "",
         "goVersion": "",
-        "application": "watchfire",
-        "watchfireVersion": app.build.version,
     })
 }
 
 /// How far the log has been read back, in segments, as Prometheus tells it.
 pub(crate) async fn walreplay(State(app): State<Arc<App>>) -> Response {
     let progress = app.store.replay_progress();
-    let state = if progress.done { "done" } else { "in progress" };
     success(&json!({
         "min": progress.first,
         "max": progress.last,
         "current": progress.current,
-        "state": state,
     }))
 }
 
 pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    app.blocking(|app| Ok(success(&runtime(app, &app.store.counters())))).await
+}
+
+/// With what Prometheus's answer has no room for: damage, and why nothing is written.
+pub(crate) async fn detailed_runtimeinfo(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     app.blocking(|app| {
         let stats = app.store.counters();
         let damaged: Vec<_> = stats
@@ -65,22 +83,37 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Result<Response,
             .iter()
             .map(|part| json!({ "path": part.path.display().to_string(), "places": part.places }))
             .collect();
-        let (last_config_ms, config_is_good) = app.control.last_reload();
-        let cwd = std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
-        Ok(success(&json!({
-            "startTime": rfc3339(app.started_ms),
-            "CWD": cwd,
-            "hostname": hostname(),
-            "serverTime": rfc3339(app.clock.now_ms()),
-            "reloadConfigSuccess": config_is_good,
-            "lastConfigTime": rfc3339(last_config_ms),
-            "corruptionCount": stats.corruptions,
-            "damagedParts": damaged,
-            "storageRetention": app.store.retention().to_string(),
-            "readOnlyReason": stats.read_only,
-        })))
+        let more = json!({"damagedParts": damaged, "readOnlyReason": stats.read_only});
+        Ok(success(&with(runtime(app, &stats), more)))
     })
     .await
+}
+
+fn runtime(app: &App, stats: &watchfire_metrics::StoreStats) -> serde_json::Value {
+    let (last_config_ms, config_is_good) = app.control.last_reload();
+    let cwd = std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    json!({
+        "startTime": rfc3339(app.started_ms),
+        "CWD": cwd,
+        "hostname": hostname(),
+        "serverTime": rfc3339(app.clock.now_ms()),
+        "reloadConfigSuccess": config_is_good,
+        "lastConfigTime": rfc3339(last_config_ms),
+        "corruptionCount": stats.corruptions,
+        // Of Go's runtime, which is not here: tasks that run, threads, and no limit.
+        "goroutineCount": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+        "GOMAXPROCS": threads,
+        "GOMEMLIMIT": i64::MAX,
+        "GOGC": "",
+        "GODEBUG": "",
+        "storageRetention": app.store.retention().to_string(),
+    })
+}
+
+/// Prometheus's blocks. Samples are kept in parts here, of which `GET /api/ui/v1/cardinality` tells.
+pub(crate) async fn blocks() -> Response {
+    success(&json!({ "blocks": [] }))
 }
 
 #[derive(Serialize)]

@@ -15,22 +15,28 @@ use watchfire_model::{Matcher, Metadata};
 use watchfire_scrape::TargetStatus;
 
 pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    Ok(success(&list(&app, &params, false)))
+}
+
+/// With what Prometheus's answer has no room for: warnings of scrapes, and what is wrong with the discovery.
+pub(crate) async fn detailed_targets(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    Ok(success(&list(&app, &params, true)))
+}
+
+fn list(app: &App, params: &Params, detailed: bool) -> Value {
+    // Any other state asks for neither, as in Prometheus.
     let state = params.get("state").unwrap_or("any").to_lowercase();
-    let (active, dropped) = match state.as_str() {
-        "any" => (true, true),
-        "active" => (true, false),
-        "dropped" => (false, true),
-        other => {
-            return Err(ApiError::bad_parameter(
-                "state",
-                format!("{other:?} is none of active, dropped, any"),
-            ));
-        }
-    };
+    let (active, dropped) =
+        (matches!(state.as_str(), "any" | "active"), matches!(state.as_str(), "any" | "dropped"));
     let pool = params.get("scrapePool");
     let wanted = |name: &str| pool.is_none_or(|pool| pool == name);
     let active_targets: Vec<Value> = if active {
-        app.scrape.targets().iter().filter(|target| wanted(&target.scrape_pool)).map(active_target).collect()
+        let targets = app.scrape.targets();
+        let wanted = targets.iter().filter(|target| wanted(&target.scrape_pool));
+        wanted.map(|target| active_target(target, detailed)).collect()
     } else {
         Vec::new()
     };
@@ -45,31 +51,89 @@ pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Resu
         .collect();
     let counts: BTreeMap<&str, usize> =
         pools().map(|pool| (pool.scrape_pool.as_str(), pool.dropped_count)).collect();
-    let faults: Vec<&String> = pools().flat_map(|pool| &pool.faults).collect();
-    Ok(success(&json!({
+    let mut answer = json!({
         "activeTargets": active_targets,
         "droppedTargets": dropped_targets,
         "droppedTargetCounts": counts,
-        "discoveryFaults": faults,
-    })))
+    });
+    if let Some(fields) = answer.as_object_mut().filter(|_| detailed) {
+        let faults: Vec<&String> = pools().flat_map(|pool| &pool.faults).collect();
+        fields.insert("discoveryFaults".to_owned(), json!(faults));
+    }
+    answer
 }
 
-fn active_target(target: &TargetStatus) -> Value {
-    json!({
+fn active_target(target: &TargetStatus, detailed: bool) -> Value {
+    let mut answer = json!({
         "discoveredLabels": LabelMap(&target.discovered),
         "labels": LabelMap(&target.labels),
         "scrapePool": target.scrape_pool,
         "scrapeUrl": target.scrape_url,
         "globalUrl": target.global_url,
         "lastError": target.last_error,
-        "lastWarning": target.last_warning,
         "lastScrape": target.last_scrape_ms.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), rfc3339),
         "lastScrapeDuration": target.last_scrape_duration.as_secs_f64(),
-        "lastSamples": target.last_samples,
         "health": target.health.as_str(),
         "scrapeInterval": watchfire_model::duration::format(target.interval),
         "scrapeTimeout": watchfire_model::duration::format(target.timeout),
-    })
+    });
+    if let Some(fields) = answer.as_object_mut().filter(|_| detailed) {
+        fields.insert("lastWarning".to_owned(), json!(target.last_warning));
+        fields.insert("lastSamples".to_owned(), json!(target.last_samples));
+    }
+    answer
+}
+
+/// What each relabelling rule of a job makes of labels that are given as a JSON object.
+pub(crate) async fn relabel_steps(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let pool =
+        params.get("scrapePool").ok_or_else(|| ApiError::bad_data("no scrapePool parameter provided"))?;
+    let text = params.get("labels").ok_or_else(|| ApiError::bad_data("no labels parameter provided"))?;
+    let labels: BTreeMap<String, String> = serde_json::from_str(text)
+        .map_err(|error| ApiError::bad_data(format!("error parsing labels: {error}")))?;
+    let rules = app.control.relabel_rules(pool).ok_or_else(|| {
+        ApiError::bad_data(format!("error getting relabel config: scrape pool {pool:?} not found"))
+    })?;
+    let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut builder = watchfire_model::Labels::from_pairs(pairs).to_builder();
+    let mut steps = Vec::new();
+    for rule in &rules {
+        let kept = watchfire_scrape::relabel::apply(std::slice::from_ref(rule), &mut builder)
+            == watchfire_scrape::relabel::Verdict::Keep;
+        let output = if kept { builder.clone().build() } else { watchfire_model::Labels::empty() };
+        steps.push(json!({"rule": rule_text(rule), "output": LabelMap(&output), "keep": kept}));
+        if !kept {
+            break;
+        }
+    }
+    Ok(success(&json!({ "steps": steps })))
+}
+
+fn rule_text(rule: &watchfire_scrape::relabel::Rule) -> Value {
+    let mut answer = json!({
+        "separator": rule.separator,
+        "regex": unanchored(rule.regex.as_str()),
+        "replacement": rule.replacement,
+        "action": rule.action.as_str(),
+    });
+    if let Some(fields) = answer.as_object_mut() {
+        if !rule.source_labels.is_empty() {
+            fields.insert("source_labels".to_owned(), json!(rule.source_labels));
+        }
+        if rule.modulus > 0 {
+            fields.insert("modulus".to_owned(), json!(rule.modulus));
+        }
+        if !rule.target_label.is_empty() {
+            fields.insert("target_label".to_owned(), json!(rule.target_label));
+        }
+    }
+    answer
+}
+
+/// The pattern as it was written.
+fn unanchored(pattern: &str) -> &str {
+    let inner = pattern.strip_prefix("^(?s:").and_then(|rest| rest.strip_suffix(")$"));
+    inner.unwrap_or(pattern)
 }
 
 pub(crate) async fn scrape_pools(State(app): State<Arc<App>>) -> Response {

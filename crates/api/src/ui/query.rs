@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use watchfire_model::{Labels, SampleValue, Series};
 use watchfire_promql::engine::Query;
-use watchfire_promql::{Annotation, ParseOptions, QueryResult, Value};
+use watchfire_promql::{Annotation, QueryResult, Value};
 
 const MEDIA_TYPE: &str = "application/vnd.watchfire.columns";
 /// More queries than any screen has.
@@ -161,7 +161,7 @@ async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 }
 
 async fn answer(app: &Arc<App>, asked: &Asked) -> Result<QueryResult, Failure> {
-    let expr = watchfire_promql::parse(&asked.expr, ParseOptions::default()).map_err(|error| Failure {
+    let expr = watchfire_promql::parse(&asked.expr, app.parse).map_err(|error| Failure {
         r#type: "bad_data",
         message: error.to_string(),
         start: Some(error.span.start),
@@ -275,6 +275,7 @@ mod tests {
             value: Value::Matrix(vec![series]),
             annotations: Annotations::default(),
             samples_read: 2,
+            peak_samples: 2,
             coarse: Vec::new(),
         };
         let mut columns = Vec::new();

@@ -1,60 +1,143 @@
 //! `watchfire check`: files are judged before they are used.
 
-use crate::cli::Check;
+use crate::cli::{Check, Lint, RuleOptions};
 use crate::run::config::{alertmanager_config, existing_rule_files, rule_file};
-use anyhow::bail;
+use anyhow::{Context, bail};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use watchfire_alerting::MatcherMode;
+use watchfire_model::duration;
+use watchfire_promql::ParseOptions;
+use watchfire_rules::{ReadOptions, RuleFile};
 use watchfire_wire::exposition::{self, Entry, Format};
 
 /// An exposition larger than any that is scraped.
 const MAX_EXPOSITION_BYTES: u64 = 256 << 20;
 
+/// Exit status where nothing is wrong but something was told, and `--lint-fatal` was given; promtool's.
+const LINT_STATUS: i32 = 3;
+
 pub(crate) fn run(check: Check) -> anyhow::Result<()> {
     match check {
-        Check::Config { syntax_only, files } => each(&files, |file| config(file, syntax_only)),
-        Check::Rules { files } => each(&files, |file| {
-            let rules = rule_file(file)?;
-            Ok(format!("{} rules found", rules.rule_count()))
+        Check::Config { syntax_only, rules, files } => {
+            each(&files, rules.lint_fatal, |file, told| config(file, syntax_only, &rules, told))
+        }
+        Check::Rules { rules, files } if files.is_empty() => rules_on_standard_input(&rules),
+        Check::Rules { rules, files } => each(&files, rules.lint_fatal, |file, told| {
+            let found = rule_file(file, read_options(&rules))?;
+            tell_duplicates(&found, &rules, told);
+            Ok(format!("{} rules found", found.rule_count()))
         }),
         Check::Alertmanager { enable_feature, files } => {
             let mode = MatcherMode::of_features(enable_feature.iter().map(String::as_str));
-            each(&files, |file| alertmanager(file, mode))
+            each(&files, false, |file, _| alertmanager(file, mode))
         }
         Check::Metrics { strict } => metrics(strict),
+        Check::Healthy(args) => ask(&args.url, "-/healthy"),
+        Check::Ready(args) => ask(&args.url, "-/ready"),
+    }
+}
+
+fn read_options(rules: &RuleOptions) -> ReadOptions {
+    let parse = rules.enable_feature.as_deref().map(ParseOptions::of_features).unwrap_or_default();
+    ReadOptions { ignore_unknown_fields: rules.ignore_unknown_fields, parse }
+}
+
+fn lints(rules: &RuleOptions, lint: Lint) -> bool {
+    !rules.lint.contains(&Lint::None) && (rules.lint.contains(&Lint::All) || rules.lint.contains(&lint))
+}
+
+fn tell_duplicates(file: &RuleFile, rules: &RuleOptions, told: &mut Vec<String>) {
+    if lints(rules, Lint::DuplicateRules) {
+        told.extend(watchfire_rules::check::duplicates(file));
     }
 }
 
 /// Judges every file, also after one that is wrong, and fails in the end if any was.
-fn each(files: &[PathBuf], judge: impl Fn(&Path) -> anyhow::Result<String>) -> anyhow::Result<()> {
-    let mut wrong = 0;
+fn each(
+    files: &[PathBuf],
+    lint_fatal: bool,
+    judge: impl Fn(&Path, &mut Vec<String>) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    let (mut wrong, mut told_any) = (0, false);
     for file in files {
-        match judge(file) {
+        let mut told = Vec::new();
+        match judge(file, &mut told) {
             Ok(found) => println!("{}: good: {found}", file.display()),
             Err(fault) => {
                 eprintln!("{}", crate::one_line(&fault));
                 wrong += 1;
             }
         }
+        told.iter().for_each(|warning| eprintln!("{}: warning: {warning}", file.display()));
+        told_any |= !told.is_empty();
     }
     if wrong > 0 {
         bail!("{wrong} of {} files are wrong", files.len());
     }
+    if told_any && lint_fatal {
+        std::process::exit(LINT_STATUS);
+    }
     Ok(())
 }
 
-fn config(file: &Path, syntax_only: bool) -> anyhow::Result<String> {
+fn rules_on_standard_input(rules: &RuleOptions) -> anyhow::Result<()> {
+    let name = "standard input";
+    let text = std::io::read_to_string(std::io::stdin())?;
+    each(&[PathBuf::from(name)], rules.lint_fatal, |_, told| {
+        let found = RuleFile::parse(name, &text, read_options(rules)).map_err(|faults| {
+            anyhow::anyhow!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        tell_duplicates(&found, rules, told);
+        Ok(format!("{} rules found", found.rule_count()))
+    })
+}
+
+fn ask(server: &str, path: &str) -> anyhow::Result<()> {
+    let url = format!("{}/{path}", server.trim_end_matches('/'));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (status, said) = runtime.block_on(async {
+        let response = reqwest::Client::new().get(&url).send().await;
+        let response =
+            response.with_context(|| format!("cannot reach {server}; is the server running there?"))?;
+        anyhow::Ok((response.status(), response.text().await?))
+    })?;
+    if !status.is_success() {
+        bail!("{url} answers {status}: {}", said.trim());
+    }
+    println!("{}", said.trim());
+    Ok(())
+}
+
+fn config(
+    file: &Path,
+    syntax_only: bool,
+    options: &RuleOptions,
+    told: &mut Vec<String>,
+) -> anyhow::Result<String> {
     let level = if syntax_only { watchfire_scrape::Check::Syntax } else { watchfire_scrape::Check::Full };
     let config = watchfire_scrape::Config::load(file, level)?;
     for note in &config.notes {
         eprintln!("{note}");
     }
     let jobs = config.scrape_configs.len();
+    if lints(options, Lint::TooLongScrapeInterval) {
+        // Longer, and a selector finds nothing between two scrapes.
+        let lookback = watchfire_promql::EngineOptions::default().lookback;
+        for job in config.scrape_configs.iter().filter(|job| job.scrape_interval >= lookback) {
+            let (interval, lookback) = (duration::format(job.scrape_interval), duration::format(lookback));
+            let name = &job.job_name;
+            told.push(format!(
+                "job {name:?} is scraped every {interval}, queries look back {lookback}; scrape it more often"
+            ));
+        }
+    }
     if syntax_only {
         return Ok(format!("{jobs} scrape configurations"));
     }
-    let rules: usize = existing_rule_files(&config)?.iter().map(watchfire_rules::RuleFile::rule_count).sum();
+    let files = existing_rule_files(&config, read_options(options))?;
+    files.iter().for_each(|file| tell_duplicates(file, options, told));
+    let rules: usize = files.iter().map(RuleFile::rule_count).sum();
     if let Some(alertmanager) = &config.alertmanager_file {
         alertmanager_config(alertmanager, MatcherMode::default())?;
     }

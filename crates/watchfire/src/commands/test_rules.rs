@@ -1,12 +1,16 @@
 //! `watchfire test rules`: promtool's rule tests.
 
 use crate::cli::Test;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use watchfire_rules::testing::{TestOptions, run_test_file};
 
 pub(crate) fn run(test: Test) -> anyhow::Result<()> {
-    let Test::Rules { files } = test;
-    let options = TestOptions::default();
+    let Test::Rules { run, ignore_unknown_fields, files } = test;
+    let run = run
+        .iter()
+        .map(|pattern| regex::Regex::new(pattern).with_context(|| format!("--run {pattern:?} is no pattern")))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let options = TestOptions { run, ignore_unknown_fields };
     let mut failed = 0;
     for file in &files {
         let report = run_test_file(file, &options);

@@ -36,7 +36,8 @@ impl Loaded {
             None => Config::default(),
         };
         let mut rules = if config.built_in_rules { built_in_rules()? } else { Vec::new() };
-        rules.extend(rule_files(&config)?);
+        let read = ReadOptions { parse: args.parse_options(), ..ReadOptions::default() };
+        rules.extend(rule_files(&config, read)?);
         let alertmanager_file = args.alertmanager_file.as_ref().or(config.alertmanager_file.as_ref());
         let alertmanager = match alertmanager_file {
             Some(file) => alertmanager_config(file, matcher_mode(args))?,
@@ -48,12 +49,12 @@ impl Loaded {
 
 /// The rule files a configuration names. The first fault ends it; a file that is not there is left out and told, as a
 /// start of Prometheus does.
-fn rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+fn rule_files(config: &Config, read: ReadOptions) -> anyhow::Result<Vec<RuleFile>> {
     let files = files_of(&config.rule_files).context("rule_files could not be listed")?;
     let mut found = Vec::new();
     for file in files {
         if file.try_exists().unwrap_or(true) {
-            found.push(rule_file(&file)?);
+            found.push(rule_file(&file, read)?);
         } else {
             tracing::warn!(file = %file.display(), "rule file does not exist, its rules are not evaluated");
         }
@@ -62,13 +63,13 @@ fn rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
 }
 
 /// The same for somebody who checks: a file that is not there is a fault.
-pub(crate) fn existing_rule_files(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+pub(crate) fn existing_rule_files(config: &Config, read: ReadOptions) -> anyhow::Result<Vec<RuleFile>> {
     let files = files_of(&config.rule_files).context("rule_files could not be listed")?;
-    files.iter().map(|file| rule_file(file)).collect()
+    files.iter().map(|file| rule_file(file, read)).collect()
 }
 
-pub(crate) fn rule_file(file: &Path) -> anyhow::Result<RuleFile> {
-    RuleFile::load(file, ReadOptions::default()).map_err(|faults| match faults.into_iter().next() {
+pub(crate) fn rule_file(file: &Path, read: ReadOptions) -> anyhow::Result<RuleFile> {
+    RuleFile::load(file, read).map_err(|faults| match faults.into_iter().next() {
         Some(fault) => anyhow!(fault),
         None => anyhow!("{}: cannot be read", file.display()),
     })

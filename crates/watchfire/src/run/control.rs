@@ -164,6 +164,16 @@ impl Control for Center {
         self.is_ready.load(Ordering::Acquire)
     }
 
+    fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    fn relabel_rules(&self, job: &str) -> Option<Vec<watchfire_scrape::relabel::Rule>> {
+        let config = self.in_force();
+        let found = config.as_ref()?.scrape_configs.iter().find(|found| found.job_name == job)?;
+        Some(found.relabel_configs.clone())
+    }
+
     fn config_yaml(&self) -> String {
         self.in_force().as_ref().map(|config| config.to_yaml().to_owned()).unwrap_or_default()
     }
