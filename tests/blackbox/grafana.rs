@@ -160,6 +160,6 @@ async fn metadata_rules_alerts_and_status_have_the_shapes_that_are_read() {
         get(&server, "/api/v1/alertmanagers").await,
         json!({"activeAlertmanagers": [], "droppedAlertmanagers": []})
     );
-    assert_eq!(get(&server, "/api/v1/status/walreplay").await["state"], "done");
+    assert!(get(&server, "/api/v1/status/walreplay").await["current"].is_number());
     assert!(get(&server, "/api/v1/targets?state=active").await["activeTargets"].is_array());
 }

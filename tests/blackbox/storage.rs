@@ -154,7 +154,7 @@ async fn a_full_disk_refuses_writes_with_a_reason_and_recovers_without_a_restart
     let seen = samples(&server, "kept", "1h", now_ms()).await;
     assert!(acknowledged.iter().all(|(at, value)| seen.get(at) == Some(value)), "queries go on");
     assert_eq!(own_metric(&server, "watchfire_store_read_only").await, 1.0);
-    let info = server.get_json("/api/v1/status/runtimeinfo").await;
+    let info = server.get_json("/api/ui/v1/status/runtimeinfo").await;
     let told = info["data"]["readOnlyReason"].as_str().unwrap_or_default();
     assert!(told.contains("wal"), "the status names the reason: {info}");
 
@@ -170,7 +170,7 @@ async fn a_full_disk_refuses_writes_with_a_reason_and_recovers_without_a_restart
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(own_metric(&server, "watchfire_store_read_only").await, 0.0);
-    let info = server.get_json("/api/v1/status/runtimeinfo").await;
+    let info = server.get_json("/api/ui/v1/status/runtimeinfo").await;
     assert!(info["data"]["readOnlyReason"].is_null(), "{info}");
 
     server.kill();

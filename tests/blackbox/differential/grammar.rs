@@ -44,7 +44,7 @@ const MATCHERS: [&str; 12] = [
 ];
 const RANGES: [&str; 8] = ["17s", "30s", "1m", "2m30s", "5m", "12m", "20m", "45m"];
 const OFFSETS: [&str; 5] = ["10s", "1m", "-1m", "7m", "-15s"];
-const LABELS: [&str; 7] = ["instance", "mode", "kind", "path", "job", "le", "nosuch"];
+const LABELS: [&str; 8] = ["instance", "mode", "kind", "path", "job", "le", "nosuch", "__name__"];
 /// Prometheus 2 keeps the metric's name under the last one, and `%` makes much of its other last digits.
 const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "^", "%", "atan2"];
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", ">", "<=", ">="];
@@ -141,7 +141,8 @@ impl Grammar<'_> {
         match matchers.as_slice() {
             [] => metric.to_owned(),
             matchers if self.random.once_in(10) => {
-                format!("{{__name__=~\"{metric}\",{}}}", matchers.join(","))
+                // Two names, which some operators drop.
+                format!("{{__name__=~\"{metric}|steps\",{}}}", matchers.join(","))
             }
             matchers => format!("{metric}{{{}}}", matchers.join(",")),
         }
@@ -331,7 +332,7 @@ impl Grammar<'_> {
 
     fn function_of_labels(&mut self, depth: usize) -> String {
         let vector = self.vector(depth);
-        let source = self.pick(&LABELS);
+        let source = self.pick(&LABELS[..7]);
         match self.random.below(4) {
             0 => format!("label_replace({vector}, \"new\", \"$1-x\", \"{source}\", \"(.).*\")"),
             1 => format!("label_replace({vector}, \"{source}\", \"\", \"instance\", \"a|b\")"),
