@@ -143,7 +143,12 @@ impl SampledResponse {
     pub fn finish(self) -> Vec<u8> {
         let mut message = MessageWriter::new();
         for result in &self.results {
-            message.bytes(1, result);
+            // One without series stands there too: results are told apart by their order.
+            if result.is_empty() {
+                message.message(1, |_| {});
+            } else {
+                message.bytes(1, result);
+            }
         }
         message.finish()
     }
