@@ -3,3 +3,4 @@
 pub(crate) mod gather;
 pub(crate) mod reader;
 pub(crate) mod selection;
+pub(crate) mod texts;

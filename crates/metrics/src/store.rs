@@ -18,6 +18,7 @@ use crate::masks::deletions::{self, Deletion};
 use crate::part::Part;
 use crate::parts::PartList;
 use crate::read::selection::Selection;
+use crate::read::texts::Texts;
 use crate::record;
 use crate::recovery::{Recovery, ReplayProgress, Replayer};
 use crate::retention::{KeepRule, Retention};
@@ -37,7 +38,7 @@ use std::time::Duration;
 use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
 use watchfire_model::labels::LabelLimits;
 use watchfire_model::time::Clock;
-use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
+use watchfire_model::{LabelPair, Labels, Matcher, Metadata, TimeRange};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
@@ -362,11 +363,13 @@ impl Store {
         range: TimeRange,
     ) -> Result<Vec<String>, ReadError> {
         let in_memory = self.ask_head(matchers, |ids, index, pairs| index.label_pairs(pairs, name, ids));
-        let mut values: BTreeSet<String> = in_memory.iter().map(|pair| pair.value().to_owned()).collect();
+        let mut values = Texts::default();
+        values.add_all(in_memory.iter().map(LabelPair::value));
         self.ask_parts(matchers, range, |part, ids, damage| {
-            part.label_values(name, ids, damage, &mut values)
+            values.next_place();
+            part.label_values(name, ids, damage, &mut values);
         });
-        Ok(values.into_iter().collect())
+        Ok(values.into_sorted())
     }
 
     /// What is in memory is recent enough for any range: its series are not told apart by time here.

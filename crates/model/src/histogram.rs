@@ -141,6 +141,10 @@ impl Histogram {
             if !buckets.contains(&0.0) && spans.len() <= 1 && spans.iter().all(|span| span.length > 0) {
                 continue;
             }
+            if max_empty_buckets == 0 {
+                (*spans, *buckets) = layout::filled(spans, buckets);
+                continue;
+            }
             let filled: Vec<(i32, f64)> =
                 layout::unpack(spans, buckets).into_iter().filter(|(_, count)| *count != 0.0).collect();
             (*spans, *buckets) = layout::pack(&filled, max_empty_buckets);

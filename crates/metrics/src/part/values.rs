@@ -2,6 +2,7 @@
 
 use super::Part;
 use crate::codec::bytes::Reader;
+use crate::read::texts::Texts;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -239,13 +240,15 @@ impl Part {
         name: &str,
         ids: Option<&RoaringBitmap>,
         damage: &mut Vec<String>,
-        out: &mut BTreeSet<String>,
+        out: &mut Texts,
     ) {
         let entry = self.summary.names.iter().find(|entry| entry.name == name);
         let value_pages = entry.map_or(0, |entry| entry.pages.len());
         if let Some(ids) = ids
             && self.each_of_few(ids, value_pages, damage, &mut |labels| {
-                out.extend(labels.get(name).map(str::to_owned));
+                if let Some(value) = labels.get(name) {
+                    out.add(value);
+                }
             })
         {
             return;
@@ -256,7 +259,7 @@ impl Part {
                 None => true,
             };
             if has {
-                out.insert(value.to_owned());
+                out.add(value);
             }
             Some(ControlFlow::Continue(()))
         });

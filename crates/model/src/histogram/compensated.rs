@@ -28,6 +28,8 @@ pub struct KahanHistogram {
     sum: Histogram,
     /// What rounding took from each number of `sum`; the same layout.
     compensation: Histogram,
+    /// Memory for [`layout::places`].
+    places: [Vec<usize>; 2],
 }
 
 impl KahanHistogram {
@@ -39,7 +41,7 @@ impl KahanHistogram {
         compensation.sum = 0.0;
         compensation.positive_buckets.fill(0.0);
         compensation.negative_buckets.fill(0.0);
-        Self { sum: first.clone(), compensation }
+        Self { sum: first.clone(), compensation, places: Default::default() }
     }
 
     /// Adds a histogram, as [`Histogram::add`].
@@ -53,7 +55,7 @@ impl KahanHistogram {
             kahan_add(other.zero_count, &mut sum.zero_count, &mut lost.zero_count);
             add_all(&other.positive_buckets, &mut sum.positive_buckets, &mut lost.positive_buckets);
             add_all(&other.negative_buckets, &mut sum.negative_buckets, &mut lost.negative_buckets);
-        } else {
+        } else if !self.add_in_place(other) {
             bounds_reconciled = self.add_aligned(other)?;
         }
         let (sum, lost) = (&mut self.sum, &mut self.compensation);
@@ -61,6 +63,41 @@ impl KahanHistogram {
         kahan_add(other.sum, &mut sum.sum, &mut lost.sum);
         let reset_conflict = sum.combine_hint(other.reset_hint);
         Ok(ArithmeticNotes { reset_conflict, bounds_reconciled })
+    }
+
+    /// Adds the buckets of a histogram all of whose buckets are here too; else does nothing and says so by false.
+    fn add_in_place(&mut self, other: &Histogram) -> bool {
+        let (sum, lost) = (&mut self.sum, &mut self.compensation);
+        let alike = sum.schema == other.schema
+            && sum.zero_threshold == other.zero_threshold
+            && sum.custom_values == other.custom_values;
+        let [positive, negative] = &mut self.places;
+        let found = alike
+            && layout::places(
+                (&sum.positive_spans, sum.positive_buckets.len()),
+                (&other.positive_spans, other.positive_buckets.len()),
+                positive,
+            )
+            && layout::places(
+                (&sum.negative_spans, sum.negative_buckets.len()),
+                (&other.negative_spans, other.negative_buckets.len()),
+                negative,
+            );
+        if !found {
+            return false;
+        }
+        kahan_add(other.zero_count, &mut sum.zero_count, &mut lost.zero_count);
+        for (places, values, sums, losses) in [
+            (&*positive, &other.positive_buckets, &mut sum.positive_buckets, &mut lost.positive_buckets),
+            (&*negative, &other.negative_buckets, &mut sum.negative_buckets, &mut lost.negative_buckets),
+        ] {
+            for (place, value) in places.iter().zip(values) {
+                if let (Some(sum), Some(lost)) = (sums.get_mut(*place), losses.get_mut(*place)) {
+                    kahan_add(*value, sum, lost);
+                }
+            }
+        }
+        true
     }
 
     /// Adds the buckets of a histogram of another layout; true when custom bounds differed.

@@ -21,6 +21,49 @@ pub(super) fn indexes(spans: &[Span], count: usize) -> Vec<i32> {
     indexes
 }
 
+/// Where in `own` each of the first `count` buckets of `other` lies; false when one has no place there.
+pub(super) fn places(own: (&[Span], usize), other: (&[Span], usize), places: &mut Vec<usize>) -> bool {
+    places.clear();
+    let mut own = each_index(own.0, own.1).enumerate();
+    each_index(other.0, other.1).all(|wanted| {
+        let place = own.by_ref().find(|(_, index)| *index >= wanted);
+        places.extend(place.map(|(place, _)| place));
+        place.is_some_and(|(_, index)| index == wanted)
+    })
+}
+
+/// As [`indexes`], one after the other.
+fn each_index(spans: &[Span], count: usize) -> impl Iterator<Item = i32> + '_ {
+    let mut end = Some(0_i32);
+    let runs = spans.iter().map_while(move |span| {
+        let start = end?.checked_add(span.offset)?;
+        end = i32::try_from(span.length).ok().and_then(|length| start.checked_add(length));
+        Some((start, span.length))
+    });
+    let each = |(start, length): (i32, u32)| (0..length).map_while(move |at| start.checked_add_unsigned(at));
+    runs.flat_map(each).take(count)
+}
+
+/// Spans and buckets without empty buckets.
+pub(super) fn filled(spans: &[Span], buckets: &[f64]) -> (Vec<Span>, Vec<f64>) {
+    let mut kept_spans: Vec<Span> = Vec::with_capacity(spans.len() + 1);
+    let mut kept = Vec::with_capacity(buckets.len());
+    let mut behind = 0_i32;
+    for (index, count) in each_index(spans, buckets.len()).zip(buckets) {
+        if *count == 0.0 {
+            continue;
+        }
+        let gap = index.saturating_sub(behind);
+        match kept_spans.last_mut() {
+            Some(span) if gap == 0 => span.length = span.length.saturating_add(1),
+            _ => kept_spans.push(Span { offset: gap, length: 1 }),
+        }
+        kept.push(*count);
+        behind = index.saturating_add(1);
+    }
+    (kept_spans, kept)
+}
+
 /// The buckets with their indexes.
 pub(super) fn unpack(spans: &[Span], buckets: &[f64]) -> Vec<(i32, f64)> {
     indexes(spans, buckets.len()).into_iter().zip(buckets.iter().copied()).collect()

@@ -19,6 +19,9 @@ impl Histogram {
         if self.count < previous.count || self.is_custom() != previous.is_custom() {
             return true;
         }
+        if let Some(fewer) = self.fewer_in_same_layout(previous) {
+            return fewer;
+        }
         let mut current = layout::unpack(&self.positive_spans, &self.positive_buckets);
         let mut before = layout::unpack(&previous.positive_spans, &previous.positive_buckets);
         if self.is_custom() {
@@ -47,6 +50,29 @@ impl Histogram {
                 &layout::unpack(&self.negative_spans, &self.negative_buckets),
                 &comparable(before_negative),
             )
+    }
+
+    /// Whether any bucket has fewer observations than before, if the buckets of both are the same ones and none lies in
+    /// the zero bucket.
+    fn fewer_in_same_layout(&self, previous: &Self) -> Option<bool> {
+        let above_zero = |spans: &[super::Span]| {
+            let first = spans.iter().find(|span| span.length > 0);
+            let index = spans.first().filter(|span| span.length > 0).map(|span| span.offset);
+            first.is_none()
+                || index.is_some_and(|index| exponential_bound(index, self.schema) > self.zero_threshold)
+        };
+        let separate =
+            self.is_custom() || above_zero(&self.positive_spans) && above_zero(&self.negative_spans);
+        if !separate || !self.has_layout_of(previous) {
+            return None;
+        }
+        let any = |now: &[f64], before: &[f64]| now.iter().zip(before).any(|(now, before)| now < before);
+        let fewer = any(&self.positive_buckets, &previous.positive_buckets);
+        // The zero bucket of custom buckets, and what lies below zero there, means nothing.
+        let below = || {
+            self.zero_count < previous.zero_count || any(&self.negative_buckets, &previous.negative_buckets)
+        };
+        Some(fewer || !self.is_custom() && below())
     }
 
     /// The hint under which a store hands this histogram out when `previous` stands before it in the same series.

@@ -4,7 +4,7 @@ use super::column::{Point, StepVector};
 use super::context::Context;
 use super::histograms;
 use super::resets::{FloatResets, is_histogram_reset, overlaps};
-use super::window::{Columns, RangeFunction, Window, beyond_itself, total_weight};
+use super::window::{Columns, Frame, RangeFunction, Window, beyond_itself, total_weight};
 use crate::ast::Span;
 use std::sync::Arc;
 use watchfire_model::histogram::ResetHint;
@@ -42,11 +42,14 @@ pub(crate) fn check_counter_name(
 pub(crate) struct Extrapolated {
     kind: RateKind,
     resets: FloatResets,
+    /// Whether each histogram of the series begins a counter anew.
+    histogram_resets: Vec<bool>,
 }
 
 impl Extrapolated {
     pub(crate) const fn new(kind: RateKind, use_start_timestamps: bool) -> Self {
-        Self { kind, resets: FloatResets::new(kind.counter, use_start_timestamps && kind.counter) }
+        let resets = FloatResets::new(kind.counter, use_start_timestamps && kind.counter);
+        Self { kind, resets, histogram_resets: Vec::new() }
     }
 
     /// When the first sample's counter began inside the window, counting from zero at that time is known.
@@ -77,7 +80,8 @@ impl Extrapolated {
         }
         let span = Extent { first_ms, last_ms, gaps: gaps(rollups, times), counted_from };
         let share_before_first = (change > 0.0 && first >= 0.0).then(|| first / change);
-        Some(SampleValue::Float(change * self.factor(window, span, share_before_first)))
+        let edges = (window.start_ms, window.end_ms);
+        Some(SampleValue::Float(change * self.factor(edges, window.seconds(), span, share_before_first)))
     }
 
     fn histograms(&self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
@@ -91,28 +95,37 @@ impl Extrapolated {
         if self.resets.uses_start_timestamps() && overlaps(times, starts) {
             cx.notes.overlapping_start(window.span, window.metric);
         }
-        let mut change = histogram_change(self.kind, self.resets.uses_start_timestamps(), window, cx)?;
+        let known = self.histogram_resets.get(window.first_histogram..).unwrap_or(&[]);
+        let mut change = histogram_change(self.kind, self.resets.uses_start_timestamps(), known, window, cx)?;
         let first = histograms.first()?;
         if counted_from.is_some() {
             histograms::add_noting(&mut change, first, "addition", window.span, window.metric, cx)?;
         }
         let span = Extent { first_ms, last_ms, gaps: gaps(rollups, times), counted_from };
         let share = (change.count > 0.0 && first.count >= 0.0).then(|| first.count / change.count);
-        change.mul_scalar(self.factor(window, span, share));
+        let edges = (window.start_ms, window.end_ms);
+        change.mul_scalar(self.factor(edges, window.seconds(), span, share));
         change.reset_hint = ResetHint::Gauge;
         change.compact(0);
         Some(SampleValue::Histogram(Arc::new(change)))
     }
 
-    /// By how much the change between the first and the last sample is to be multiplied.
-    fn factor(&self, window: &Window<'_>, span: Extent, share_before_first: Option<f64>) -> f64 {
+    /// By how much the change between the first and the last sample is to be multiplied in a window with these edges.
+    #[inline]
+    fn factor(
+        &self,
+        (start_ms, end_ms): (i64, i64),
+        window_seconds: f64,
+        span: Extent,
+        share_before_first: Option<f64>,
+    ) -> f64 {
         let seconds = |from: i64, to: i64| to.saturating_sub(from) as f64 / 1_000.0;
-        let average_gap =
-            if span.gaps == 0 { 0.0 } else { seconds(span.first_ms, span.last_ms) / span.gaps as f64 };
-        let sampled = seconds(span.counted_from.unwrap_or(span.first_ms), span.last_ms);
+        let between = seconds(span.first_ms, span.last_ms);
+        let average_gap = if span.gaps == 0 { 0.0 } else { between / span.gaps as f64 };
+        let sampled = span.counted_from.map_or(between, |from| seconds(from, span.last_ms));
         // Further than this from the edge, the series is taken to begin or end inside the window.
         let threshold = average_gap * 1.1;
-        let mut to_start = seconds(window.start_ms, span.first_ms);
+        let mut to_start = seconds(start_ms, span.first_ms);
         if to_start >= threshold {
             to_start = average_gap / 2.0;
         }
@@ -124,12 +137,12 @@ impl Extrapolated {
         if span.counted_from.is_some() {
             to_start = 0.0;
         }
-        let mut to_end = seconds(span.last_ms, window.end_ms);
+        let mut to_end = seconds(span.last_ms, end_ms);
         if to_end >= threshold {
             to_end = average_gap / 2.0;
         }
         let factor = (sampled + to_start + to_end) / sampled;
-        if self.kind.per_second { factor / window.seconds() } else { factor }
+        if self.kind.per_second { factor / window_seconds } else { factor }
     }
 }
 
@@ -150,6 +163,37 @@ fn gaps(rollups: &[Rollup], times: &[i64]) -> u64 {
 impl RangeFunction for Extrapolated {
     fn begin(&mut self, series: &Columns<'_>) {
         self.resets.find(series);
+        self.histogram_resets.clear();
+        if self.kind.counter && !series.histograms.is_empty() {
+            self.histogram_resets.push(false);
+            let pairs = series.histograms.windows(2);
+            let resets = pairs.map(|pair| matches!(pair, [before, now] if is_histogram_reset(before, now)));
+            self.histogram_resets.extend(resets);
+        }
+    }
+
+    fn slide(&mut self, series: &Columns<'_>, frame: Frame, out: &mut StepVector) -> bool {
+        if self.resets.uses_start_timestamps() && !series.starts.is_empty() {
+            return false;
+        }
+        let window_seconds = frame.range_ms as f64 / 1_000.0;
+        frame.slide(series.times, |step, edges, inside| {
+            let (first_place, len) = (inside.start, inside.len());
+            let (Some(times), Some(values)) = (series.times.get(inside.clone()), series.values.get(inside))
+            else {
+                return;
+            };
+            let ([first_ms, .., last_ms], [first, .., last]) = (times, values) else { return };
+            let mut change = last - first;
+            for value_before in self.resets.corrections(first_place, len) {
+                change += value_before;
+            }
+            let span =
+                Extent { first_ms: *first_ms, last_ms: *last_ms, gaps: len as u64 - 1, counted_from: None };
+            let share_before_first = (change > 0.0 && *first >= 0.0).then(|| first / change);
+            out.set_float(step, change * self.factor(edges, window_seconds, span, share_before_first));
+        });
+        true
     }
 
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
@@ -169,15 +213,16 @@ impl RangeFunction for Extrapolated {
 fn histogram_change(
     kind: RateKind,
     use_starts: bool,
+    known_resets: &[bool],
     window: &Window<'_>,
     cx: &mut Context<'_>,
 ) -> Option<Histogram> {
     let Columns { histogram_times: times, histograms: points, histogram_starts: starts, .. } = window.samples;
     let rollups = window.samples.histogram_rollups;
     let (first, last) = (points.first()?, points.last()?);
-    let reset_at = |index: usize, before: &Histogram, now: &Histogram| {
+    let reset_at = |index: usize| {
         beyond_itself(rollups, index).is_none()
-            && (is_histogram_reset(before, now)
+            && (known_resets.get(index).copied().unwrap_or(false)
                 || (use_starts && super::resets::start_says_reset(times, starts, index)))
     };
     let gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
@@ -188,7 +233,7 @@ fn histogram_change(
         cx.notes.not_a_gauge(window.span, window.metric);
     }
     // With a reset right after it the first histogram does not matter, nor does its layout.
-    let skip_first = kind.counter && points.get(1).is_some_and(|second| reset_at(1, first, second));
+    let skip_first = kind.counter && points.len() > 1 && reset_at(1);
     let relevant = if skip_first { points.get(1..)? } else { points };
     let custom = last.is_custom();
     if relevant.iter().any(|point| point.is_custom() != custom) {
@@ -210,14 +255,14 @@ fn histogram_change(
     }
     if kind.counter {
         for (index, pair) in points.windows(2).enumerate() {
-            let [before, now] = pair else { continue };
+            let [before, _] = pair else { continue };
             if let Some(window_of) = beyond_itself(rollups, index + 1) {
                 if let Some(lost) = &window_of.lost_histogram {
                     histograms::add_noting(&mut change, lost, "addition", window.span, window.metric, cx)?;
                 }
                 continue;
             }
-            if (index > 0 || !skip_first) && reset_at(index + 1, before, now) {
+            if (index > 0 || !skip_first) && reset_at(index + 1) {
                 histograms::add_noting(&mut change, before, "addition", window.span, window.metric, cx)?;
             }
         }

@@ -58,6 +58,7 @@ pub(crate) fn interpolate_steps<'a>(
                 let window = Window {
                     samples: Columns::default(),
                     first_float: 0,
+                    first_histogram: 0,
                     start_ms: open_ms,
                     end_ms: close_ms,
                     time_ms,

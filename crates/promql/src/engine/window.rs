@@ -99,6 +99,8 @@ pub(crate) struct Window<'w> {
     pub(crate) samples: Columns<'w>,
     /// Place of the first float in the whole series.
     pub(crate) first_float: usize,
+    /// Place of the first histogram in the whole series.
+    pub(crate) first_histogram: usize,
     /// The window is `(start_ms, end_ms]`.
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
@@ -124,11 +126,52 @@ pub(crate) trait RangeFunction {
     /// A new series begins; what can be prepared for all its windows, may be.
     fn begin(&mut self, _series: &Columns<'_>) {}
 
+    /// The values at all steps of a series of floats that stand for themselves; false when this function has no quicker
+    /// way than [`RangeFunction::evaluate`] step by step. The series has begun.
+    fn slide(&mut self, _series: &Columns<'_>, _frame: Frame, _out: &mut StepVector) -> bool {
+        false
+    }
+
     /// The value at one step, if there is one.
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue>;
 
     /// The series' values are complete.
     fn end(&mut self, _out: &StepVector, _metric: &str, _span: &Span, _cx: &mut Context<'_>) {}
+}
+
+/// Windows of one length, one at each step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    /// Where the first window ends.
+    pub(crate) end_ms: i64,
+    /// How far the next one ends behind it.
+    pub(crate) interval_ms: i64,
+    pub(crate) count: usize,
+    pub(crate) range_ms: i64,
+}
+
+impl Frame {
+    /// Calls `each` with every window that has samples: the step, its start and end, and which samples are inside.
+    #[inline]
+    pub(crate) fn slide(
+        self,
+        times: &[i64],
+        mut each: impl FnMut(usize, (i64, i64), std::ops::Range<usize>),
+    ) {
+        let mut slide = Slide::default();
+        let mut end_ms = self.end_ms;
+        for step in 0..self.count {
+            let start_ms = end_ms.saturating_sub(self.range_ms);
+            let (first, behind) = slide.advance(times, start_ms, end_ms);
+            if first == times.len() {
+                return;
+            }
+            if first < behind {
+                each(step, (start_ms, end_ms), first..behind);
+            }
+            end_ms = end_ms.saturating_add(self.interval_ms);
+        }
+    }
 }
 
 /// Where the samples of a range come from.
@@ -418,6 +461,24 @@ impl<'a> RangeCall<'a> {
             RangeInput::Selector { series, .. } => &series.grid,
             RangeInput::Subquery { .. } => &none,
         };
+        let plain = grid.is_empty()
+            && self.extension.is_none()
+            && self.reference.at_ms.is_none()
+            && series.histogram_times.is_empty()
+            && series.rollups.is_empty();
+        if plain {
+            let frame = Frame {
+                end_ms: self.reference.apply(self.steps.start_ms),
+                interval_ms: self.steps.interval_ms,
+                count: self.steps.count,
+                range_ms: self.range_ms,
+            };
+            if self.function.slide(&series, frame, out) {
+                cx.worked(series.times.len().saturating_add(self.steps.count))?;
+                self.function.end(out, metric, self.span, cx);
+                return Ok(());
+            }
+        }
         // On the grid a later range might begin earlier, where windows become larger; the samples are gone by then.
         let mut earliest_ms = i64::MIN;
         let mut inexact = None;
@@ -438,6 +499,7 @@ impl<'a> RangeCall<'a> {
             let window = Window {
                 samples: inside,
                 first_float: float_range.0,
+                first_histogram: histogram_range.0,
                 start_ms,
                 end_ms,
                 time_ms,
