@@ -343,7 +343,7 @@ async fn load(plan: &Plan, peers: &mut [Peer]) -> anyhow::Result<i64> {
 }
 
 /// Sends one request to all at once.
-async fn send(peers: &[Peer], body: Vec<u8>) -> anyhow::Result<()> {
+pub(crate) async fn send(peers: &[Peer], body: Vec<u8>) -> anyhow::Result<()> {
     let mut sending = tokio::task::JoinSet::new();
     for peer in peers {
         let request = peer

@@ -45,10 +45,15 @@ pub(crate) fn targets(series: usize, seed: u64) -> Vec<Target> {
     (0..count).map(|index| Target::new(index, SERIES_PER_TARGET.min(series), seed)).collect()
 }
 
+/// What a target's label `instance` says.
+pub(crate) fn instance(index: usize) -> String {
+    format!("10.{}.{}.{}:9100", index >> 16, index >> 8 & 0xff, index & 0xff)
+}
+
 impl Target {
     fn new(index: usize, series: usize, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let instance = format!("10.{}.{}.{}:9100", index >> 16, index >> 8 & 0xff, index & 0xff);
+        let instance = instance(index);
         let states = (0..series).map(|number| state(number, &instance, &mut rng)).collect();
         let offset_ms = rng.i64(0..15_000);
         Self { series: states, offset_ms, rng }

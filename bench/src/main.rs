@@ -8,6 +8,7 @@ mod fleet;
 mod load;
 mod peers;
 mod queries;
+mod rules;
 mod scale;
 
 use anyhow::{Context, bail};
@@ -27,6 +28,8 @@ enum Mode {
     Scale,
     /// The comparison set of queries over a fleet.
     Queries,
+    /// Recording rules.
+    Rules,
 }
 
 /// Series, and how long a history of them.
@@ -47,7 +50,7 @@ struct Plan {
     only: Option<String>,
 }
 
-const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries]";
+const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries | rules]";
 const SCRAPE_INTERVAL_MS: i64 = 15_000;
 const TARGETS_PER_REQUEST: usize = 4;
 
@@ -63,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Mode::Scale => scale::measure(&plan).await,
         Mode::Queries => comparison::measure(&plan).await,
+        Mode::Rules => rules::measure(&plan).await,
     }
 }
 
@@ -102,6 +106,7 @@ fn plan() -> anyhow::Result<Plan> {
         Some(word) if word == "compare" => Mode::Compare,
         Some(word) if word == "scale" => Mode::Scale,
         Some(word) if word == "queries" => Mode::Queries,
+        Some(word) if word == "rules" => Mode::Rules,
         Some(_) => bail!(USAGE),
     };
     let size = |name: &str, default: i64| -> anyhow::Result<usize> {

@@ -31,6 +31,16 @@ pub(crate) struct Cost {
 impl Peer {
     /// Starts a server with an empty data folder; nothing where its program is not found.
     pub(crate) async fn start(name: &'static str, program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(name, program, folder, "").await
+    }
+
+    /// As [`Peer::start`], with more in its configuration file.
+    pub(crate) async fn start_with(
+        name: &'static str,
+        program: &Path,
+        folder: &Path,
+        settings: &str,
+    ) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let data = folder.join(name);
         std::fs::create_dir_all(&data)?;
@@ -39,7 +49,10 @@ impl Peer {
         let address = format!("127.0.0.1:{port}");
         let args: Vec<String> = match name {
             "watchfire" => {
-                std::fs::write(&empty, "collect: {enabled: false}\n")?;
+                std::fs::write(
+                    &empty,
+                    format!("collect: {{enabled: false}}\nbuilt_in_rules: false\n{settings}"),
+                )?;
                 vec![
                     "run".to_owned(),
                     format!("--config.file={}", empty.display()),
@@ -50,7 +63,7 @@ impl Peer {
                 ]
             }
             "prometheus" => {
-                std::fs::write(&empty, "scrape_configs: []\n")?;
+                std::fs::write(&empty, format!("scrape_configs: []\n{settings}"))?;
                 vec![
                     format!("--config.file={}", empty.display()),
                     format!("--storage.tsdb.path={data_path}"),
@@ -93,11 +106,13 @@ impl Peer {
 
     /// How many series have a sample at that time, as a query tells.
     pub(crate) async fn count_series(&self, at_ms: i64) -> anyhow::Result<u64> {
-        let url = format!(
-            "{}/api/v1/query?query=count(%7B__name__!%3D%22%22%7D)&time={}&timeout=300s",
-            self.base,
-            at_ms / 1000
-        );
+        self.count("count({__name__!=\"\"})", at_ms).await
+    }
+
+    /// What a query that counts says at that time.
+    pub(crate) async fn count(&self, query: &str, at_ms: i64) -> anyhow::Result<u64> {
+        let query = crate::queries::percent_encode(query);
+        let url = format!("{}/api/v1/query?query={query}&time={}&timeout=300s", self.base, at_ms / 1000);
         let body = reqwest::get(url).await?.text().await?;
         let answer: serde_json::Value =
             serde_json::from_str(&body).with_context(|| format!("{}: {body:.200}", self.name))?;

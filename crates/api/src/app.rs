@@ -4,6 +4,7 @@ use crate::cors::Cors;
 use crate::error::ApiError;
 use crate::metrics::{HttpMetrics, QueryMetrics};
 use crate::prometheus::read::ReadLimits;
+use crate::queries::ActiveQueries;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use watchfire_model::Labels;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::Clock;
 use watchfire_promql::engine::{Engine, Query};
-use watchfire_promql::{ParseOptions, QueryResult, Source};
+use watchfire_promql::{ParseOptions, QueryError, QueryResult, Source};
 use watchfire_wire::exposition::Format;
 
 /// Everything a handler may need, put together by the program.
@@ -71,6 +72,8 @@ pub struct App {
     pub http_metrics: HttpMetrics,
     /// Queries counted.
     pub query_metrics: Arc<QueryMetrics>,
+    /// Queries from outside that are under way, or were slow.
+    pub queries: Arc<ActiveQueries>,
 }
 
 impl std::fmt::Debug for App {
@@ -145,28 +148,37 @@ impl App {
         crate::prometheus::notifications::listeners()
     }
 
-    /// Runs a query when a slot is free, and makes the answer of it, both on a blocking thread. The wait counts towards
+    /// Runs a query, whose text is shown to who asks what is under way, when a slot is free, and makes the answer of
+    /// it, both on a blocking thread. The wait counts towards
     /// the query's timeout. Dropping the future stops the query.
     pub(crate) async fn evaluate<T: Send + 'static>(
         self: &Arc<Self>,
         mut query: Query,
+        text: &str,
         finish: impl FnOnce(QueryResult, Timings) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
+        let mut underway = self.queries.begin(&query, text, self.clock.now_ms());
         let asked = Instant::now();
         let timeout = self.engine.options().timeout.min(query.timeout.unwrap_or(Duration::MAX));
-        let slot = tokio::time::timeout(timeout, Arc::clone(&self.slots).acquire_owned())
-            .await
-            .map_err(|_| ApiError::timeout("query timed out in query queue"))?
-            .map_err(|_| ApiError::unavailable("the server is shutting down"))?;
+        let killed = underway.killed();
+        let slot = tokio::select! {
+            slot = tokio::time::timeout(timeout, Arc::clone(&self.slots).acquire_owned()) => slot
+                .map_err(|_| ApiError::timeout("query timed out in query queue"))?
+                .map_err(|_| ApiError::unavailable("the server is shutting down"))?,
+            () = killed => return Err(QueryError::Cancelled.into()),
+        };
         let cancel = CancelOnDrop(Arc::clone(&query.cancel));
         let app = Arc::clone(self);
         let outcome = tokio::task::spawn_blocking(move || {
             let queued = asked.elapsed();
+            underway.runs(queued);
             query.timeout = Some(timeout.saturating_sub(queued));
             let started = Instant::now();
             let outcome = app.engine.evaluate(&query, app.source.as_ref());
             let timings = Timings { queued, evaluated: started.elapsed() };
+            underway.ends(outcome.is_ok());
+            drop(underway);
             drop(slot);
             let samples = outcome.as_ref().map_or(0, |result| result.samples_read);
             running.end(timings, samples);

@@ -5,7 +5,7 @@ use crate::prometheus::{
     admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
-use crate::ui::{alerts, boot, cardinality, dashboards, query as batch};
+use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
 use crate::{manage, pages, push};
 use watchfire_guard::Permission::{Admin, Open, Read, Write};
 
@@ -76,6 +76,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/ui/v1/dashboards", Read, dashboards::list),
         Route::get("/api/ui/v1/dashboards/{uid}", Read, dashboards::one),
         Route::post("/api/ui/v1/query", Read, batch::query),
+        Route::get("/api/ui/v1/queries", Read, queries::list),
+        Route::post("/api/ui/v1/queries/{id}/kill", Admin, queries::kill),
         Route::get("/api/ui/v1/cardinality", Read, cardinality::cardinality),
         Route::get("/api/ui/v1/deliveries", Read, alerts::deliveries),
         // The web UI's files. They hold no telemetry.

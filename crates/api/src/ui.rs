@@ -4,4 +4,5 @@ pub(crate) mod alerts;
 pub(crate) mod boot;
 pub(crate) mod cardinality;
 pub(crate) mod dashboards;
+pub(crate) mod queries;
 pub(crate) mod query;

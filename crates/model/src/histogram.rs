@@ -151,6 +151,13 @@ impl Histogram {
         }
     }
 
+    /// About the bytes it takes in memory.
+    pub fn memory_bytes(&self) -> usize {
+        let spans = self.positive_spans.len() + self.negative_spans.len();
+        let numbers = self.positive_buckets.len() + self.negative_buckets.len() + self.custom_values.len();
+        size_of::<Self>() + 8 * (spans + numbers)
+    }
+
     /// Whether any count or the sum has overflowed to an infinity.
     pub fn has_overflow(&self) -> bool {
         self.count.is_infinite()

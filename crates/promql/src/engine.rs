@@ -33,9 +33,11 @@ mod sets;
 mod smoothed;
 mod sorted;
 mod times;
+mod usage;
 mod window;
 
 pub use annotations::AnnotationKind;
+pub use usage::{QueryUsage, SAMPLE_BYTES};
 
 use crate::ast::Expr;
 use crate::source::{Source, SourceError};
@@ -54,6 +56,8 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// How many samples a query may hold at once (`--query.max-samples`).
     pub max_samples: usize,
+    /// How many bytes the samples may take that a query holds at once (`--query.max-memory`); no bound.
+    pub max_bytes: usize,
     /// The step of a subquery that names none: the global evaluation interval.
     pub default_subquery_step: Duration,
     /// `rate` and its family use start timestamps (experimental `use-start-timestamps`).
@@ -74,6 +78,7 @@ impl Default for EngineOptions {
             lookback: Duration::from_secs(300),
             timeout: Duration::from_secs(120),
             max_samples: 50_000_000,
+            max_bytes: usize::MAX,
             default_subquery_step: Duration::from_secs(60),
             use_start_timestamps: false,
             delayed_name_removal: false,
@@ -100,6 +105,8 @@ pub struct Query {
     pub timeout: Option<Duration>,
     /// Set from outside to stop the query.
     pub cancel: Arc<AtomicBool>,
+    /// What it holds and has read; can be watched from outside.
+    pub usage: Arc<QueryUsage>,
 }
 
 impl Query {
@@ -110,7 +117,8 @@ impl Query {
 
     /// A range query.
     pub fn range(expr: Expr, start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
-        Self { expr, start_ms, end_ms, step_ms, lookback: None, timeout: None, cancel: Arc::default() }
+        let (cancel, usage) = (Arc::default(), Arc::default());
+        Self { expr, start_ms, end_ms, step_ms, lookback: None, timeout: None, cancel, usage }
     }
 }
 
@@ -130,6 +138,9 @@ pub enum QueryError {
     /// It would hold too many samples.
     #[error("query processing would load too many samples into memory in query execution")]
     TooManySamples,
+    /// It would take too much memory.
+    #[error("query processing would hold more than {0} bytes of samples in memory (--query.max-memory)")]
+    TooMuchMemory(usize),
     /// The store failed.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -153,6 +164,12 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Self {
         let helpers = Helpers::new(options.threads.saturating_sub(1), options.eager_threads);
         Self { options, helpers }
+    }
+
+    /// The same engine with helping threads of its own, which queries of this one do not take.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self::new(self.options.clone())
     }
 
     /// The settings.

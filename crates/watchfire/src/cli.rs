@@ -173,6 +173,10 @@ pub(crate) struct RunArgs {
     #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
     pub(crate) query_max_samples: usize,
 
+    /// How much memory the samples may take that one query holds at once: 512MB, 2GB. No bound by default.
+    #[arg(long = "query.max-memory", value_name = "SIZE", value_parser = size)]
+    pub(crate) query_max_memory: Option<u64>,
+
     /// Feature flags of Prometheus and Alertmanager, separated by commas: `promql-experimental-functions`,
     /// `promql-extended-range-selectors`, `promql-binop-fill-modifiers`, `promql-delayed-name-removal`,
     /// `use-start-timestamps`; `classic-mode` and `utf8-strict-mode` choose the grammar of Alertmanager's matchers. Others

@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use watchfire_alerting::{Alerting, AlertingOptions, SilenceLimits, Tuning};
-use watchfire_api::{App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics};
+use watchfire_api::{ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics};
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
 use watchfire_ledger::Ledger;
@@ -101,7 +101,8 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         }
     });
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
-        engine: engine.clone(),
+        // What users ask does not take the threads that help the rules.
+        engine: engine.apart(),
         source: Arc::clone(&source) as Arc<dyn watchfire_promql::Source>,
         samples: Arc::clone(&sink),
         alerts: Arc::new(alerting.clone()),
@@ -151,6 +152,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         external_url: urls.external(),
         http_metrics: HttpMetrics::default(),
         query_metrics: Arc::new(QueryMetrics::default()),
+        queries: Arc::new(ActiveQueries::default()),
     });
     center.adopt(Arc::clone(&app));
     let failure = Arc::new(OnceLock::new());
@@ -208,6 +210,9 @@ fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
         lookback: args.lookback_delta,
         timeout: args.query_timeout,
         max_samples: args.query_max_samples,
+        max_bytes: args
+            .query_max_memory
+            .map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         default_subquery_step: loaded.config.global.evaluation_interval,
         use_start_timestamps: args.has_feature("use-start-timestamps"),
         delayed_name_removal: args.has_feature("promql-delayed-name-removal"),
@@ -269,6 +274,7 @@ fn flags(args: &RunArgs) -> Flags {
         ("query.timeout", duration(args.query_timeout)),
         ("query.max-concurrency", args.query_max_concurrency.to_string()),
         ("query.max-samples", args.query_max_samples.to_string()),
+        ("query.max-memory", args.query_max_memory.map_or_else(String::new, |bytes| format!("{bytes}B"))),
         ("enable-feature", args.enable_feature.join(",")),
         ("log.level", format!("{:?}", args.log_level).to_lowercase()),
         ("log.format", format!("{:?}", args.log_format).to_lowercase()),

@@ -52,7 +52,7 @@ async fn evaluated(
     let text = query_text(params)?.to_owned();
     let with_stats = params.get("stats").is_some();
     let body = app
-        .evaluate(query, move |result, timings| {
+        .evaluate(query, query_text(params)?, move |result, timings| {
             let stats = with_stats.then(|| stats(&result, timings));
             query_response(&result.value, limit, &result.annotations, &text, stats.as_ref())
         })

@@ -174,7 +174,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Result<QueryResult, Failure> {
         check_range_type(&expr)?;
         Query::range(expr, asked.start, asked.end, asked.step)
     };
-    Ok(app.evaluate(query, |result, _| result).await?)
+    Ok(app.evaluate(query, &asked.expr, |result, _| result).await?)
 }
 
 fn answered_with(asked: &Asked, mut result: QueryResult, columns: &mut Vec<f64>) -> Answered {

@@ -17,6 +17,9 @@ const MAX_NAMED_PLACES: usize = 100;
 /// Timestamps of so many samples are kept while series are read: neighbours in label order often share them.
 const MAX_KEPT_TIMESTAMPS: usize = 1 << 20;
 
+/// Groups of so many parts are kept, each some tens of KiB.
+const MAX_KEPT_GROUPS: usize = 64;
+
 /// A place in the parts of a store: the part's number and the offset in its file.
 type Key = (u64, u64);
 
@@ -24,15 +27,22 @@ type Key = (u64, u64);
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     packed: Vec<u8>,
-    group: Vec<u8>,
-    /// Which group that is.
-    group_key: Option<Key>,
+    /// Of each part the group that was read last, by the part's number: the next series is often in the same ones.
+    groups: HashMap<u64, Group>,
     kept: HashMap<Key, Arc<Vec<i64>>>,
     kept_timestamps: usize,
     timestamps: Vec<i64>,
     ints: Vec<i64>,
     floats: Vec<f64>,
     starts: Vec<i64>,
+}
+
+/// Columns of values that were read together.
+#[derive(Debug, Default)]
+struct Group {
+    /// Where it lies in the file; `None` when it could not be read.
+    offset: Option<u64>,
+    bytes: Vec<u8>,
 }
 
 impl Part {
@@ -73,7 +83,8 @@ impl Part {
         };
         let timestamps = kept.as_ref().map_or(&scratch.timestamps, |kept| &**kept);
         let from = block.values.offset as usize;
-        let bytes = scratch.group.get(from..from + block.values.len as usize).ok_or_else(nonsense)?;
+        let group = scratch.groups.get(&self.seq).map_or(&[][..], |group| &group.bytes);
+        let bytes = group.get(from..from + block.values.len as usize).ok_or_else(nonsense)?;
         let mut input = Reader::new(bytes);
         scratch.starts.clear();
         if block.flags & HAS_STARTS != 0 {
@@ -93,15 +104,18 @@ impl Part {
         Ok(())
     }
 
-    /// Reads the group of a column, if it is not the one that was read last.
+    /// Reads the group of a column, if it is not the one of this part that was read last.
     fn load_group(&self, place: &BlockPlace, scratch: &mut Scratch) -> Result<(), BlockError> {
-        let key = Some((self.seq, place.group.offset));
-        if scratch.group_key == key {
+        if scratch.groups.len() >= MAX_KEPT_GROUPS && !scratch.groups.contains_key(&self.seq) {
+            scratch.groups.clear();
+        }
+        let group = scratch.groups.entry(self.seq).or_default();
+        if group.offset == Some(place.group.offset) {
             return Ok(());
         }
-        scratch.group_key = None;
-        self.reader.read(place.group, &mut scratch.group)?;
-        scratch.group_key = key;
+        group.offset = None;
+        self.reader.read(place.group, &mut group.bytes)?;
+        group.offset = Some(place.group.offset);
         Ok(())
     }
 

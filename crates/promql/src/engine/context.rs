@@ -2,10 +2,11 @@
 
 use super::annotations::Notes;
 use super::crew::{Helpers, Spawn};
+use super::usage::Account;
 use super::{EngineOptions, Query, QueryError};
 use crate::source::Source;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use watchfire_model::Coarse;
 
@@ -58,24 +59,9 @@ pub(crate) struct Context<'a> {
     pub(crate) failure: Option<QueryError>,
     cancel: &'a AtomicBool,
     deadline: Option<Instant>,
-    account: &'a Account,
+    account: Account<'a>,
     until_check: usize,
     helpers: Option<(&'a dyn Spawn<'a>, &'a Arc<Helpers>)>,
-}
-
-/// The samples that a query holds, on all its threads.
-#[derive(Debug)]
-pub(crate) struct Account {
-    held: AtomicUsize,
-    /// The most that was held.
-    peak: AtomicUsize,
-    max_samples: usize,
-}
-
-impl Account {
-    pub(crate) const fn new(max_samples: usize) -> Self {
-        Self { held: AtomicUsize::new(0), peak: AtomicUsize::new(0), max_samples }
-    }
 }
 
 /// What a thread has to tell about its part of an evaluation.
@@ -94,7 +80,7 @@ impl<'a> Context<'a> {
         options: &EngineOptions,
         query: &'a Query,
         source: &'a dyn Source,
-        account: &'a Account,
+        account: Account<'a>,
         helpers: (&'a dyn Spawn<'a>, &'a Arc<Helpers>),
     ) -> Self {
         let timeout = query.timeout.map_or(options.timeout, |timeout| timeout.min(options.timeout));
@@ -162,24 +148,23 @@ impl<'a> Context<'a> {
 
     /// Puts samples on the account; too many end the query.
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), QueryError> {
-        let before = self.account.held.fetch_add(samples, Ordering::Relaxed);
-        self.account.peak.fetch_max(before.saturating_add(samples), Ordering::Relaxed);
-        if before.saturating_add(samples) > self.account.max_samples {
-            Err(QueryError::TooManySamples)
-        } else {
-            Ok(())
-        }
+        self.account.hold(samples)
     }
 
     /// The most samples that were on the account.
     pub(crate) fn peak_samples(&self) -> u64 {
-        self.account.peak.load(Ordering::Relaxed) as u64
+        (self.account.usage.peak_bytes() / super::usage::SAMPLE_BYTES) as u64
     }
 
     /// Takes samples off the account.
     pub(crate) fn release(&mut self, samples: usize) {
-        let less = |held: usize| Some(held.saturating_sub(samples));
-        let _ = self.account.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        self.account.release(samples);
+    }
+
+    /// Notes that samples were read.
+    pub(crate) fn read(&mut self, samples: usize) {
+        self.samples_read += samples as u64;
+        self.account.usage.read(samples);
     }
 
     /// Says that work on so many samples is done, and looks now and then whether the query should end.

@@ -1,11 +1,12 @@
 //! The last step: what the operators hand out becomes the query's value.
 
 use super::column::{Point, SeriesKey, StepVector};
-use super::context::{Account, Context, Steps};
+use super::context::{Context, Steps};
 use super::crew::Helpers;
 use super::merge::same_labelset;
 use super::plan::{Planner, text};
 use super::times::QueryTimes;
+use super::usage::Account;
 use super::{EngineOptions, Query, QueryError, millis};
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::source::Source;
@@ -35,9 +36,10 @@ pub(super) fn evaluate(
         end_ms: if instant { query.start_ms } else { query.end_ms },
         step_ms: if instant { 0 } else { query.step_ms },
     };
-    let account = Account::new(options.max_samples);
+    let (max_samples, max_bytes) = (options.max_samples, options.max_bytes);
+    let account = Account { usage: &query.usage, max_samples, max_bytes };
     std::thread::scope(|room| {
-        let mut cx = Context::new(options, query, source, &account, (room, helpers));
+        let mut cx = Context::new(options, query, source, account, (room, helpers));
         let planner = Planner {
             times,
             lookback_ms: cx.lookback_ms,
@@ -182,7 +184,7 @@ impl MatrixBuilder {
         cx: &mut Context<'_>,
     ) -> Result<(), QueryError> {
         let count = vector.present_count();
-        cx.hold(count)?;
+        cx.hold(count + super::selector::beyond_samples(&vector.histograms))?;
         let Some(samples) = self.place(key.shown()) else { return Ok(()) };
         samples.timestamps_ms.reserve(count);
         samples.floats.reserve(count);

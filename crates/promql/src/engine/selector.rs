@@ -4,6 +4,7 @@ use super::column::{Operator, SeriesKey, StepVector};
 use super::context::{Context, Steps};
 use super::grid::{self, Grid, Inexact};
 use super::times::Reference;
+use super::usage::SAMPLE_BYTES;
 use super::{QueryError, smoothed};
 use crate::ast::{RangeExtension, Span};
 use crate::source::{SelectHints, SeriesStream};
@@ -119,10 +120,10 @@ impl<'a> SourceSeries<'a> {
         if !samples.rollups.is_empty() {
             cx.read_coarse(self.grid.stretches());
         }
-        self.held = samples.len();
-        cx.samples_read += samples.len() as u64;
+        self.held = samples.len() + beyond_samples(&samples.histograms);
+        cx.read(samples.len());
         cx.worked(samples.len())?;
-        cx.hold(samples.len())?;
+        cx.hold(self.held)?;
         Ok(Some(SeriesKey::new(labels)))
     }
 }
@@ -216,6 +217,11 @@ impl InstantSelector<'_> {
             }
         }
     }
+}
+
+/// How many samples of their size histograms are more than their number.
+pub(crate) fn beyond_samples(histograms: &[Option<Arc<Histogram>>]) -> usize {
+    histograms.iter().flatten().map(|histogram| histogram.memory_bytes() / SAMPLE_BYTES).sum()
 }
 
 /// Whether there were samples between this one and the next that are not kept, so that the series did not end here.

@@ -266,9 +266,6 @@ impl Global {
             extra_scrape_metrics: section.flag("extra_scrape_metrics")?.unwrap_or(false),
         };
         section.finish()?;
-        if global.query_log_file.is_some() {
-            reading.note(place, "query_log_file has no effect yet");
-        }
         global.histograms.note(place, reading);
         if global.scrape_failure_log_file.is_some() {
             reading.note(

@@ -95,6 +95,10 @@ impl Center {
             return Err(error.into());
         }
         local::apply(app, &loaded.config.collect);
+        if let Err(error) = app.queries.log_to(global.query_log_file.as_deref()) {
+            let path = global.query_log_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
+            tracing::error!(path = %path.display(), %error, "cannot open query_log_file; the query log stays as it was");
+        }
         app.store.set_max_exemplars(keep::max_exemplars(&loaded.config));
         let ceiling_bytes = memory::ceiling_bytes(&self.args, &loaded.config);
         app.store.set_limits(&memory::series_limits(&loaded.config), ceiling_bytes);
