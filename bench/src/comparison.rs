@@ -164,6 +164,9 @@ fn heading(name: &str, peers: &[Peer]) {
         print!("{:>22}", format!("{} ms", short_name(peer.name)));
     }
     for peer in peers {
+        print!("{:>16}", format!("{} CPU", short_name(peer.name)));
+    }
+    for peer in peers {
         print!("{:>20}", format!("{} peak MiB", short_name(peer.name)));
     }
     println!("{:>10}{:>10}  answer", "ratios", "");
@@ -179,6 +182,7 @@ struct Totals {
     asked: Vec<usize>,
     worst: Vec<(f64, String)>,
     peaks: Vec<u64>,
+    cpu_ms: Vec<f64>,
     different: usize,
 }
 
@@ -189,6 +193,7 @@ impl Totals {
             asked: vec![0; peers],
             worst: vec![(0.0, String::new()); peers],
             peaks: vec![0; peers],
+            cpu_ms: vec![0.0; peers],
             different: 0,
         }
     }
@@ -198,10 +203,11 @@ impl Totals {
         for (index, peer) in peers.iter().enumerate().skip(1) {
             let (worst, name) = &self.worst[index];
             println!(
-                "ratio to {}: geometric mean of {} {:.3}, worst {worst:.2} ({name}), peak memory {:.2}",
+                "ratio to {}: geometric mean of {} {:.3}, worst {worst:.2} ({name}), CPU {:.2}, peak memory {:.2}",
                 peer.name,
                 self.asked[index],
                 (self.log_ratios[index] / self.asked[index] as f64).exp(),
+                self.cpu_ms[0] / self.cpu_ms[index],
                 self.peaks[0] as f64 / self.peaks[index] as f64,
             );
         }
@@ -225,16 +231,19 @@ async fn run(name: &str, urls: Vec<String>, peers: &[Peer], totals: &mut Totals)
         answers.push(answer);
     }
     let mut times = vec![Vec::new(); peers.len()];
+    let mut cpu_ms = vec![0.0; peers.len()];
     for _ in 0..ROUNDS {
-        for (url, times) in urls.iter().zip(&mut times) {
-            let started = Instant::now();
+        for (index, (peer, url)) in peers.iter().zip(&urls).enumerate() {
+            let (before, started) = (peer.cpu_s()?, Instant::now());
             fetch(url).await?;
-            times.push(started.elapsed().as_secs_f64() * 1e3);
+            times[index].push(started.elapsed().as_secs_f64() * 1e3);
+            cpu_ms[index] += (peer.cpu_s()? - before) * 1e3 / ROUNDS as f64;
         }
     }
     let medians: Vec<f64> = times.iter_mut().map(|times| crate::queries::median(times)).collect();
     print!("{name:<20}{:>8}", count(&answers[0]));
     medians.iter().for_each(|median| print!("{median:>22.2}"));
+    cpu_ms.iter().for_each(|cpu| print!("{cpu:>16.0}"));
     peaks.iter().for_each(|peak| print!("{:>20}", peak >> 20));
     let mut verdict = String::new();
     for (index, peer) in peers.iter().enumerate() {
@@ -251,6 +260,10 @@ async fn run(name: &str, urls: Vec<String>, peers: &[Peer], totals: &mut Totals)
         print!("{ratio:>10.2}");
         totals.log_ratios[index] += ratio.ln();
         totals.asked[index] += 1;
+        totals.cpu_ms[index] += cpu_ms[index];
+        if index == 1 {
+            totals.cpu_ms[0] += cpu_ms[0];
+        }
         if ratio > totals.worst[index].0 {
             totals.worst[index] = (ratio, name.to_owned());
         }

@@ -137,17 +137,24 @@ impl Peer {
         bail!("{} did not become ready", self.name)
     }
 
+    /// CPU time so far, user and system, in seconds.
+    pub(crate) fn cpu_s(&self) -> anyhow::Result<f64> {
+        Ok(self.process()?.0)
+    }
+
     pub(crate) fn cost(&self) -> anyhow::Result<Cost> {
+        let (cpu_s, resident_bytes) = self.process()?;
+        Ok(Cost { cpu_s, resident_bytes, disk_bytes: folder_bytes(&self.data)? })
+    }
+
+    /// CPU time in seconds and resident bytes.
+    fn process(&self) -> anyhow::Result<(f64, u64)> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The program's name, in parentheses, may hold spaces.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
         let number = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         let ticks_per_second = 100.0;
-        Ok(Cost {
-            cpu_s: (number(11) + number(12)) as f64 / ticks_per_second,
-            resident_bytes: number(21) * 4096,
-            disk_bytes: folder_bytes(&self.data)?,
-        })
+        Ok(((number(11) + number(12)) as f64 / ticks_per_second, number(21) * 4096))
     }
 
     /// Waits until what the load has set in motion is done: less than a tenth of a core for two seconds.

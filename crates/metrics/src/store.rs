@@ -36,9 +36,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use watchfire_disk::{BlockError, Commit, DirLock, Disk, Log, LogError, LogOptions};
-use watchfire_model::labels::LabelLimits;
+use watchfire_model::labels::{LabelLimits, LabelPair};
 use watchfire_model::time::Clock;
-use watchfire_model::{LabelPair, Labels, Matcher, Metadata, TimeRange};
+use watchfire_model::{Labels, Matcher, Metadata, TimeRange};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
