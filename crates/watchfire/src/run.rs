@@ -19,7 +19,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use watchfire_alerting::{Alerting, AlertingOptions, SilenceLimits, Tuning};
-use watchfire_api::{ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics};
+use watchfire_api::{
+    ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics,
+};
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
 use watchfire_ledger::Ledger;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::part::{PageCache, Part, PartWriter};
+use crate::read::texts::Texts;
 use std::collections::BTreeSet;
 use watchfire_disk::{Fault, SimDisk};
 use watchfire_model::{Matcher, Samples, TimeRange};
@@ -26,10 +27,10 @@ fn open(disk: &SimDisk, name: &str) -> Part {
 }
 
 fn values(part: &Part, name: &str) -> BTreeSet<String> {
-    let (mut damage, mut values) = (Vec::new(), BTreeSet::new());
+    let (mut damage, mut values) = (Vec::new(), Texts::default());
     part.label_values(name, None, &mut damage, &mut values);
     assert_eq!(damage, [""; 0]);
-    values
+    values.into_sorted().into_iter().collect()
 }
 
 #[test]
