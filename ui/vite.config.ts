@@ -7,8 +7,13 @@ import { prometheusStandIn } from "./dev/stand-in.ts";
 /** Where the API lives while developing: a running Watchfire, or any Prometheus through the stand-in. */
 const watchfire = process.env["WATCHFIRE_URL"] ?? "http://127.0.0.1:9090";
 const prometheus = process.env["PROMETHEUS_URL"];
+/** Alerts and silences of another Alertmanager, if one is named. */
+const alertmanager = process.env["ALERTMANAGER_URL"];
 
-const proxy = { "/api": { target: prometheus ?? watchfire, changeOrigin: true } };
+const proxy = {
+  ...(alertmanager ? { "/api/v2": { target: alertmanager, changeOrigin: true } } : {}),
+  "/api": { target: prometheus ?? watchfire, changeOrigin: true },
+};
 
 /** The server's own policy, so that `npm run preview` finds what would be blocked. */
 const policy =

@@ -16,18 +16,63 @@ describe("alerts and hostile text", async () => {
     await until(async () => (await page.locator('.alert-card[data-state="firing"]').filter({ hasText: "TargetGone" }).count()) > 0, "the alert to fire");
     const card = page.locator(".alert-card").filter({ hasText: "TargetGone" });
     await card.getByText(/does not answer/).first().waitFor();
-    await card.getByText(/since \d{4}-/).first().waitFor();
+    await page.getByRole("list", { name: "Alerts at a glance" }).getByText("critical").waitFor();
+    await card.locator("summary").click();
+    await card.getByText(/\d{4}-\d{2}-\d{2} \d{2}:/).first().waitFor();
+    await card.getByRole("link", { name: 'up{job="gone"} == 0' }).waitFor();
     await page.getByRole("link", { name: /Alerts.*firing/ }).waitFor();
     assert.match(await page.title(), /firing/);
-    await page.getByRole("button", { name: /^Inactive/ }).click();
-    await page.waitForURL(/state=inactive/);
+    await page.getByRole("button", { name: /^Pending/ }).click();
+    await page.waitForURL(/show=pending/);
+    await card.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: /^Open/ }).click();
+    await page.getByRole("searchbox", { name: "Filter alerts by matchers" }).fill('job="other"');
+    await page.waitForURL(/filter=/);
     await card.waitFor({ state: "detached" });
     assert.deepEqual(faults, []);
     await close();
   });
 
+  test("a silence is made with the keyboard alone, shows what it keeps quiet, and is expired again", ownServer, async () => {
+    const { page, faults, close } = await openPage(house, { path: "/alerts" });
+    const card = page.locator(".alert-card").filter({ hasText: "TargetGone" });
+    await card.locator("summary").focus();
+    await page.keyboard.press("Enter");
+    await card.getByRole("link", { name: "Silence" }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/silences\/new/);
+    await page.getByRole("heading", { name: "1 alert of this moment fits" }).waitFor();
+
+    const send = page.getByRole("button", { name: "Silence", exact: true });
+    await send.focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("Others must know whom to ask.").waitFor();
+    await until(() => page.evaluate(() => document.activeElement?.getAttribute("aria-invalid") === "true"), "the focus to go to the first problem");
+    await page.keyboard.type("ada");
+    await page.getByLabel("Why").focus();
+    await page.keyboard.type(HOSTILE);
+    await send.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/silences\/[0-9a-f-]+$/);
+    await page.getByText(HOSTILE).waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+    await page.getByText(/keeps 1 alert quiet/).waitFor();
+
+    await page.goto(`${house.url}/alerts?show=quiet`);
+    await page.locator('.alert-card[data-state="silenced"]').filter({ hasText: "TargetGone" }).waitFor();
+    await page.goto(`${house.url}/alerts/silences`);
+    await page.getByRole("button", { name: "Expire…" }).click();
+    await page.getByRole("button", { name: "Expire now" }).click();
+    await page.getByText("No silence is active").waitFor();
+    await page.getByRole("button", { name: /^Expired/ }).click();
+    await page.getByText(HOSTILE).waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
   test("markup in an annotation is shown as the text it is", ownServer, async () => {
-    const { page, close } = await openPage(house, { path: "/alerts?state=firing" });
+    const { page, close } = await openPage(house, { path: "/alerts?show=firing" });
+    await page.locator(".alert-card summary").filter({ hasText: "TargetGone" }).click();
     await page.getByText(HOSTILE).first().waitFor();
     assert.equal(await page.locator("img").count(), 0);
     assert.equal(await ran(page), 0);

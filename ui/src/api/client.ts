@@ -54,7 +54,11 @@ async function parseJson(response: Response): Promise<unknown> {
 
 async function errorOf(response: Response): Promise<ApiError> {
   if (isJson(response)) {
-    const body = (await response.json().catch(() => ({}))) as Envelope;
+    const answer: unknown = await response.json().catch(() => ({}));
+    // The Alertmanager API answers a bare text.
+    if (typeof answer === "string") return new ApiError("http", answer, response.status);
+    const body = (answer ?? {}) as Envelope & { message?: unknown };
+    if (typeof body.message === "string") return new ApiError("http", body.message, response.status);
     if (typeof body.error === "string") {
       const type = typeof body.errorType === "string" ? body.errorType : "error";
       return new ApiError(type, body.error, response.status);

@@ -10,6 +10,11 @@ import { Shell } from "./shell.tsx";
 const DashboardsPage = lazy(() => import("../pages/dashboards.tsx"));
 const ExplorePage = lazy(() => import("../pages/explore.tsx"));
 const AlertsPage = lazy(() => import("../pages/alerts.tsx"));
+const AlertDeliveriesPage = lazy(() => import("../pages/alert-deliveries.tsx"));
+const SilencesPage = lazy(() => import("../pages/silences.tsx"));
+const SilencePage = lazy(() => import("../pages/silence.tsx"));
+const NewSilencePage = lazy(async () => ({ default: (await import("../pages/silence-form.tsx")).NewSilencePage }));
+const EditSilencePage = lazy(async () => ({ default: (await import("../pages/silence-form.tsx")).EditSilencePage }));
 const RulesPage = lazy(() => import("../pages/rules.tsx"));
 const TargetsPage = lazy(() => import("../pages/targets.tsx"));
 const StoragePage = lazy(() => import("../pages/storage.tsx"));
@@ -28,6 +33,11 @@ export function App() {
               <Route path="/explore" component={ExplorePage} />
               <Route path="/graph" component={ExplorePage} />
               <Route path="/alerts" component={AlertsPage} />
+              <Route path="/alerts/deliveries" component={AlertDeliveriesPage} />
+              <Route path="/alerts/silences" component={SilencesPage} />
+              <Route path="/alerts/silences/new" component={NewSilencePage} />
+              <Route path="/alerts/silences/:id">{({ id }) => <SilencePage id={decodeURIComponent(id)} />}</Route>
+              <Route path="/alerts/silences/:id/edit">{({ id }) => <EditSilencePage key={id} id={decodeURIComponent(id)} />}</Route>
               <Route path="/rules" component={RulesPage} />
               <Route path="/targets" component={TargetsPage} />
               <Route path="/storage" component={StoragePage} />

@@ -13,7 +13,7 @@ export const PLACES: readonly Place[] = [
   { path: "/", name: "Overview", icon: "home", words: "home this machine host" },
   { path: "/dashboards", name: "Dashboards", icon: "dashboards", words: "boards panels" },
   { path: "/explore", name: "Explore", icon: "explore", words: "query promql graph metrics" },
-  { path: "/alerts", name: "Alerts", icon: "alerts", words: "firing pending notifications" },
+  { path: "/alerts", name: "Alerts", icon: "alerts", words: "firing pending silences notifications deliveries" },
   { path: "/rules", name: "Rules", icon: "rules", words: "recording alerting groups" },
   { path: "/targets", name: "Targets", icon: "targets", words: "scrape jobs health up down" },
   { path: "/storage", name: "Storage", icon: "storage", words: "cardinality series memory limits churn refused tenants disk parts" },
