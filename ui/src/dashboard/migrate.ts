@@ -7,6 +7,8 @@ export function migratePanel(panel: Json): Json {
       return fromGraph(panel);
     case "singlestat":
       return fromSinglestat(panel);
+    case "grafana-piechart-panel":
+      return { ...panel, type: "piechart" };
     case "table-old":
       return { ...panel, type: "table" };
     default:

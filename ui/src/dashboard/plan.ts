@@ -26,6 +26,8 @@ const FINEST_STEP_MS = 5_000;
 const POINTS_TO_REDUCE = 120;
 
 const SINGLE_VALUE = new Set(["stat", "gauge", "table", "bargauge", "piechart"]);
+/** Pixels that one instant takes in pictures whose instants have a width. */
+const PIXELS_AN_INSTANT: Readonly<Record<string, number>> = { heatmap: 7, "state-timeline": 3, "status-history": 14 };
 
 /** Turns the visible targets of a panel into queries with their range, step and variables settled. */
 export function planQueries(panel: Panel, context: PlanContext): PlannedQuery[] {
@@ -33,7 +35,7 @@ export function planQueries(panel: Panel, context: PlanContext): PlannedQuery[] 
     .filter((target) => !target.hide && target.expr.trim() !== "")
     .map((target) => {
       const least = minStep(panel, target, context);
-      const wanted = SINGLE_VALUE.has(panel.type) ? POINTS_TO_REDUCE : (panel.maxDataPoints ?? context.width);
+      const wanted = SINGLE_VALUE.has(panel.type) ? POINTS_TO_REDUCE : (panel.maxDataPoints ?? Math.max(1, Math.floor(context.width / (PIXELS_AN_INSTANT[panel.type] ?? 1))));
       const step = chooseStep(context.range, Math.min(wanted, context.width), least);
       const variables = { ...context.variables, ...timeVariables(context.range, step, context.scrapeInterval) };
       const range = target.instant ? context.range : alignRange(context.range, step);

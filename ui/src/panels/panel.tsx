@@ -5,6 +5,7 @@ import type { FailedResult, QueryResult } from "../api/columns.ts";
 import { messageOf } from "../api/errors.ts";
 import { useExpressions } from "../api/hooks.ts";
 import { interpolate } from "../dashboard/interpolate.ts";
+import type { DrawnKind } from "../dashboard/kinds.ts";
 import type { Panel } from "../dashboard/model.ts";
 import { planQueries, timeVariables, type PlannedQuery } from "../dashboard/plan.ts";
 import { exploreAddress } from "../explore/address.ts";
@@ -19,6 +20,12 @@ import { TimeseriesPanel } from "./timeseries.tsx";
 import { UnsupportedPanel } from "./unsupported.tsx";
 
 const TextPanel = lazy(() => import("./text.tsx"));
+// Rarer kinds come when a dashboard first has one.
+const BarGaugePanel = lazy(async () => ({ default: (await import("./bargauge.tsx")).BarGaugePanel }));
+const HeatmapPanel = lazy(async () => ({ default: (await import("./heatmap.tsx")).HeatmapPanel }));
+const HistogramPanel = lazy(async () => ({ default: (await import("./histogram.tsx")).HistogramPanel }));
+const PieChartPanel = lazy(async () => ({ default: (await import("./piechart.tsx")).PieChartPanel }));
+const StateTimelinePanel = lazy(async () => ({ default: (await import("./state-timeline.tsx")).StateTimelinePanel }));
 
 /** What a panel that draws data is given. */
 export interface DrawnPanel {
@@ -31,7 +38,23 @@ export interface DrawnPanel {
   asTable: boolean;
 }
 
-const DRAWN = { timeseries: TimeseriesPanel, stat: StatPanel, gauge: GaugePanel, table: TablePanel } as const;
+const DRAWN = {
+  timeseries: TimeseriesPanel,
+  stat: StatPanel,
+  gauge: GaugePanel,
+  table: TablePanel,
+  bargauge: BarGaugePanel,
+  heatmap: HeatmapPanel,
+  histogram: HistogramPanel,
+  piechart: PieChartPanel,
+  "state-timeline": StateTimelinePanel,
+  "status-history": StateTimelinePanel,
+} as const satisfies Record<Exclude<DrawnKind, "text">, unknown>;
+
+const SAYS_NO_VALUE = new Set(["stat", "gauge", "bargauge"]);
+
+/** Pictures that can also be read as a table. */
+const READABLE = new Set(["timeseries", "heatmap", "histogram", "state-timeline", "status-history"]);
 
 /** One panel of a dashboard: asks when it is near the screen, and shows what came of it. */
 export function PanelView({ panel }: { panel: Panel }) {
@@ -63,7 +86,7 @@ export function PanelView({ panel }: { panel: Panel }) {
     around.viewed === panel.id
       ? { text: "Back to the dashboard", run: () => around.view(undefined) }
       : { text: "View alone", run: () => around.view(panel.id) },
-    ...(panel.type === "timeseries"
+    ...(READABLE.has(panel.type)
       ? [{ text: asTable ? "Show as chart" : "Show data as table", run: () => setAsTable(!asTable) }]
       : []),
     ...(exprs.length > 0
@@ -108,9 +131,13 @@ export function PanelView({ panel }: { panel: Panel }) {
       return <PanelError error={firstFailed.error} expr={exprs[results.indexOf(firstFailed)]} />;
     }
     const empty = results.every((result) => result.kind === "failed" || result.series.length === 0);
+    // Panels of single values write the text in the value's place.
+    if (empty && panel.defaults.noValue !== undefined && !SAYS_NO_VALUE.has(panel.type)) return <PanelEmpty title={panel.defaults.noValue} exprs={[]} reason="" />;
     if (empty && panel.defaults.noValue === undefined) return <PanelEmpty title="No data" exprs={exprs} range={around.range} patient />;
     return (
-      <Drawn panel={panel} title={title || "Panel"} planned={planned} results={results} width={size.width} height={size.height} asTable={asTable} />
+      <Suspense fallback={<PanelLoading title={title} />}>
+        <Drawn panel={panel} title={title || "Panel"} planned={planned} results={results} width={size.width} height={size.height} asTable={asTable} />
+      </Suspense>
     );
   }
 }

@@ -57,7 +57,7 @@ export function PanelEmpty({ title, exprs, reason, range, patient = false }: Emp
   return (
     <div className="panel-state">
       <p className="panel-state-title">{title}</p>
-      <p>{reason ?? found}</p>
+      {reason === "" ? null : <p>{reason ?? found}</p>}
       {exprs.slice(0, 2).map((expr) => (
         <QueryWithError key={expr} expr={expr} span={undefined} />
       ))}
