@@ -290,6 +290,12 @@ pub(crate) enum Check {
         #[arg(long)]
         strict: bool,
     },
+    /// Checks Grafana dashboards: whether every panel can be drawn and every query be read.
+    Dashboards {
+        /// The dashboards' JSON files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Asks a running server whether it is healthy.
     Healthy(ServerArgs),
     /// Asks a running server whether it is ready.

@@ -1,5 +1,7 @@
 //! `watchfire check`: files are judged before they are used.
 
+mod dashboards;
+
 use crate::cli::{Check, Lint, RuleOptions};
 use crate::run::config::{alertmanager_config, existing_rule_files, rule_file};
 use anyhow::{Context, bail};
@@ -33,6 +35,7 @@ pub(crate) fn run(check: Check) -> anyhow::Result<()> {
             each(&files, false, |file, _| alertmanager(file, mode))
         }
         Check::Metrics { strict } => metrics(strict),
+        Check::Dashboards { files } => each(&files, false, |file, _| dashboards::judge(file)),
         Check::Healthy(args) => ask(&args.url, "-/healthy"),
         Check::Ready(args) => ask(&args.url, "-/ready"),
     }
