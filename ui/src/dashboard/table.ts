@@ -3,6 +3,7 @@ import { regexFits } from "./fields.ts";
 import type { Target, Transformation } from "./model.ts";
 import { legendName } from "./names.ts";
 import { reduceValues } from "./reduce.ts";
+import { calculateField, convertFieldType, filterByValue, groupBy, reduceTables } from "./transform.ts";
 
 export type Cell = string | number | null;
 
@@ -61,6 +62,13 @@ const TRANSFORMATIONS: Readonly<Record<string, (tables: Column[][], options: Rec
   filterFieldsByName: (tables, options) => tables.map((table) => filterFields(table, options)),
   renameByRegex: (tables, options) => tables.map((table) => rename(table, options)),
   sortBy: (tables, options) => tables.map((table) => sortBy(table, options)),
+  groupBy: (tables, options) => tables.map((table) => groupBy(table, options)),
+  calculateField: (tables, options) => tables.map((table) => calculateField(table, options)),
+  reduce: (tables, options) => reduceTables(tables, options),
+  filterByValue: (tables, options) => tables.map((table) => filterByValue(table, options)),
+  convertFieldType: (tables, options) => tables.map((table) => convertFieldType(table, options)),
+  // Labels are columns from the start.
+  labelsToFields: (tables) => tables,
   limit: (tables, options) => tables.map((table) => keepRows(table, (row) => row < Number(options["limitField"] ?? 10))),
 };
 
