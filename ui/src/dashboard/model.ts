@@ -1,4 +1,5 @@
 import type { Mapping } from "../format/mappings.ts";
+import type { VariableValues } from "./interpolate.ts";
 import type { Thresholds } from "../format/thresholds.ts";
 
 /** Where a panel stands: Grafana's grid of 24 columns, rows of 30 px with 8 px between them. */
@@ -86,7 +87,12 @@ export interface Panel {
   maxDataPoints: number | undefined;
   /** The type of data source the panel names, when it is not a metric source. */
   foreignSource: string | undefined;
+  /** The variable for each of whose values the panel is drawn. */
   repeat: string | undefined;
+  repeatDirection: "h" | "v";
+  maxPerRow: number;
+  /** What variables mean in this copy alone. */
+  scope?: VariableValues;
 }
 
 /** A row of the page: its panels, or all panels before the first row when it has no title. */
@@ -96,6 +102,8 @@ export interface Section {
   collapsed: boolean;
   repeat: string | undefined;
   panels: Panel[];
+  /** What variables mean in this copy alone. */
+  scope?: VariableValues;
 }
 
 export interface Variable {

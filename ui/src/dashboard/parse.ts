@@ -27,7 +27,8 @@ export function parseDashboard(file: unknown): Dashboard {
 function parseSections(json: Json): Section[] {
   const entries = json["panels"] ? asArray(json["panels"]).map(asObject) : legacyRows(asArray(json["rows"]).map(asObject));
   const sections: Section[] = [{ id: 0, title: undefined, collapsed: false, repeat: undefined, panels: [] }];
-  const inOrder = [...entries].sort((a, b) => order(a) - order(b));
+  // Old exports hold the copies of repeated panels too, as they were at that time.
+  const inOrder = entries.filter((entry) => asNumber(entry["repeatPanelId"]) === undefined).sort((a, b) => order(a) - order(b));
   for (const entry of inOrder) {
     if (entry["type"] !== "row") {
       sections.at(-1)?.panels.push(parsePanel(entry, sections.length * 1000));
@@ -113,6 +114,8 @@ function parsePanel(original: Json, fallbackId: number): Panel {
     maxDataPoints: asNumber(json["maxDataPoints"]),
     foreignSource: foreignSource(json),
     repeat: asText(json["repeat"]) || undefined,
+    repeatDirection: json["repeatDirection"] === "v" ? "v" : "h",
+    maxPerRow: Math.min(24, Math.max(1, asNumber(json["maxPerRow"]) ?? 4)),
   };
 }
 

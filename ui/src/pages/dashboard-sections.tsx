@@ -2,6 +2,7 @@ import { useMemo } from "react";
 import type { Dashboard, Panel, Section } from "../dashboard/model.ts";
 import { columnsFor, GAP_PX, layOut, ROW_PX } from "../dashboard/grid.ts";
 import { interpolate } from "../dashboard/interpolate.ts";
+import { repeatSections } from "../dashboard/repeat.ts";
 import { usePanelSurroundings } from "../panels/context.ts";
 import { PanelView } from "../panels/panel.tsx";
 import { Icon } from "../widgets/icons.tsx";
@@ -25,7 +26,9 @@ export function DashboardSections({ dashboard, viewed, collapsed, onCollapse }: 
     if (!next.delete(id)) next.add(id);
     onCollapse([...next].join(","));
   };
-  const alone = viewed === undefined ? undefined : dashboard.sections.flatMap((section) => section.panels).find((panel) => panel.id === viewed);
+  const { variables } = usePanelSurroundings();
+  const sections = useMemo(() => repeatSections(dashboard.sections, variables), [dashboard, variables]);
+  const alone = viewed === undefined ? undefined : sections.flatMap((section) => section.panels).find((panel) => panel.id === viewed);
   return (
     <div ref={ref} className="sections">
       {size === undefined ? null : viewed !== undefined ? (
@@ -37,7 +40,7 @@ export function DashboardSections({ dashboard, viewed, collapsed, onCollapse }: 
           <Notice icon="dashboards" title={`The dashboard has no panel ${viewed}`} />
         )
       ) : (
-        dashboard.sections.map((section) => (
+        sections.map((section) => (
           <SectionView
             key={section.id}
             section={section}
@@ -60,7 +63,7 @@ function SectionView({ section, width, open, onToggle }: { section: Section; wid
         <h2 className="section-head">
           <button type="button" aria-expanded={open} aria-controls={open ? grid : undefined} onClick={onToggle}>
             <Icon name="chevron" size={14} />
-            {interpolate(section.title, variables)}
+            {interpolate(section.title, { ...variables, ...section.scope })}
             {open ? null : <span className="muted">{section.panels.length} panels</span>}
           </button>
         </h2>

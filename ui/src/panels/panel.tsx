@@ -58,7 +58,8 @@ const READABLE = new Set(["timeseries", "heatmap", "histogram", "state-timeline"
 
 /** One panel of a dashboard: asks when it is near the screen, and shows what came of it. */
 export function PanelView({ panel }: { panel: Panel }) {
-  const around = usePanelSurroundings();
+  const page = usePanelSurroundings();
+  const around = useMemo(() => (panel.scope ? { ...page, variables: { ...page.variables, ...panel.scope } } : page), [page, panel.scope]);
   const [, navigate] = useLocation();
   const holder = useRef<HTMLDivElement>(null);
   const near = useNearScreen(holder);
