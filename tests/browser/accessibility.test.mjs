@@ -15,6 +15,7 @@ const ROUTES = [
   ["/alerts/deliveries", ".deliveries, .notice"],
   ["/rules", "table, .notice"],
   ["/targets", "table, .notice"],
+  ["/queries", ".table-card"],
   ["/storage", ".tile"],
   ["/status", ".config"],
   ["/d/no-such-dashboard", ".notice"],

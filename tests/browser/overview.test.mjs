@@ -78,7 +78,7 @@ describe("the overview", async () => {
     await close();
   });
 
-  for (const path of ["/", "/dashboards", "/explore?q=up&tab=table", "/explore?q=up", "/alerts", "/alerts/silences", "/alerts/silences/new", "/alerts/deliveries", "/rules", "/targets", "/storage", "/status"]) {
+  for (const path of ["/", "/dashboards", "/explore?q=up&tab=table", "/explore?q=up", "/alerts", "/alerts/silences", "/alerts/silences/new", "/alerts/deliveries", "/rules", "/targets", "/queries", "/storage", "/status"]) {
     test(`${path} fits screens of 320, 800 and 1440 pixels without sideways scrolling`, options, async () => {
       const { page, close } = await openPage(house, { path, width: 320, height: 640 });
       await page.locator("figure, .card, .alert-card, .explore-chart, .notice").first().waitFor();

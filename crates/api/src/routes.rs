@@ -126,6 +126,7 @@ pub fn routes() -> Vec<Route> {
         "/alerts/silences/{id}/edit",
         "/rules",
         "/targets",
+        "/queries",
         "/storage",
         "/status",
     ] {

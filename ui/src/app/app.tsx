@@ -17,6 +17,7 @@ const NewSilencePage = lazy(async () => ({ default: (await import("../pages/sile
 const EditSilencePage = lazy(async () => ({ default: (await import("../pages/silence-form.tsx")).EditSilencePage }));
 const RulesPage = lazy(() => import("../pages/rules.tsx"));
 const TargetsPage = lazy(() => import("../pages/targets.tsx"));
+const QueriesPage = lazy(() => import("../pages/queries.tsx"));
 const StoragePage = lazy(() => import("../pages/storage.tsx"));
 const StatusPage = lazy(() => import("../pages/status.tsx"));
 
@@ -40,6 +41,7 @@ export function App() {
               <Route path="/alerts/silences/:id/edit">{({ id }) => <EditSilencePage key={id} id={decodeURIComponent(id)} />}</Route>
               <Route path="/rules" component={RulesPage} />
               <Route path="/targets" component={TargetsPage} />
+              <Route path="/queries" component={QueriesPage} />
               <Route path="/storage" component={StoragePage} />
               <Route path="/status" component={StatusPage} />
               <Route component={NotFoundPage} />

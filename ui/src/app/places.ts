@@ -16,6 +16,7 @@ export const PLACES: readonly Place[] = [
   { path: "/alerts", name: "Alerts", icon: "alerts", words: "firing pending silences notifications deliveries" },
   { path: "/rules", name: "Rules", icon: "rules", words: "recording alerting groups" },
   { path: "/targets", name: "Targets", icon: "targets", words: "scrape jobs health up down" },
+  { path: "/queries", name: "Queries", icon: "clock", words: "running slow kill stop promql" },
   { path: "/storage", name: "Storage", icon: "storage", words: "cardinality series memory limits churn refused tenants disk parts" },
   { path: "/status", name: "Status", icon: "status", words: "build version flags configuration tsdb storage runtime" },
 ];

@@ -1,6 +1,6 @@
-import type { ReactNode } from "react";
 import type { Attempt, Deliveries, WaitingJob } from "../api/types.ts";
 import { formatDateTime } from "../time/range.ts";
+import { RowTable } from "../widgets/row-table.tsx";
 import { Badge } from "../widgets/states.tsx";
 
 const MOST_ROWS = 50;
@@ -16,7 +16,9 @@ export function DeliveryList({ deliveries }: { deliveries: Deliveries }) {
           <Badge tone="bad">{dead} dead</Badge> Receivers refused these notifications for good; the attempts below say why.
         </p>
       ) : null}
-      <Table<WaitingJob>
+      <RowTable<WaitingJob>
+        level={3}
+        most={MOST_ROWS}
         name="Waiting to be delivered"
         rows={deliveries.outbox}
         empty="Nothing waits: every notification has been confirmed."
@@ -30,7 +32,9 @@ export function DeliveryList({ deliveries }: { deliveries: Deliveries }) {
           ["Last error", (job) => job.last_error ?? ""],
         ]}
       />
-      <Table<Attempt>
+      <RowTable<Attempt>
+        level={3}
+        most={MOST_ROWS}
         name="Attempts"
         rows={deliveries.deliveries}
         empty="Nothing has been sent yet."
@@ -49,50 +53,3 @@ export function DeliveryList({ deliveries }: { deliveries: Deliveries }) {
 }
 
 const OUTCOMES: Readonly<Record<string, "good" | "warn" | "bad">> = { delivered: "good", retry: "warn", dead: "bad" };
-
-interface TableProps<Row> {
-  name: string;
-  rows: readonly Row[];
-  empty: string;
-  columns: readonly (readonly [heading: string, cell: (row: Row) => ReactNode])[];
-}
-
-function Table<Row extends { id: number }>({ name, rows, empty, columns }: TableProps<Row>) {
-  return (
-    <div className="card table-card">
-      <h3>{name}</h3>
-      {rows.length === 0 ? (
-        <p className="muted">{empty}</p>
-      ) : (
-        <div className="table-scroll" role="region" aria-label={name} tabIndex={0}>
-          <table className="data-table">
-            <caption className="visually-hidden">{name}</caption>
-            <thead>
-              <tr>
-                {columns.map(([heading]) => (
-                  <th key={heading} scope="col">
-                    {heading}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {rows.slice(0, MOST_ROWS).map((row) => (
-                <tr key={row.id}>
-                  {columns.map(([heading, cell]) => (
-                    <td key={heading}>{cell(row)}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {rows.length > MOST_ROWS ? (
-        <p className="note">
-          The newest {MOST_ROWS} of {rows.length}.
-        </p>
-      ) : null}
-    </div>
-  );
-}
