@@ -45,7 +45,10 @@ async function firstLoad(folder: string): Promise<number> {
   const html = await readFile(join(folder, "index.html"), "utf8");
   let total = 0;
   for (const [, path] of html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g)) {
-    if (path) total += (await stat(join(folder, `${path}.br`))).size;
+    if (!path) continue;
+    // The smallest travel as they are.
+    const compressed = await stat(join(folder, `${path}.br`)).catch(() => stat(join(folder, path)));
+    total += compressed.size;
   }
   return total;
 }
