@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// A configuration that scrapes nothing.
 const QUIET: &str = "";
+/// The slowest function there is, which is an experimental one.
+const SMOOTHING: &str = "--enable-feature=promql-experimental-functions";
 
 /// The value of one of the server's own metrics, asked without a query.
 async fn own(server: &Server, metric: &str) -> f64 {
@@ -39,7 +41,7 @@ fn endless_query(server: &Server) -> tokio::task::JoinHandle<()> {
 
 #[tokio::test]
 async fn a_client_that_goes_away_takes_its_query_with_it() {
-    let setup = Setup::new().config(QUIET);
+    let setup = Setup::new().config(QUIET).arg(SMOOTHING);
     let server = setup.start().await;
     let query = endless_query(&server);
     until_own(&server, "prometheus_engine_queries", 1.0).await;
@@ -52,7 +54,7 @@ async fn a_client_that_goes_away_takes_its_query_with_it() {
 
 #[tokio::test]
 async fn queries_beyond_the_limit_wait_and_give_up_in_time() {
-    let setup = Setup::new().config(QUIET).arg("--query.max-concurrency=1");
+    let setup = Setup::new().config(QUIET).arg("--query.max-concurrency=1").arg(SMOOTHING);
     let server = setup.start().await;
     assert_eq!(own(&server, "prometheus_engine_queries_concurrent_max").await, 1.0);
     let query = endless_query(&server);

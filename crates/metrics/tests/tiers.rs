@@ -10,7 +10,8 @@ use watchfire_model::{Coarse, Labels, Matcher, STALE_NAN, SampleValue, Samples, 
 use watchfire_promql::parser::{SequenceItem, parse_series};
 use watchfire_promql::testing::{MemorySource, engine_options};
 use watchfire_promql::{
-    Engine, ParseOptions, Query, QueryResult, SelectHints, SeriesStream, Source, SourceError, Value, parse,
+    Engine, EngineOptions, ParseOptions, Query, QueryResult, SelectHints, SeriesStream, Source, SourceError,
+    Value, parse,
 };
 
 /// The store as the engine sees it.
@@ -163,7 +164,9 @@ fn both(seed: u64) -> Both {
 fn ask(source: &dyn Source, query: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> QueryResult {
     let expr = parse(query, ParseOptions::default()).unwrap();
     let query = Query::range(expr, start_ms, end_ms, step_ms);
-    Engine::new(engine_options()).evaluate(&query, source).unwrap()
+    // A week of samples is more than scripts of a few minutes may hold.
+    let options = EngineOptions { max_samples: EngineOptions::default().max_samples, ..engine_options() };
+    Engine::new(options).evaluate(&query, source).unwrap()
 }
 
 fn near(left: f64, right: f64, tolerance: f64) -> bool {
