@@ -54,7 +54,7 @@ describe("alerts and hostile text", async () => {
     await send.focus();
     await page.keyboard.press("Enter");
     await page.waitForURL(/silences\/[0-9a-f-]+$/);
-    await page.getByText(HOSTILE).waitFor();
+    await page.locator(".silence-comment").getByText(HOSTILE).waitFor();
     assert.equal(await page.locator("img").count(), 0);
     await page.getByText(/keeps 1 alert quiet/).waitFor();
 
@@ -65,7 +65,7 @@ describe("alerts and hostile text", async () => {
     await page.getByRole("button", { name: "Expire now" }).click();
     await page.getByText("No silence is active").waitFor();
     await page.getByRole("button", { name: /^Expired/ }).click();
-    await page.getByText(HOSTILE).waitFor();
+    await page.locator(".silence-comment").getByText(HOSTILE).waitFor();
     assert.deepEqual(faults, []);
     await close();
   });

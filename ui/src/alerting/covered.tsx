@@ -16,8 +16,8 @@ export function Covered({ matchers }: { matchers: readonly Matcher[] }) {
   if (alerts.error) return <Failed error={alerts.error} what="The alerts it would cover" />;
   return (
     <section aria-labelledby="covered" aria-busy={alerts.isPlaceholderData}>
-      <h2 id="covered" className="group-head" role="status">
-        {alerts.data === undefined ? "Looking…" : items.length === 0 ? "No alert of this moment fits" : items.length === 1 ? "1 alert of this moment fits" : `${items.length} alerts of this moment fit`}
+      <h2 id="covered" className="group-head" aria-live="polite">
+        {alerts.data === undefined ? "Looking…" : summary(items.length)}
       </h2>
       <ul className="alert-list">
         {items.slice(0, MOST_SHOWN).map((item) => (
@@ -31,4 +31,9 @@ export function Covered({ matchers }: { matchers: readonly Matcher[] }) {
       ) : null}
     </section>
   );
+}
+
+function summary(count: number): string {
+  if (count === 0) return "No alert of this moment fits";
+  return count === 1 ? "1 alert of this moment fits" : `${count} alerts of this moment fit`;
 }
