@@ -94,7 +94,7 @@ pub(super) fn judge(file: &Path) -> anyhow::Result<String> {
     for (line, problem) in &report.problems {
         eprintln!("{}:{line}: {problem}", file.display());
     }
-    bail!("{}: {} problems in {} panels", file.display(), report.problems.len(), report.panels)
+    bail!("{}: not all of it can be drawn, for the reasons above", file.display())
 }
 
 /// What was found in a dashboard.
