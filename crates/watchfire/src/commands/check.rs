@@ -68,7 +68,10 @@ fn each(
         match judge(file, &mut told) {
             Ok(found) => println!("{}: good: {found}", file.display()),
             Err(fault) => {
-                eprintln!("{}", crate::one_line(&fault));
+                match fault.downcast_ref::<watchfire_alerting::ConfigError>() {
+                    Some(faults) => faults.0.iter().for_each(|fault| eprintln!("{fault}")),
+                    None => eprintln!("{}", crate::one_line(&fault)),
+                }
                 wrong += 1;
             }
         }

@@ -82,10 +82,7 @@ fn matcher_mode(args: &RunArgs) -> MatcherMode {
 
 /// An Alertmanager configuration. The first fault ends it.
 pub(crate) fn alertmanager_config(file: &Path, mode: MatcherMode) -> anyhow::Result<AlertmanagerConfig> {
-    AlertmanagerConfig::load(file, mode).map_err(|faults| match faults.0.into_iter().next() {
-        Some(fault) => anyhow!(fault),
-        None => anyhow!("{}: cannot be read", file.display()),
-    })
+    Ok(AlertmanagerConfig::load(file, mode)?)
 }
 
 fn built_in_rules() -> anyhow::Result<Vec<RuleFile>> {
