@@ -2,8 +2,8 @@
 
 use crate::harness::exposition::{Target, text};
 use crate::harness::webhook::Webhook;
-use crate::harness::{Peer, Server, Setup, free_port};
-use std::time::Duration;
+use crate::harness::{PATIENCE, Peer, Server, Setup, free_port};
+use std::time::{Duration, Instant};
 
 fn setup(target: &str, webhook: &Webhook) -> Setup {
     let setup = Setup::new().config(&format!(
@@ -30,6 +30,19 @@ async fn until_state(server: &Server, state: &str) {
         .await;
 }
 
+/// Until every notification so far is written down as confirmed: one whose confirmation a kill swallows is sent again.
+async fn until_confirmed(server: &Server) {
+    let started = Instant::now();
+    loop {
+        let answer = server.get_json("/api/ui/v1/deliveries").await;
+        if answer["counts"]["open"] == 0 && answer["counts"]["done"].as_u64() > Some(0) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "not confirmed: {answer}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_stopped_node_exporter_is_told_and_so_is_its_return_across_kills() {
     let port = free_port();
@@ -50,6 +63,7 @@ async fn a_stopped_node_exporter_is_told_and_so_is_its_return_across_kills() {
     assert_eq!(firing["commonLabels"]["severity"], "critical");
     let summary = firing["alerts"][0]["annotations"]["summary"].as_str().unwrap();
     assert_eq!(summary, format!("127.0.0.1:{port} is down, value 0"));
+    until_confirmed(&server).await;
     server.kill();
     let _exporter = Peer::start("prometheus-node-exporter", [&listen]);
     let server = setup.start().await;
