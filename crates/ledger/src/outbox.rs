@@ -69,6 +69,8 @@ pub struct Job {
     pub finished_ms: Option<i64>,
     /// What the last failed attempt said.
     pub last_error: Option<String>,
+    /// The incident it belongs to.
+    pub incident: Option<i64>,
 }
 
 /// A notification to be queued.
@@ -88,6 +90,8 @@ pub struct JobDraft {
     pub firing: BTreeSet<Fingerprint>,
     /// The alerts it tells as resolved.
     pub resolved: BTreeSet<Fingerprint>,
+    /// The incident it belongs to.
+    pub incident: Option<i64>,
 }
 
 /// How an attempt ended.
@@ -174,6 +178,7 @@ impl Job {
             attempts: row.get("attempts")?,
             finished_ms: row.get("finished_ms")?,
             last_error: row.get("last_error")?,
+            incident: row.get("incident")?,
         })
     }
 }

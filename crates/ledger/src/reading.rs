@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 /// The ledger as of one moment.
 #[derive(Debug)]
 pub struct Reading<'a> {
-    transaction: &'a Transaction<'a>,
+    pub(crate) transaction: &'a Transaction<'a>,
 }
 
 /// How many jobs stand where.
@@ -28,7 +28,7 @@ impl<'a> Reading<'a> {
         Self { transaction }
     }
 
-    fn list<T>(
+    pub(crate) fn list<T>(
         &self,
         sql: &str,
         params: impl Params,

@@ -5,13 +5,13 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The newest schema version this release writes; kept in SQLite's `user_version`.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
 const APPLICATION_ID: u32 = 0x5746_4c47;
 
 /// One step per version: `MIGRATIONS[n]` leads from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [VERSION_1, VERSION_2, VERSION_3];
 
 // Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as
 // the bits of the float, because SQLite turns NaN into NULL. Fingerprints are the unsigned number's bits.
@@ -128,6 +128,64 @@ ALTER TABLE notified ADD COLUMN open TEXT NOT NULL DEFAULT '';
 ALTER TABLE notified ADD COLUMN receiver_data TEXT NOT NULL DEFAULT '';
 UPDATE notified SET open = firing WHERE confirmed_firing <> 0;
 ALTER TABLE notified DROP COLUMN confirmed_firing;
+";
+
+// Incidents: what people see of a group, from its first notification until everything in it is over. The acknowledgement,
+// where the escalation stands and whom it reached are JSON; what is looked for has columns.
+const VERSION_3: &str = "
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    severity INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    resolved_ms INTEGER,
+    updated_ms INTEGER NOT NULL,
+    reopened INTEGER NOT NULL,
+    acknowledgement TEXT,
+    escalation TEXT,
+    paged TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX incidents_open ON incidents (group_key, receiver) WHERE resolved_ms IS NULL;
+CREATE INDEX incidents_of_group ON incidents (group_key, receiver, id);
+CREATE INDEX incidents_resolved ON incidents (resolved_ms) WHERE resolved_ms IS NOT NULL;
+
+CREATE TABLE incident_alerts (
+    incident INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    fingerprint INTEGER NOT NULL,
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    generator_url TEXT NOT NULL,
+    starts_ms INTEGER NOT NULL,
+    ends_ms INTEGER,
+    PRIMARY KEY (incident, fingerprint)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE incident_events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    incident INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT,
+    text TEXT NOT NULL,
+    alerts TEXT NOT NULL
+) STRICT;
+CREATE INDEX incident_events_of ON incident_events (incident, id);
+
+CREATE TABLE schedule_overrides (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    schedule TEXT NOT NULL,
+    people TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+
+ALTER TABLE outbox ADD COLUMN incident INTEGER;
+CREATE INDEX outbox_of_incident ON outbox (incident) WHERE incident IS NOT NULL;
 ";
 
 /// Brings a file to [`SCHEMA_VERSION`], or refuses it.

@@ -12,7 +12,7 @@ use watchfire_model::Labels;
 /// An open transaction. Nothing of it is seen by others before it is committed.
 #[derive(Debug)]
 pub struct Writing<'a> {
-    transaction: &'a Transaction<'a>,
+    pub(crate) transaction: &'a Transaction<'a>,
 }
 
 impl<'a> Writing<'a> {
@@ -215,14 +215,15 @@ impl<'a> Writing<'a> {
         if let Some(id) = open {
             self.transaction.execute(
                 "UPDATE outbox SET generation = generation + 1, reason = ?2, payload = ?3, firing = ?4,
-                     resolved = ?5 WHERE id = ?1",
-                params![id, draft.reason, draft.payload, firing, resolved],
+                     resolved = ?5, incident = ?6 WHERE id = ?1",
+                params![id, draft.reason, draft.payload, firing, resolved, draft.incident],
             )?;
             return Ok(id);
         }
         self.transaction.execute(
             "INSERT INTO outbox (group_key, receiver, integration, state, generation, reason, payload, firing,
-                 resolved, created_ms, next_try_ms, attempts) VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?8, 0)",
+                 resolved, created_ms, next_try_ms, attempts, incident)
+             VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?8, 0, ?9)",
             params![
                 draft.group_key,
                 draft.receiver,
@@ -232,6 +233,7 @@ impl<'a> Writing<'a> {
                 firing,
                 resolved,
                 now_ms,
+                draft.incident,
             ],
         )?;
         Ok(self.transaction.last_insert_rowid())
@@ -288,11 +290,16 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// Forgets jobs finished before a time, with the record of their attempts; returns how many.
+    /// Forgets jobs finished before a time, with the record of their attempts, unless an incident that is kept is told by
+    /// them; returns how many.
     pub fn prune_finished(&self, before_ms: i64) -> Result<usize, LedgerError> {
         let pruned = self
             .transaction
-            .execute("DELETE FROM outbox WHERE finished_ms IS NOT NULL AND finished_ms < ?1", [before_ms])?;
+            .execute(
+                "DELETE FROM outbox WHERE finished_ms IS NOT NULL AND finished_ms < ?1
+                     AND (incident IS NULL OR NOT EXISTS (SELECT 1 FROM incidents WHERE id = outbox.incident))",
+                [before_ms],
+            )?;
         Ok(pruned)
     }
 }

@@ -13,6 +13,7 @@ pub mod metadata;
 pub mod rollup;
 pub mod sample;
 pub mod series;
+pub mod severity;
 pub mod time;
 
 pub use histogram::Histogram;
@@ -22,6 +23,7 @@ pub use metadata::{Metadata, MetricType};
 pub use rollup::{Coarse, Digest, Rollup};
 pub use sample::{STALE_NAN, SampleValue, is_stale};
 pub use series::{Samples, Series};
+pub use severity::Severity;
 pub use time::TimeRange;
 
 /// The label that holds a series' metric name.

@@ -194,6 +194,7 @@ impl Turn<'_> {
             payload,
             firing: news.firing,
             resolved: news.resolved,
+            incident: None,
         };
         enqueue(tables, write, draft, self.now_ms)
     }

@@ -257,6 +257,7 @@ fn fall_back(
             payload: job.payload.clone(),
             firing: job.firing.clone(),
             resolved: job.resolved.clone(),
+            incident: job.incident,
         };
         enqueue(tables, write, draft, now_ms)?;
     }
@@ -310,6 +311,7 @@ pub(super) fn enqueue(
         attempts: 0,
         finished_ms: None,
         last_error: None,
+        incident: None,
     });
     tables.put_job(Job {
         // A new job is of generation 0.
@@ -318,6 +320,7 @@ pub(super) fn enqueue(
         payload: draft.payload,
         firing: draft.firing,
         resolved: draft.resolved,
+        incident: draft.incident,
         ..base
     });
     Ok(())

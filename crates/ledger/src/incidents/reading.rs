@@ -1,0 +1,63 @@
+//! What can be asked about incidents.
+
+use super::{Incident, IncidentAlert, IncidentEvent};
+use crate::alerts::Fingerprint;
+use crate::outbox::Job;
+use crate::{LedgerError, Reading};
+use rusqlite::params;
+use std::collections::BTreeSet;
+
+impl Reading<'_> {
+    /// The incidents that fire, and those that are over without everybody having been told; by number.
+    pub fn live_incidents(&self) -> Result<Vec<Incident>, LedgerError> {
+        let sql = "SELECT * FROM incidents WHERE resolved_ms IS NULL OR paged <> '[]' ORDER BY id";
+        self.with_firing(self.list(sql, [], Incident::from_row)?)
+    }
+
+    /// An incident.
+    pub fn incident(&self, id: i64) -> Result<Option<Incident>, LedgerError> {
+        let found = self.list("SELECT * FROM incidents WHERE id = ?1", [id], Incident::from_row)?;
+        Ok(self.with_firing(found)?.pop())
+    }
+
+    /// The newest incident of a group.
+    pub fn last_incident(&self, group_key: &str, receiver: &str) -> Result<Option<Incident>, LedgerError> {
+        let sql = "SELECT * FROM incidents WHERE group_key = ?1 AND receiver = ?2 ORDER BY id DESC LIMIT 1";
+        let found = self.list(sql, [group_key, receiver], Incident::from_row)?;
+        Ok(self.with_firing(found)?.pop())
+    }
+
+    /// The incidents that were open at some time between two, newest first.
+    pub fn incidents_between(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Incident>, LedgerError> {
+        let sql =
+            "SELECT * FROM incidents WHERE started_ms <= ?2 AND (resolved_ms IS NULL OR resolved_ms >= ?1)
+                   ORDER BY started_ms DESC, id DESC";
+        self.with_firing(self.list(sql, params![from_ms, to_ms], Incident::from_row)?)
+    }
+
+    /// The alerts of an incident, the first first.
+    pub fn incident_alerts(&self, incident: i64) -> Result<Vec<IncidentAlert>, LedgerError> {
+        let sql = "SELECT * FROM incident_alerts WHERE incident = ?1 ORDER BY starts_ms, fingerprint";
+        self.list(sql, [incident], IncidentAlert::from_row)
+    }
+
+    /// What happened to an incident, in order.
+    pub fn incident_events(&self, incident: i64) -> Result<Vec<IncidentEvent>, LedgerError> {
+        let sql = "SELECT * FROM incident_events WHERE incident = ?1 ORDER BY id";
+        self.list(sql, [incident], IncidentEvent::from_row)
+    }
+
+    /// The notifications about an incident, oldest first.
+    pub fn jobs_of_incident(&self, incident: i64) -> Result<Vec<Job>, LedgerError> {
+        self.list("SELECT * FROM outbox WHERE incident = ?1 ORDER BY id", [incident], Job::from_row)
+    }
+
+    fn with_firing(&self, mut incidents: Vec<Incident>) -> Result<Vec<Incident>, LedgerError> {
+        let sql = "SELECT fingerprint FROM incident_alerts WHERE incident = ?1 AND ends_ms IS NULL";
+        for incident in incidents.iter_mut().filter(|incident| incident.resolved_ms.is_none()) {
+            let firing = self.list(sql, [incident.id], |row| Ok(row.get::<_, i64>(0)?.cast_unsigned()))?;
+            incident.firing = firing.into_iter().collect::<BTreeSet<Fingerprint>>();
+        }
+        Ok(incidents)
+    }
+}
