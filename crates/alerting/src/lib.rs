@@ -10,6 +10,7 @@
 pub mod config;
 mod decide;
 mod fingerprint;
+mod history;
 mod inhibit;
 mod intervals;
 mod manager;
@@ -25,12 +26,17 @@ mod wiring;
 
 pub use config::{Config, ConfigError};
 pub use fingerprint::fingerprint;
+pub use history::{
+    Day, Durations, HistoryEvent, HistoryPage, HistoryQuery, RuleStatistics, Statistics, StatisticsQuery,
+};
 pub use inhibit::InhibitRule;
 pub use intervals::{NamedInterval, TimeInterval};
 pub use manager::{Alerting, AlertingOptions, Settings, Tuning};
 pub use matchers::{AlertMatcher, MatcherMode, MatcherParseError};
 pub use route::{GroupBy, Route};
 pub use silences::{SilenceError, SilenceLimits, SilenceState};
-pub use state::{AlertFilter, PostedAlert, PostedSilence, Rejected, Taken};
+pub use state::{
+    AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,
+};
 pub use status::{AlertView, GroupView, OutboxView};
-pub use watchfire_ledger::{Silence, SilenceMatcher};
+pub use watchfire_ledger::{AlertEvent, AlertEventKind, AlertIdentity, Silence, SilenceMatcher};

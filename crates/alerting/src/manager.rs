@@ -1,19 +1,20 @@
 //! Alerting as the program runs it: a sink for rules, a loop that flushes and sends, and views for the HTTP layer.
 
 use crate::config::Config;
+use crate::history::{self, HistoryPage, HistoryQuery, Statistics, StatisticsQuery};
 use crate::metrics::{Gauges, Metrics};
 use crate::silences::{SilenceError, SilenceLimits};
-use crate::state::{AlertFilter, Claim, PostedAlert, PostedSilence, State, Taken, kept};
+use crate::state::{AlertFilter, Claim, HistoryLimits, PostedAlert, PostedSilence, State, Taken, kept};
 use crate::status::{AlertView, GroupView, OutboxView};
 use crate::telling;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use watchfire_channels::Outcome;
-use watchfire_ledger::{Ledger, LedgerError, Silence};
+use watchfire_ledger::{Ledger, LedgerError, Reading, Silence};
 use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::{AlertSink, Evaluation, Restored, SinkError, SinkFuture};
@@ -22,6 +23,8 @@ use watchfire_rules::{AlertSink, Evaluation, Restored, SinkError, SinkFuture};
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 /// How often finished jobs are pruned, in milliseconds.
 const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
+/// How soon the next step of pruning follows when one was not enough, in milliseconds.
+const PRUNE_AGAIN_MS: i64 = 250;
 /// The longest the loop sleeps: a clock that is set forward is noticed after this.
 const LONGEST_NAP: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,8 @@ pub struct Tuning {
     pub silences: SilenceLimits,
     /// How long silences are kept after their end (`--data.retention`).
     pub retention: Duration,
+    /// How much of the past of alerts is kept.
+    pub history: HistoryLimits,
 }
 
 impl Default for Tuning {
@@ -53,6 +58,7 @@ impl Default for Tuning {
             start_delay: Duration::ZERO,
             silences: SilenceLimits::default(),
             retention: Duration::from_secs(120 * 60 * 60),
+            history: HistoryLimits::default(),
         }
     }
 }
@@ -104,8 +110,10 @@ impl Alerting {
     /// Takes up what the ledger holds. Until [`Alerting::apply`], alerts are kept and nobody is told. Blocks.
     pub fn open(options: AlertingOptions) -> Result<Self, LedgerError> {
         let start_ms = options.clock.now_ms().saturating_add(kept::millis(options.tuning.start_delay));
+        let mut state = State::load(options.ledger, Arc::clone(&options.clock), start_ms)?;
+        state.set_history(options.tuning.history);
         let inner = Inner {
-            state: Mutex::new(State::load(options.ledger, Arc::clone(&options.clock), start_ms)?),
+            state: Mutex::new(state),
             tuning: options.tuning,
             external_labels: Mutex::default(),
             clock: options.clock,
@@ -146,12 +154,17 @@ impl Alerting {
             }
             let round = self.blocking(move |inner| inner.round(now_ms, prune)).await;
             let nap = match round {
-                Ok((claims, next_ms)) => {
+                Ok((claims, next_ms, more_to_prune)) => {
+                    if more_to_prune {
+                        next_prune_ms = now_ms.saturating_add(PRUNE_AGAIN_MS);
+                    }
                     for claim in claims {
                         let alerting = self.clone();
                         sending.spawn(async move { alerting.send(claim).await });
                     }
-                    let nap_ms = next_ms.map(|next| next.saturating_sub(self.inner.clock.now_ms()).max(1));
+                    let next_ms = next_ms.map_or(next_prune_ms, |next| next.min(next_prune_ms));
+                    let nap_ms =
+                        Some(next_ms).map(|next| next.saturating_sub(self.inner.clock.now_ms()).max(1));
                     nap_ms.map_or(LONGEST_NAP, |ms| Duration::from_millis(ms.unsigned_abs())).min(LONGEST_NAP)
                 }
                 Err(error) => {
@@ -179,7 +192,7 @@ impl Alerting {
     /// One round of the loop at the clock's time, its sending included; returns how many attempts were made.
     pub async fn tick(&self) -> Result<usize, LedgerError> {
         let now_ms = self.inner.clock.now_ms();
-        let (claims, _) = self.blocking(move |inner| inner.round(now_ms, false)).await?;
+        let (claims, ..) = self.blocking(move |inner| inner.round(now_ms, false)).await?;
         let attempts = claims.len();
         let mut sending = JoinSet::new();
         for claim in claims {
@@ -248,17 +261,39 @@ impl Alerting {
 
     /// The outbox, and the newest `limit` jobs and attempts.
     pub async fn outbox(&self, limit: u32) -> Result<OutboxView, LedgerError> {
-        let ledger = self.inner.state().ledger().clone();
-        let read = move || {
-            ledger.read(|read| {
-                Ok(OutboxView {
-                    counts: read.outbox_counts()?,
-                    jobs: read.recent_jobs(limit)?,
-                    deliveries: read.recent_deliveries(limit)?,
-                })
+        self.read(move |read| {
+            Ok(OutboxView {
+                counts: read.outbox_counts()?,
+                jobs: read.recent_jobs(limit)?,
+                deliveries: read.recent_deliveries(limit)?,
             })
-        };
-        tokio::task::spawn_blocking(read)
+        })
+        .await
+    }
+
+    /// Searches the past of alerts.
+    pub async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, LedgerError> {
+        self.read(move |read| history::search(read, &query)).await
+    }
+
+    /// How noisy rules are.
+    pub async fn statistics(&self, query: StatisticsQuery) -> Result<Statistics, LedgerError> {
+        let now_ms = self.inner.clock.now_ms();
+        self.read(move |read| history::statistics(read, &query, now_ms)).await
+    }
+
+    /// How much history is kept, and what of it was not since the start, by rule.
+    pub fn history_limits(&self) -> (HistoryLimits, BTreeMap<String, u64>) {
+        (self.inner.tuning.history, self.inner.state().history_dropped())
+    }
+
+    /// Reads the ledger without holding anybody up.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Reading<'_>) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let ledger = self.inner.state().ledger().clone();
+        tokio::task::spawn_blocking(move || ledger.read(look))
             .await
             .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
@@ -273,6 +308,7 @@ impl Alerting {
                 groups: state.group_count(),
                 open_jobs: state.open_job_count(),
                 receivers: state.config().receivers.receivers.len(),
+                history_dropped: state.history_dropped(),
             }
         };
         self.inner.metrics.write(gauges, out);
@@ -332,15 +368,20 @@ impl Alerting {
 }
 
 impl Inner {
-    fn round(&self, now_ms: i64, prune: bool) -> Result<(Vec<Claim>, Option<i64>), LedgerError> {
+    /// What is to be sent, when there is something to do next, and whether there is more to prune.
+    fn round(&self, now_ms: i64, prune: bool) -> Result<(Vec<Claim>, Option<i64>, bool), LedgerError> {
         let mut state = self.state();
+        let mut more = false;
         if prune {
+            let early;
+            (more, early) = state.forget_history(now_ms)?;
+            self.metrics.forgotten_early(early);
             state.prune(now_ms)?;
             state.forget_silences(now_ms.saturating_sub(kept::millis(self.tuning.retention)))?;
         }
         state.flush_due(now_ms)?;
         let claims = state.claim(now_ms)?;
-        Ok((claims, state.next_wake_ms()))
+        Ok((claims, state.next_wake_ms(), more))
     }
 }
 

@@ -19,6 +19,7 @@ struct Total {
     received_firing: u64,
     received_resolved: u64,
     invalid: u64,
+    forgotten_early: u64,
     by_kind: BTreeMap<&'static str, Sent>,
 }
 
@@ -35,13 +36,14 @@ struct Sent {
 }
 
 /// What is counted at the moment of asking.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) counts: Counts,
     pub(crate) suppressed: Suppressed,
     pub(crate) groups: usize,
     pub(crate) open_jobs: usize,
     pub(crate) receivers: usize,
+    pub(crate) history_dropped: BTreeMap<String, u64>,
 }
 
 /// Writes families in Prometheus's text format; writing into a string does not fail.
@@ -95,6 +97,11 @@ impl Metrics {
         }
     }
 
+    /// Events were forgotten before their time because there were too many.
+    pub(crate) fn forgotten_early(&self, events: u64) {
+        self.counts().forgotten_early += events;
+    }
+
     /// Alerts came from outside.
     pub(crate) fn received(&self, taken: &Taken) {
         let mut counts = self.counts();
@@ -145,6 +152,22 @@ impl Metrics {
             "gauge",
             "Notifications still to be delivered.",
             gauges.open_jobs,
+        );
+        let name = "watchfire_alert_history_dropped_total";
+        out.family(
+            name,
+            "counter",
+            "Beginnings of alerts that history did not keep, by the rule that flooded.",
+        );
+        for (rule, count) in &gauges.history_dropped {
+            let rule = rule.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            out.sample(name, &format!("{{rule=\"{rule}\"}}"), count);
+        }
+        out.single(
+            "watchfire_alert_history_forgotten_early_total",
+            "counter",
+            "Events forgotten before their time because there were too many.",
+            total.forgotten_early,
         );
         out.single(
             "watchfire_alerts_resolved",

@@ -6,6 +6,7 @@ mod flush;
 mod health;
 mod muting;
 mod outbox;
+mod recorder;
 mod reload;
 mod silencing;
 mod tables;
@@ -24,6 +25,7 @@ pub(crate) use evaluation as kept;
 pub use external::{PostedAlert, Rejected, Taken};
 pub(crate) use muting::Suppressed;
 pub(crate) use outbox::Claim;
+pub use recorder::{By, EventDetail, GroupRef, HistoryLimits};
 pub use silencing::PostedSilence;
 pub use views::AlertFilter;
 pub(crate) use views::Counts;
@@ -82,19 +84,47 @@ impl State {
         change: impl FnOnce(&mut Tables, &Writing<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         if self.stale {
-            self.tables = Tables::load(&self.ledger, &self.config.inhibit_rules)?;
-            self.stale = false;
+            self.read_back()?;
         }
         let tables = &mut self.tables;
         let result = self.ledger.write(|write| change(tables, write));
         if result.is_err() {
             self.stale = true;
-            if let Ok(tables) = Tables::load(&self.ledger, &self.config.inhibit_rules) {
-                self.tables = tables;
-                self.stale = false;
+            if let Err(error) = self.read_back() {
+                tracing::error!(%error, "the state of alerts could not be read back");
             }
         }
         result
+    }
+
+    /// The tables are what the ledger says.
+    fn read_back(&mut self) -> Result<(), LedgerError> {
+        let mut tables = Tables::load(&self.ledger, &self.config.inhibit_rules)?;
+        tables.recorder.carry_on(std::mem::take(&mut self.tables.recorder));
+        self.tables = tables;
+        self.stale = false;
+        Ok(())
+    }
+
+    /// How much history is kept.
+    pub(crate) const fn set_history(&mut self, limits: HistoryLimits) {
+        self.tables.recorder.set_limits(limits);
+    }
+
+    /// Events that history did not keep since the start, by rule.
+    pub(crate) fn history_dropped(&self) -> std::collections::BTreeMap<String, u64> {
+        self.tables.recorder.dropped().clone()
+    }
+
+    /// Forgets the oldest of history, a bounded step of it; whether there may be more to forget.
+    pub(crate) fn forget_history(&mut self, now_ms: i64) -> Result<(bool, u64), LedgerError> {
+        /// Events in one transaction: some milliseconds.
+        const STEP: u32 = 2_000;
+        let limits = self.tables.recorder.limits();
+        let before_ms = now_ms.saturating_sub(evaluation::millis(limits.retention));
+        let forgotten = self.change(|_, write| write.forget_events(before_ms, limits.events, STEP))?;
+        let count = forgotten.by_age + forgotten.by_number;
+        Ok((count >= STEP as usize, u64::try_from(forgotten.by_number).unwrap_or(u64::MAX)))
     }
 
     pub(crate) const fn ledger(&self) -> &Ledger {

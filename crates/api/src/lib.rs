@@ -9,6 +9,7 @@
 use flate2 as _;
 
 mod access;
+mod alerting;
 mod alertmanager;
 mod app;
 mod cors;

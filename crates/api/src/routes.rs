@@ -1,5 +1,6 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
+use crate::alerting::history;
 use crate::alertmanager::{alerts as am_alerts, general, silences};
 use crate::prometheus::{
     admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
@@ -68,6 +69,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
         Route::put("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
         Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
+        // Alerting beyond Prometheus and Alertmanager.
+        Route::get("/api/v1/alerts/history", Read, history::history),
+        Route::get("/api/v1/alerts/statistics", Read, history::statistics),
         // Our own API, for the web UI.
         Route::get("/api/ui/v1/boot", Read, boot::boot),
         Route::get("/api/ui/v1/targets", Read, targets::detailed_targets),

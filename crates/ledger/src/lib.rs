@@ -1,7 +1,8 @@
 //! The ledger: what must outlive the process and is not telemetry, kept in one SQLite file.
 //!
-//! Flows in: alert instances, alerts, silences, groups, incidents, outbox jobs and the record of every delivery attempt.
-//! Flows out: the same, exactly as committed, after a restart or a `kill -9`. It promises that [`Ledger::write`] is all or nothing
+//! Flows in: alert instances, alerts, silences, groups, incidents, outbox jobs, the record of every delivery attempt and of
+//! every change of an alert. Flows out: the same, exactly as committed, after a restart or a `kill -9`. It promises that
+//! [`Ledger::write`] is all or nothing
 //! and on disk when it returns (write-ahead log, `synchronous = FULL`), that a file of a newer release is refused
 //! rather than misread, and that a damaged file is moved aside and reported, never a panic. It never keeps
 //! telemetry, and no SQL leaves this crate.
@@ -10,6 +11,7 @@
 
 mod alerts;
 mod error;
+mod history;
 mod incidents;
 mod outbox;
 mod overrides;
@@ -21,6 +23,7 @@ mod writing;
 
 pub use alerts::{Alert, Fingerprint, Group, InstanceState, Notified, RuleInstance, RuleState};
 pub use error::LedgerError;
+pub use history::{AlertEvent, AlertEventKind, AlertIdentity, EventDraft, Forgotten, Notice};
 pub use incidents::{
     Acknowledgement, Escalation, EventKind, Incident, IncidentAlert, IncidentEvent, NewEvent, NewIncident,
 };

@@ -28,13 +28,17 @@ impl<'a> Reading<'a> {
         Self { transaction }
     }
 
+    pub(crate) const fn transaction(&self) -> &'a Transaction<'a> {
+        self.transaction
+    }
+
     pub(crate) fn list<T>(
         &self,
         sql: &str,
         params: impl Params,
         read: impl Fn(&Row<'_>) -> Result<T, LedgerError>,
     ) -> Result<Vec<T>, LedgerError> {
-        let mut statement = self.transaction.prepare(sql)?;
+        let mut statement = self.transaction.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
         let mut list = Vec::new();
         while let Some(row) = rows.next()? {

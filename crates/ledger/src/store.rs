@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How many idle reading connections are kept.
 const IDLE_READERS: usize = 4;
+/// How many statements stay compiled: all that the writer uses.
+const STATEMENTS: usize = 64;
 /// How long a connection waits for another one's lock before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -197,6 +199,7 @@ impl From<LedgerError> for Failure {
 fn checked(path: &Path) -> Result<Connection, Failure> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 16777216;",

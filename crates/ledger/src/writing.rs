@@ -6,7 +6,7 @@ use crate::alerts::{
 use crate::outbox::{JobDraft, JobState, Outcome};
 use crate::silences::Silence;
 use crate::{LedgerError, Reading};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Params, Transaction, params};
 use watchfire_model::Labels;
 
 /// An open transaction. Nothing of it is seen by others before it is committed.
@@ -20,6 +20,15 @@ impl<'a> Writing<'a> {
         Self { transaction }
     }
 
+    pub(crate) const fn transaction(&self) -> &'a Transaction<'a> {
+        self.transaction
+    }
+
+    /// Runs a statement, which stays compiled for the next time.
+    fn run(&self, sql: &str, params: impl Params) -> Result<usize, LedgerError> {
+        Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
+    }
+
     /// Reads inside the transaction, its own changes included.
     pub const fn reading(&self) -> Reading<'a> {
         Reading::new(self.transaction)
@@ -27,13 +36,13 @@ impl<'a> Writing<'a> {
 
     /// Keeps a small fact under a name.
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), LedgerError> {
-        self.transaction.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
+        self.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
         Ok(())
     }
 
     /// Notes when a rule was evaluated.
     pub fn set_rule_evaluated(&self, rule: &str, evaluated_ms: i64) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "INSERT INTO rule_state (rule, evaluated_ms) VALUES (?1, ?2)
              ON CONFLICT (rule) DO UPDATE SET evaluated_ms = excluded.evaluated_ms",
             params![rule, evaluated_ms],
@@ -43,7 +52,7 @@ impl<'a> Writing<'a> {
 
     /// Forgets a rule and its instances.
     pub fn delete_rule(&self, rule: &str) -> Result<(), LedgerError> {
-        self.transaction.execute("DELETE FROM rule_state WHERE rule = ?1", [rule])?;
+        self.run("DELETE FROM rule_state WHERE rule = ?1", [rule])?;
         Ok(())
     }
 
@@ -54,7 +63,7 @@ impl<'a> Writing<'a> {
         rule: &str,
         instances: impl IntoIterator<Item = &'i RuleInstance>,
     ) -> Result<(), LedgerError> {
-        let mut statement = self.transaction.prepare(
+        let mut statement = self.transaction.prepare_cached(
             "INSERT OR REPLACE INTO rule_instances (rule, labels, annotations, state, value_bits, active_ms,
                  fired_ms, resolved_ms, keep_firing_since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
@@ -81,7 +90,7 @@ impl<'a> Writing<'a> {
         labels: impl IntoIterator<Item = &'i Labels>,
     ) -> Result<(), LedgerError> {
         let mut statement =
-            self.transaction.prepare("DELETE FROM rule_instances WHERE rule = ?1 AND labels = ?2")?;
+            self.transaction.prepare_cached("DELETE FROM rule_instances WHERE rule = ?1 AND labels = ?2")?;
         for labels in labels {
             statement.execute(params![rule, labels_text(labels)?])?;
         }
@@ -90,7 +99,7 @@ impl<'a> Writing<'a> {
 
     /// Keeps alerts, replacing those with the same fingerprint.
     pub fn put_alerts<'i>(&self, alerts: impl IntoIterator<Item = &'i Alert>) -> Result<(), LedgerError> {
-        let mut statement = self.transaction.prepare(
+        let mut statement = self.transaction.prepare_cached(
             "INSERT OR REPLACE INTO alerts (fingerprint, labels, annotations, starts_ms, ends_ms, by_timeout,
                  updated_ms, generator_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
@@ -114,7 +123,7 @@ impl<'a> Writing<'a> {
         &self,
         fingerprints: impl IntoIterator<Item = Fingerprint>,
     ) -> Result<(), LedgerError> {
-        let mut statement = self.transaction.prepare("DELETE FROM alerts WHERE fingerprint = ?1")?;
+        let mut statement = self.transaction.prepare_cached("DELETE FROM alerts WHERE fingerprint = ?1")?;
         for fingerprint in fingerprints {
             statement.execute([fingerprint.cast_signed()])?;
         }
@@ -123,7 +132,7 @@ impl<'a> Writing<'a> {
 
     /// Keeps a group, replacing one with the same key and receiver.
     pub fn put_group(&self, group: &Group) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "INSERT OR REPLACE INTO alert_groups (group_key, receiver, labels, options, members, created_ms,
                  next_flush_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
@@ -142,14 +151,16 @@ impl<'a> Writing<'a> {
     /// Notes when a group is looked at next.
     pub fn touch_group(&self, group: &Group) -> Result<(), LedgerError> {
         self.transaction
-            .prepare("UPDATE alert_groups SET next_flush_ms = ?3 WHERE group_key = ?1 AND receiver = ?2")?
+            .prepare_cached(
+                "UPDATE alert_groups SET next_flush_ms = ?3 WHERE group_key = ?1 AND receiver = ?2",
+            )?
             .execute(params![group.key, group.receiver, group.next_flush_ms])?;
         Ok(())
     }
 
     /// Keeps a silence, replacing one with the same id.
     pub fn put_silence(&self, silence: &Silence) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "INSERT OR REPLACE INTO silences (id, matchers, starts_ms, ends_ms, updated_ms, created_by, comment,
                  annotations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
@@ -168,22 +179,20 @@ impl<'a> Writing<'a> {
 
     /// Forgets a silence.
     pub fn delete_silence(&self, id: &str) -> Result<(), LedgerError> {
-        self.transaction.execute("DELETE FROM silences WHERE id = ?1", [id])?;
+        self.run("DELETE FROM silences WHERE id = ?1", [id])?;
         Ok(())
     }
 
     /// Forgets a group and what was told about it.
     pub fn delete_group(&self, key: &str, receiver: &str) -> Result<(), LedgerError> {
-        self.transaction
-            .execute("DELETE FROM alert_groups WHERE group_key = ?1 AND receiver = ?2", [key, receiver])?;
-        self.transaction
-            .execute("DELETE FROM notified WHERE group_key = ?1 AND receiver = ?2", [key, receiver])?;
+        self.run("DELETE FROM alert_groups WHERE group_key = ?1 AND receiver = ?2", [key, receiver])?;
+        self.run("DELETE FROM notified WHERE group_key = ?1 AND receiver = ?2", [key, receiver])?;
         Ok(())
     }
 
     /// Keeps what a destination was told.
     pub fn put_notified(&self, notified: &Notified) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "INSERT OR REPLACE INTO notified (group_key, receiver, integration, firing, resolved, at_ms,
                  open, receiver_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
@@ -205,22 +214,21 @@ impl<'a> Writing<'a> {
     pub fn enqueue(&self, draft: &JobDraft, now_ms: i64) -> Result<i64, LedgerError> {
         let open: Option<i64> = self
             .transaction
-            .query_row(
+            .prepare_cached(
                 "SELECT id FROM outbox WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3 AND state = 0",
-                params![draft.group_key, draft.receiver, draft.integration],
-                |row| row.get(0),
-            )
+            )?
+            .query_row(params![draft.group_key, draft.receiver, draft.integration], |row| row.get(0))
             .optional()?;
         let (firing, resolved) = (fingerprints_text(&draft.firing), fingerprints_text(&draft.resolved));
         if let Some(id) = open {
-            self.transaction.execute(
+            self.run(
                 "UPDATE outbox SET generation = generation + 1, reason = ?2, payload = ?3, firing = ?4,
                      resolved = ?5, incident = ?6 WHERE id = ?1",
                 params![id, draft.reason, draft.payload, firing, resolved, draft.incident],
             )?;
             return Ok(id);
         }
-        self.transaction.execute(
+        self.run(
             "INSERT INTO outbox (group_key, receiver, integration, state, generation, reason, payload, firing,
                  resolved, created_ms, next_try_ms, attempts, incident)
              VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?8, 0, ?9)",
@@ -241,8 +249,8 @@ impl<'a> Writing<'a> {
 
     /// Notes that an attempt begins and returns its number; the job's attempts go up by one.
     pub fn begin_attempt(&self, job: i64, now_ms: i64) -> Result<i64, LedgerError> {
-        self.transaction.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1", [job])?;
-        self.transaction.execute(
+        self.run("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1", [job])?;
+        self.run(
             "INSERT INTO deliveries (job, group_key, receiver, integration, started_ms, outcome)
              SELECT id, group_key, receiver, integration, ?2, 0 FROM outbox WHERE id = ?1",
             params![job, now_ms],
@@ -259,7 +267,7 @@ impl<'a> Writing<'a> {
         latency_ms: u64,
         error: Option<&str>,
     ) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "UPDATE deliveries SET outcome = ?2, status = ?3, latency_ms = ?4, error = ?5 WHERE id = ?1",
             params![delivery, outcome.code(), status, latency_ms.cast_signed(), error],
         )?;
@@ -268,7 +276,7 @@ impl<'a> Writing<'a> {
 
     /// Puts an open job off.
     pub fn retry_job(&self, job: i64, next_try_ms: i64, error: &str) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "UPDATE outbox SET next_try_ms = ?2, last_error = ?3 WHERE id = ?1 AND state = 0",
             params![job, next_try_ms, error],
         )?;
@@ -283,7 +291,7 @@ impl<'a> Writing<'a> {
         now_ms: i64,
         error: Option<&str>,
     ) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "UPDATE outbox SET state = ?2, finished_ms = ?3, last_error = coalesce(?4, last_error) WHERE id = ?1",
             params![job, state.code(), now_ms, error],
         )?;
@@ -293,13 +301,11 @@ impl<'a> Writing<'a> {
     /// Forgets jobs finished before a time, with the record of their attempts, unless an incident that is kept is told by
     /// them; returns how many.
     pub fn prune_finished(&self, before_ms: i64) -> Result<usize, LedgerError> {
-        let pruned = self
-            .transaction
-            .execute(
-                "DELETE FROM outbox WHERE finished_ms IS NOT NULL AND finished_ms < ?1
-                     AND (incident IS NULL OR NOT EXISTS (SELECT 1 FROM incidents WHERE id = outbox.incident))",
-                [before_ms],
-            )?;
+        let pruned = self.run(
+            "DELETE FROM outbox WHERE finished_ms IS NOT NULL AND finished_ms < ?1
+                 AND (incident IS NULL OR NOT EXISTS (SELECT 1 FROM incidents WHERE id = outbox.incident))",
+            [before_ms],
+        )?;
         Ok(pruned)
     }
 }

@@ -3,7 +3,7 @@
 use crate::alerting::{self, Instances, millis};
 use crate::file::{AlertingRule, GroupSpec, RecordingRule, Rule};
 use crate::query::{Asker, QueryThreads};
-use crate::sink::{AlertInstance, AlertSink, AlertState, Evaluation};
+use crate::sink::{AlertInstance, AlertSink, AlertState, Evaluation, Origin};
 use crate::status::{GroupStatus, Health, RuleKind, RuleStatus};
 use crate::template::Surroundings;
 use std::collections::HashSet;
@@ -128,7 +128,12 @@ impl Group {
                 break;
             }
             let rule_begun = Instant::now();
-            let result = state.evaluate(at_ms, query_ms, self.spec.limit, surround).await;
+            let origin = Origin {
+                name: state.rule.name().to_owned(),
+                group: self.spec.name.clone(),
+                file: self.file.clone(),
+            };
+            let result = state.evaluate(at_ms, query_ms, (self.spec.limit, origin), surround).await;
             state.evaluation_time = rule_begun.elapsed();
             state.last_evaluation_ms = Some(at_ms);
             match result {
@@ -197,7 +202,7 @@ impl RuleState {
         &mut self,
         at_ms: i64,
         query_ms: i64,
-        limit: usize,
+        (limit, origin): (usize, Origin),
         surround: &Surround,
     ) -> Result<(), String> {
         let rule = Arc::clone(&self.rule);
@@ -210,7 +215,7 @@ impl RuleState {
             Rule::Alerting(alerting) => {
                 let watched = self.watch(Arc::clone(&rule), alerting, at_ms, query_ms, limit, surround).await;
                 // Whatever became of the query, what is known of the alerts is kept and told.
-                let kept = self.keep(alerting, at_ms, surround).await;
+                let kept = self.keep(alerting, origin, at_ms, surround).await;
                 let rows = self.instances.rows(query_ms);
                 let written = match &watched {
                     // As in Prometheus, a rule that fails neither writes nor ends its series.
@@ -246,10 +251,17 @@ impl RuleState {
         self.instances.step(alerting, candidates, at_ms, limit)
     }
 
-    async fn keep(&self, rule: &AlertingRule, at_ms: i64, surround: &Surround) -> Result<(), String> {
+    async fn keep(
+        &self,
+        rule: &AlertingRule,
+        origin: Origin,
+        at_ms: i64,
+        surround: &Surround,
+    ) -> Result<(), String> {
         let link = watchfire_templates::url_encode(&rule.expr.text).to_string();
         let evaluation = Evaluation {
             rule: rule.id.clone(),
+            origin,
             evaluated_ms: at_ms,
             external_labels: surround.external_labels.clone(),
             generator_url: format!("{}/graph?g0.expr={link}&g0.tab=1", surround.external_url),

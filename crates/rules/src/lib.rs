@@ -20,5 +20,7 @@ pub mod yaml;
 
 pub use file::{ReadOptions, Rule, RuleFile};
 pub use manager::{Manager, Parts, Settings};
-pub use sink::{AlertInstance, AlertSink, AlertState, Evaluation, NoAlerts, Restored, SinkError, SinkFuture};
+pub use sink::{
+    AlertInstance, AlertSink, AlertState, Evaluation, NoAlerts, Origin, Restored, SinkError, SinkFuture,
+};
 pub use status::{GroupStatus, Health, RuleKind, RuleStatus};

@@ -54,6 +54,8 @@ pub struct AlertInstance {
 pub struct Evaluation {
     /// Which rule: the same after a restart, see [`crate::file::AlertingRule::id`].
     pub rule: String,
+    /// Its name, that of its group, and its file.
+    pub origin: Origin,
     /// When it was evaluated, in milliseconds since the Unix epoch.
     pub evaluated_ms: i64,
     /// Labels that every alert gets on its way to a receiver, where it has none of that name.
@@ -62,6 +64,17 @@ pub struct Evaluation {
     pub generator_url: String,
     /// The instances.
     pub instances: Vec<AlertInstance>,
+}
+
+/// Where a rule stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The rule's name.
+    pub name: String,
+    /// Its group's.
+    pub group: String,
+    /// The file's.
+    pub file: String,
 }
 
 /// What was kept of a rule.

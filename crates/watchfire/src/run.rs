@@ -18,7 +18,7 @@ use control::Center;
 use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
-use watchfire_alerting::{Alerting, AlertingOptions, SilenceLimits, Tuning};
+use watchfire_alerting::{Alerting, AlertingOptions, HistoryLimits, SilenceLimits, Tuning};
 use watchfire_api::{
     ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics,
 };
@@ -204,6 +204,11 @@ fn tuning(args: &AlertingArgs) -> Tuning {
         start_delay: args.start_delay,
         silences: SilenceLimits { count: args.max_silences, size_bytes: args.max_silence_size_bytes },
         retention: args.silence_retention,
+        history: HistoryLimits {
+            retention: args.history_retention,
+            events: args.history_max_events,
+            per_rule: args.history_max_events_per_rule,
+        },
     }
 }
 
@@ -253,6 +258,9 @@ fn flags(args: &RunArgs) -> Flags {
         ("silences.retention", duration(args.alerting.silence_retention)),
         ("silences.max-silences", args.alerting.max_silences.to_string()),
         ("silences.max-silence-size-bytes", args.alerting.max_silence_size_bytes.to_string()),
+        ("alerts.history.retention", duration(args.alerting.history_retention)),
+        ("alerts.history.max-events", args.alerting.history_max_events.to_string()),
+        ("alerts.history.max-events-per-rule", args.alerting.history_max_events_per_rule.to_string()),
         ("storage.tsdb.path", args.storage_path.display().to_string()),
         ("storage.tsdb.retention.time", args.retention_time.map_or_else(String::new, duration)),
         (

@@ -1,6 +1,7 @@
 //! Against real webhook servers on loopback, with faults, and with the process "killed" between any two steps: a
 //! restart is a new [`Alerting`] over the same ledger file.
 
+mod history;
 mod muting;
 mod survival;
 
@@ -152,6 +153,11 @@ impl House {
         let firing = firing.iter().map(|name| instance(name, AlertState::Firing));
         let instances = firing.chain(resolved.iter().map(|name| instance(name, AlertState::Inactive)));
         let evaluation = Evaluation {
+            origin: watchfire_rules::Origin {
+                name: "Test".to_owned(),
+                group: "g".to_owned(),
+                file: "f".to_owned(),
+            },
             rule: "f;g;Down;{}".to_owned(),
             evaluated_ms: now_ms,
             external_labels: Labels::from_pairs([("region", "north")]),

@@ -5,10 +5,13 @@ use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
 use crate::fingerprint;
 use crate::route::Route;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
-use watchfire_ledger::{Alert, Fingerprint, Group, InstanceState, LedgerError, RuleInstance, Writing};
+use watchfire_ledger::{
+    Alert, AlertEventKind, AlertIdentity, EventDraft, Fingerprint, Group, InstanceState, LedgerError,
+    RuleInstance, Writing,
+};
 use watchfire_model::Labels;
 use watchfire_rules::{AlertInstance, AlertState, Evaluation};
 
@@ -23,8 +26,9 @@ impl State {
         let config = Arc::clone(&self.config);
         let start_ms = self.start_ms;
         self.change(|tables, write| {
-            keep_instances(tables, write, evaluation)?;
+            let changes = keep_instances(tables, write, evaluation)?;
             let mut touched = Vec::new();
+            let mut routed = HashMap::new();
             for instance in &evaluation.instances {
                 let labels = with_external(&instance.labels, &evaluation.external_labels);
                 let fingerprint = fingerprint(&labels);
@@ -32,14 +36,21 @@ impl State {
                     AlertState::Pending => {}
                     AlertState::Firing => {
                         let when = When { now_ms, start_ms };
-                        fire(tables, write, &config, (fingerprint, labels), instance, evaluation, when)?;
+                        let groups =
+                            fire(tables, write, &config, (fingerprint, labels), instance, evaluation, when)?;
+                        if let Some(groups) = groups {
+                            routed.insert(fingerprint, groups);
+                        }
                     }
                     AlertState::Inactive => {
                         let ends_ms = instance.resolved_ms.unwrap_or(evaluation.evaluated_ms);
-                        resolve(tables, write, fingerprint, ends_ms)?;
+                        resolve(tables, write, fingerprint, ends_ms, Some(instance.value))?;
                         touched.push(fingerprint);
                     }
                 }
+            }
+            for change in &changes {
+                change.record(tables, write, evaluation, &routed)?;
             }
             tables.forget_loose(write, &touched, now_ms)
         })
@@ -62,10 +73,13 @@ impl State {
             for rule in gone {
                 write.delete_rule(&rule)?;
                 for (labels, instance) in tables.rules.remove(&rule).unwrap_or_default() {
+                    let fingerprint = fingerprint(&with_external(&labels, external_labels));
                     if instance.state == InstanceState::Firing {
-                        let fingerprint = fingerprint(&with_external(&labels, external_labels));
-                        resolve(tables, write, fingerprint, now_ms)?;
+                        resolve(tables, write, fingerprint, now_ms, Some(instance.value))?;
                         touched.push(fingerprint);
+                    } else if instance.state == InstanceState::Pending {
+                        let event = event_of(&instance, AlertEventKind::Inactive, now_ms);
+                        tables.recorder.withdrawn(write, fingerprint, &event)?;
                     }
                 }
             }
@@ -86,10 +100,11 @@ fn keep_instances(
     tables: &mut Tables,
     write: &Writing<'_>,
     evaluation: &Evaluation,
-) -> Result<(), LedgerError> {
+) -> Result<Vec<Change>, LedgerError> {
     let kept = tables.rules.remove(&evaluation.rule).unwrap_or_default();
     if evaluation.instances.is_empty() {
-        return write.delete_rule(&evaluation.rule);
+        write.delete_rule(&evaluation.rule)?;
+        return Ok(changes(kept, &BTreeMap::new()));
     }
     let now: BTreeMap<Labels, RuleInstance> =
         evaluation.instances.iter().map(|instance| (instance.labels.clone(), kept_form(instance))).collect();
@@ -97,8 +112,75 @@ fn keep_instances(
     let changed = now.iter().filter(|(labels, instance)| kept.get(*labels) != Some(*instance));
     write.put_instances(&evaluation.rule, changed.map(|(_, instance)| instance))?;
     write.delete_instances(&evaluation.rule, kept.keys().filter(|labels| !now.contains_key(*labels)))?;
+    let changes = changes(kept, &now);
     tables.rules.insert(evaluation.rule.clone(), now);
-    Ok(())
+    Ok(changes)
+}
+
+/// An instance that is not what it was.
+struct Change {
+    kind: AlertEventKind,
+    instance: RuleInstance,
+}
+
+/// What is new between two evaluations; of the ends of what fired, history learns with the alert.
+fn changes(before: BTreeMap<Labels, RuleInstance>, now: &BTreeMap<Labels, RuleInstance>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (labels, instance) in now {
+        let was = before.get(labels).map(|instance| instance.state);
+        let kind = match (was, instance.state) {
+            (Some(was), is) if was == is => continue,
+            (_, InstanceState::Pending) => AlertEventKind::Pending,
+            (_, InstanceState::Firing) => AlertEventKind::Firing,
+            (_, InstanceState::Resolved) => continue,
+        };
+        changes.push(Change { kind, instance: instance.clone() });
+    }
+    for (labels, instance) in before {
+        if instance.state == InstanceState::Pending && !now.contains_key(&labels) {
+            changes.push(Change { kind: AlertEventKind::Inactive, instance });
+        }
+    }
+    changes
+}
+
+impl Change {
+    fn record(
+        &self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        evaluation: &Evaluation,
+        routed: &HashMap<Fingerprint, Vec<GroupId>>,
+    ) -> Result<(), LedgerError> {
+        let labels = with_external(&self.instance.labels, &evaluation.external_labels);
+        let fingerprint = fingerprint(&labels);
+        let event = event_of(&self.instance, self.kind, evaluation.evaluated_ms);
+        if self.kind == AlertEventKind::Inactive {
+            return tables.recorder.withdrawn(write, fingerprint, &event);
+        }
+        let origin = &evaluation.origin;
+        let identity = AlertIdentity {
+            fingerprint,
+            labels,
+            rule: origin.name.clone(),
+            group: origin.group.clone(),
+            file: origin.file.clone(),
+        };
+        let groups = routed.get(&fingerprint).map_or(&[][..], Vec::as_slice);
+        tables.recorder.begins(write, &identity, &event, groups)
+    }
+}
+
+fn event_of(instance: &RuleInstance, kind: AlertEventKind, at_ms: i64) -> EventDraft<'_> {
+    EventDraft {
+        at_ms,
+        kind,
+        value: Some(instance.value),
+        active_ms: Some(instance.active_ms),
+        fired_ms: instance.fired_ms,
+        annotations: (kind != AlertEventKind::Inactive).then_some(&instance.annotations),
+        detail: None,
+    }
 }
 
 /// An instance as the ledger keeps it.
@@ -152,7 +234,7 @@ fn fire(
     instance: &AlertInstance,
     evaluation: &Evaluation,
     when: When,
-) -> Result<(), LedgerError> {
+) -> Result<Option<Vec<GroupId>>, LedgerError> {
     let firing = |alert: &&mut Alert| !alert.is_resolved(when.now_ms);
     if let Some(alert) = tables.alerts.get_mut(&fingerprint).filter(firing) {
         alert.updated_ms = evaluation.evaluated_ms;
@@ -160,13 +242,14 @@ fn fire(
             && alert.generator_url == evaluation.generator_url
             && alert.ends_ms.is_none();
         if same {
-            return Ok(());
+            return Ok(None);
         }
         alert.annotations.clone_from(&instance.annotations);
         alert.generator_url.clone_from(&evaluation.generator_url);
         // What came from outside and is watched by a rule, too, lasts as long as the rule says.
         (alert.ends_ms, alert.by_timeout) = (None, false);
-        return write.put_alerts([&*alert]);
+        write.put_alerts([&*alert])?;
+        return Ok(None);
     }
     let alert = Alert {
         fingerprint,
@@ -178,25 +261,30 @@ fn fire(
         updated_ms: evaluation.evaluated_ms,
         generator_url: evaluation.generator_url.clone(),
     };
-    begin(tables, write, config, alert, when)
+    begin(tables, write, config, alert, when).map(Some)
 }
 
-/// Keeps an alert that was not there, or was over, and puts it where its routes lead.
+/// Keeps an alert that was not there, or was over, and puts it where its routes lead; returns where that is.
 pub(super) fn begin(
     tables: &mut Tables,
     write: &Writing<'_>,
     config: &Config,
     alert: Alert,
     when: When,
-) -> Result<(), LedgerError> {
+) -> Result<Vec<GroupId>, LedgerError> {
     write.put_alerts([&alert])?;
+    // What was there before and ended unseen has its end in history first.
+    if let Some(before) = tables.alerts.get(&alert.fingerprint) {
+        tables.recorder.ends(write, before, None)?;
+    }
+    let mut groups = Vec::new();
     if let Some(root) = &config.route {
         for route in root.matching(&alert.labels) {
-            join(tables, write, route, &alert, when)?;
+            groups.push(join(tables, write, route, &alert, when)?);
         }
     }
     tables.put_alert(alert);
-    Ok(())
+    Ok(groups)
 }
 
 fn resolve(
@@ -204,6 +292,7 @@ fn resolve(
     write: &Writing<'_>,
     fingerprint: Fingerprint,
     ends_ms: i64,
+    value: Option<f64>,
 ) -> Result<(), LedgerError> {
     // An alert that began after this end is another one: its rule was renamed, or two rules give the same labels.
     let ended = tables
@@ -213,7 +302,8 @@ fn resolve(
     let Some(alert) = ended else { return Ok(()) };
     (alert.ends_ms, alert.by_timeout) = (Some(ends_ms), false);
     alert.updated_ms = ends_ms;
-    write.put_alerts([&*alert])
+    write.put_alerts([&*alert])?;
+    tables.recorder.ends(write, alert, value)
 }
 
 /// Puts an alert into its group of a route, beginning the group if need be.

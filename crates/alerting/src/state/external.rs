@@ -9,8 +9,11 @@ use crate::matchers::MatcherMode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use watchfire_ledger::{Alert, LedgerError, Writing};
+use watchfire_ledger::{Alert, AlertEventKind, AlertIdentity, EventDraft, LedgerError, Writing};
 use watchfire_model::Labels;
+
+/// The label that says what an alert is about.
+pub(super) const ALERT_NAME: &str = "alertname";
 
 /// An alert as somebody posts it. Times are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,16 +151,51 @@ fn take(
 ) -> Result<(), LedgerError> {
     let Some(known) = tables.alerts.get(&news.fingerprint) else {
         // The end of something nobody heard of is not news.
-        return if news.is_resolved(when.now_ms) { Ok(()) } else { begin(tables, write, config, news, when) };
+        if news.is_resolved(when.now_ms) {
+            return Ok(());
+        }
+        return fires(tables, write, config, news, when);
     };
     let merged = merge(known, news, when.now_ms);
     if known.is_resolved(when.now_ms) && !merged.is_resolved(when.now_ms) {
-        return begin(tables, write, config, merged, when);
+        return fires(tables, write, config, merged, when);
     }
     write.put_alerts([&merged])?;
     let fingerprint = merged.fingerprint;
+    if merged.is_resolved(when.now_ms) {
+        tables.recorder.ends(write, &merged, None)?;
+    }
     tables.put_alert(merged);
     tables.forget_loose(write, &[fingerprint], when.now_ms)
+}
+
+/// An alert that was not there, or was over, fires.
+fn fires(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    config: &Config,
+    alert: Alert,
+    when: When,
+) -> Result<(), LedgerError> {
+    let identity = AlertIdentity {
+        fingerprint: alert.fingerprint,
+        labels: alert.labels.clone(),
+        rule: alert.labels.get(ALERT_NAME).unwrap_or_default().to_owned(),
+        group: String::new(),
+        file: String::new(),
+    };
+    let (annotations, fired_ms) = (alert.annotations.clone(), alert.starts_ms);
+    let groups = begin(tables, write, config, alert, when)?;
+    let event = EventDraft {
+        at_ms: when.now_ms,
+        kind: AlertEventKind::Firing,
+        value: None,
+        active_ms: None,
+        fired_ms: Some(fired_ms),
+        annotations: Some(&annotations),
+        detail: None,
+    };
+    tables.recorder.begins(write, &identity, &event, &groups)
 }
 
 /// What is known and the news of it together, as Alertmanager merges them: where they overlap in time, the earlier

@@ -10,7 +10,7 @@ use crate::telling::{self, About};
 use crate::wiring::{Wire, Wiring};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use watchfire_ledger::{Alert, Fingerprint, Group, Job, JobDraft, LedgerError, Notified, Writing};
+use watchfire_ledger::{Alert, Fingerprint, Job, JobDraft, LedgerError, Notified, Writing};
 
 impl State {
     /// Gives every group whose time has come its turn; returns how many.
@@ -67,8 +67,8 @@ impl Turn<'_> {
     fn flush(&mut self, tables: &mut Tables, write: &Writing<'_>, id: &GroupId) -> Result<bool, LedgerError> {
         let Some(group) = tables.groups.get(id) else { return Ok(false) };
         let options = Options::of(group);
-        let muted = self.muted(tables, group, &options);
         let members: Vec<Alert> = tables.members(group).into_iter().cloned().collect();
+        let muted = self.muted(tables, write, (id, &members), &options)?;
         let mut held_back = false;
         for wire in self.wiring.of(&id.1) {
             let integration = wire.number;
@@ -139,17 +139,39 @@ impl Turn<'_> {
         Ok(held_back)
     }
 
-    /// The alerts of a group that are not worth telling now.
-    fn muted(&mut self, tables: &Tables, group: &Group, options: &Options) -> HashSet<Fingerprint> {
-        let all = muting::intervals(self.config, options, self.now_ms).map(|(why, _)| why);
+    /// The alerts of a group that are not worth telling now. History learns of what changes.
+    fn muted(
+        &mut self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        (id, members): (&GroupId, &[Alert]),
+        options: &Options,
+    ) -> Result<HashSet<Fingerprint>, LedgerError> {
+        let all = muting::intervals(self.config, options, self.now_ms);
         let mut muted = HashSet::new();
-        for alert in group.members.iter().filter_map(|member| tables.alerts.get(member)) {
-            if let Some(why) = tables.muted(alert, self.now_ms).or(all) {
+        let had_any = tables.recorder.has_muted(id);
+        for alert in members {
+            let own = tables.muted(alert, self.now_ms);
+            let why = own.or(all.as_ref().map(|(why, _)| *why));
+            if let Some(why) = why {
                 self.suppressed.count(why);
                 muted.insert(alert.fingerprint);
             }
+            if alert.is_resolved(self.now_ms) {
+                tables.recorder.ends(write, alert, None)?;
+            } else if had_any || why.is_some() {
+                let names = why.map(|why| {
+                    let names = match (own, &all) {
+                        (Some(own), _) => tables.muting_names(own, alert, self.now_ms),
+                        (None, Some((_, names))) => names.clone(),
+                        (None, None) => Vec::new(),
+                    };
+                    (why, names)
+                });
+                tables.recorder.muting(write, id, alert, names, self.now_ms)?;
+            }
         }
-        muted
+        Ok(muted)
     }
 
     /// Queues what is to be told of one group to a destination, mostly its own.

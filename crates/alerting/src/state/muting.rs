@@ -15,11 +15,23 @@ pub(crate) struct Suppressed {
 
 /// Why an alert is muted; the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Muted {
+pub(crate) enum Muted {
     Inhibition,
     ActiveInterval,
     MuteInterval,
     Silence,
+}
+
+impl Muted {
+    /// A word for interfaces, that of the metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inhibition => "inhibition",
+            Self::ActiveInterval => "active_time_interval",
+            Self::MuteInterval => "mute_time_interval",
+            Self::Silence => "silence",
+        }
+    }
 }
 
 impl Suppressed {
@@ -52,6 +64,18 @@ impl Tables {
             return Some(Muted::Inhibition);
         }
         (!self.silences.muting(&alert.labels, now_ms).is_empty()).then_some(Muted::Silence)
+    }
+
+    /// What mutes an alert in a way: fingerprints of alerts, or ids of silences.
+    pub(super) fn muting_names(&self, why: Muted, alert: &Alert, now_ms: i64) -> Vec<String> {
+        match why {
+            Muted::Inhibition => {
+                let sources = self.inhibited_by(alert, now_ms);
+                sources.iter().map(|source| format!("{source:016x}")).collect()
+            }
+            Muted::Silence => self.silences.muting(&alert.labels, now_ms),
+            Muted::ActiveInterval | Muted::MuteInterval => Vec::new(),
+        }
     }
 
     /// The alerts that inhibit one.

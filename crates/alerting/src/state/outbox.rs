@@ -1,16 +1,17 @@
 //! The outbox's jobs: taken for sending, and what becomes of them.
 
+use super::external::ALERT_NAME;
 use super::flush::settle;
 use super::health::Health;
 use super::tables::{GroupId, Tables};
 use super::{Destination, State};
 use crate::config::Config;
 use crate::wiring::{Wiring, pace};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_channels::{Attempt, Channel, Outcome as Told, Receipt};
-use watchfire_ledger::{Job, JobDraft, JobState, LedgerError, Notified, Outcome, Writing};
+use watchfire_ledger::{Job, JobDraft, JobState, LedgerError, Notice, Notified, Outcome, Writing};
 
 /// The first pause after a failure is between nothing and this; it doubles with every attempt.
 const BACKOFF_BASE: Duration = Duration::from_secs(1);
@@ -149,6 +150,7 @@ impl State {
                     let state = if delivered { JobState::Done } else { JobState::Dead };
                     write.finish_job(job.id, state, now_ms, error)?;
                     tables.remove_job(job.id);
+                    count(tables, write, job, delivered, now_ms)?;
                     // A group that was given up meanwhile has nothing to remember.
                     if tables.groups.contains_key(&id) || (delivered && job.reason.starts_with(FALLBACK)) {
                         note(tables, write, job, attempt, now_ms)?;
@@ -196,6 +198,40 @@ impl State {
         let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.jitter.u64(0..=bound_ms)).max(BACKOFF_FLOOR)
     }
+}
+
+/// Counts, for the statistics of each rule, a notification that was confirmed or refused.
+fn count(
+    tables: &Tables,
+    write: &Writing<'_>,
+    job: &Job,
+    delivered: bool,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let name = |alert: &u64| {
+        let alert = tables.alerts.get(alert)?;
+        Some(alert.labels.get(ALERT_NAME).unwrap_or_default())
+    };
+    let mut by_rule: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for rule in job.firing.iter().filter_map(name) {
+        by_rule.entry(rule).or_default().0 += 1;
+    }
+    for rule in job.resolved.iter().filter_map(name) {
+        by_rule.entry(rule).or_default().1 += 1;
+    }
+    for (rule, (firing, resolved)) in by_rule {
+        write.put_notice(&Notice {
+            at_ms: now_ms,
+            rule: rule.to_owned(),
+            receiver: job.receiver.clone(),
+            integration: job.integration,
+            job: job.id,
+            firing,
+            resolved,
+            delivered,
+        })?;
+    }
+    Ok(())
 }
 
 /// What a destination knows after a job is over.

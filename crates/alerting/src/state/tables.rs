@@ -1,5 +1,6 @@
 //! The ledger's rows in memory.
 
+use super::recorder::Recorder;
 use crate::inhibit::{InhibitRule, Inhibitor};
 use crate::silences::Silences;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub(super) struct Tables {
     pub(super) silences: Silences,
     /// Of the rules in force; not in the ledger.
     pub(super) inhibitor: Inhibitor,
+    /// What goes into history.
+    pub(super) recorder: Recorder,
     /// In how many groups an alert is.
     held: HashMap<Fingerprint, u32>,
     /// The open jobs of a group, by integration.
@@ -97,6 +100,7 @@ impl Tables {
                 *tables.held.entry(*member).or_default() += 1;
             }
             tables.inhibitor = Inhibitor::new(inhibit_rules, tables.alerts.values());
+            tables.recorder = Recorder::load(read)?;
             Ok(tables)
         })
     }
@@ -172,6 +176,7 @@ impl Tables {
     /// Forgets a group and what was told about it.
     pub(super) fn remove_group(&mut self, write: &Writing<'_>, id: &GroupId) -> Result<(), LedgerError> {
         write.delete_group(&id.0, &id.1)?;
+        self.recorder.forget_group(id);
         if let Some(group) = self.groups.remove(id) {
             for member in group.members {
                 release(&mut self.held, member);
@@ -202,6 +207,7 @@ impl Tables {
         write.delete_alerts(loose.iter().copied())?;
         for fingerprint in loose {
             if let Some(alert) = self.alerts.remove(&fingerprint) {
+                self.recorder.ends(write, &alert, None)?;
                 self.inhibitor.remove(&alert);
             }
         }

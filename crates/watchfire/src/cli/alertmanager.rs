@@ -25,6 +25,18 @@ pub(crate) struct AlertingArgs {
     /// How large a silence may be; 0 for any size.
     #[arg(long = "silences.max-silence-size-bytes", value_name = "BYTES", default_value_t = 0)]
     pub(crate) max_silence_size_bytes: usize,
+
+    /// How long the history of alerts is kept.
+    #[arg(long = "alerts.history.retention", value_name = "DURATION", default_value = "90d", value_parser = super::duration)]
+    pub(crate) history_retention: Duration,
+
+    /// How many events the history of alerts has at most; the oldest go first.
+    #[arg(long = "alerts.history.max-events", value_name = "N", default_value_t = 2_000_000)]
+    pub(crate) history_max_events: u64,
+
+    /// How many alerts of one rule may begin within an hour and be kept in history; more are told, and counted.
+    #[arg(long = "alerts.history.max-events-per-rule", value_name = "N", default_value_t = 20_000)]
+    pub(crate) history_max_events_per_rule: u64,
 }
 
 /// Alertmanager's flags. Those of its cluster are accepted and do nothing: one server is the whole cluster.
