@@ -95,9 +95,9 @@ fn what_is_old_or_too_much_is_forgotten_step_by_step_and_what_fires_stays_known(
     assert_eq!(step(5, 100, 4), Forgotten { by_age: 2, by_number: 0 });
     assert_eq!(all(&ledger).len(), 6);
     assert_eq!(step(0, 3, 2), Forgotten { by_age: 0, by_number: 2 });
-    assert_eq!(step(0, 3, 100), Forgotten { by_age: 0, by_number: 2 });
+    assert_eq!(step(0, 3, 100), Forgotten { by_age: 0, by_number: 1 });
     assert_eq!(step(0, 3, 100), Forgotten::default());
-    assert_eq!(step(100, 100, 100).by_age, 2);
+    assert_eq!(step(100, 100, 100).by_age, 3);
     let known = |alert| ledger.read(|read| read.alert_identity(alert)).unwrap().is_some();
     assert!(!known(1), "nothing speaks of it any more");
     assert!(known(2), "its end has still to be written");
