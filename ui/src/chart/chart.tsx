@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import { useTheme } from "../app/theme.ts";
 import { formatDateTime, type ResolvedRange, type Zone } from "../time/range.ts";
 import { chartData, chartOptions, chartShape } from "./options.ts";
-import type { ChartModel } from "./model.ts";
+import type { ChartMark, ChartModel } from "./model.ts";
 import { ChartTooltip } from "./tooltip.tsx";
 
 export interface ChartProps {
@@ -18,7 +18,10 @@ export interface ChartProps {
   tooltip?: "single" | "multi" | "none";
   /** Called with Unix milliseconds when a stretch was chosen, by dragging or by keys. */
   onZoom?: ((range: ResolvedRange) => void) | undefined;
+  marks?: readonly ChartMark[];
 }
+
+const NO_MARKS: readonly ChartMark[] = [];
 
 interface Pointer {
   index: number;
@@ -27,11 +30,11 @@ interface Pointer {
 }
 
 /** Draws a model with uPlot; values can be read by pointer, and by arrow keys with a live text. */
-export function Chart({ model, range, zone, label, width, height, syncKey, tooltip = "multi", onZoom }: ChartProps) {
+export function Chart({ model, range, zone, label, width, height, syncKey, tooltip = "multi", onZoom, marks = NO_MARKS }: ChartProps) {
   const theme = useTheme();
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ model, range, onZoom });
+  const latest = useRef({ model, range, onZoom, marks });
   /** Where the keys stand: kept apart from uPlot's cursor, which knows no instant outside the picture. */
   const reading = useRef<number | undefined>(undefined);
   const [pointer, setPointer] = useState<Pointer>();
@@ -40,7 +43,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
   const help = useId();
 
   useLayoutEffect(() => {
-    latest.current = { model, range, onZoom };
+    latest.current = { model, range, onZoom, marks };
   });
 
   const shape = useMemo(() => chartShape(model), [model]);
@@ -57,6 +60,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
       syncKey,
       xRange: () => [latest.current.range.start / 1000, latest.current.range.end / 1000],
       model: () => latest.current.model,
+      marks: () => latest.current.marks,
     });
     options.hooks = { ...options.hooks, setCursor: [followCursor], setSelect: [zoomToSelection] };
     const built = new uPlot(options, chartData(latest.current.model), element);
@@ -95,6 +99,10 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
     plot.current?.setData(chartData(model), true);
   }, [model, range.start, range.end]);
 
+  useEffect(() => {
+    plot.current?.redraw(false);
+  }, [marks]);
+
   const moveTo = useCallback(
     (index: number) => {
       const chart = plot.current;
@@ -104,7 +112,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
       const left = Math.min(chart.over.clientWidth, Math.max(0, chart.valToPos(at, "x")));
       chart.setCursor({ left, top: chart.over.clientHeight / 3 }, true);
       reading.current = index;
-      setSpoken(describeInstant(drawn, index, zone));
+      setSpoken(describeInstant(drawn, index, zone, marksNear(latest.current.marks, drawn, index)));
     },
     [zone],
   );
@@ -171,7 +179,7 @@ export function Chart({ model, range, zone, label, width, height, syncKey, toolt
         {spoken}
       </span>
       {pointer && tooltip !== "none" ? (
-        <ChartTooltip model={model} index={pointer.index} left={pointer.left} top={pointer.top} plot={plot} width={width} zone={zone} only={tooltip === "single"} />
+        <ChartTooltip model={model} index={pointer.index} left={pointer.left} top={pointer.top} plot={plot} width={width} zone={zone} only={tooltip === "single"} marks={marksNear(marks, model, pointer.index)} />
       ) : null}
     </div>
   );
@@ -192,10 +200,18 @@ function showSelection(chart: uPlot, model: ChartModel, from: number, to: number
 
 const MOST_SPOKEN = 6;
 
-function describeInstant(model: ChartModel, index: number, zone: Zone): string {
+/** What was marked at an instant of the picture, or less than a step from it. */
+function marksNear(marks: readonly ChartMark[], model: ChartModel, index: number): ChartMark[] {
+  const at = (model.times[index] ?? 0) * 1000;
+  const reach = Math.max(500, ((model.times[1] ?? 0) - (model.times[0] ?? 0)) * 500, ((model.times.at(-1) ?? 0) - (model.times[0] ?? 0)) * 4);
+  return marks.filter((mark) => at >= mark.start - reach && at <= mark.end + reach);
+}
+
+function describeInstant(model: ChartModel, index: number, zone: Zone, marks: readonly ChartMark[]): string {
   const shown = model.series.filter((series) => !series.hidden && !Number.isNaN(series.raw[index] ?? Number.NaN));
   const values = shown.slice(0, MOST_SPOKEN).map((series) => `${series.name} ${series.format(series.raw[index] ?? Number.NaN)}`);
   const more = shown.length > MOST_SPOKEN ? `, and ${shown.length - MOST_SPOKEN} more` : "";
   const at = formatDateTime((model.times[index] ?? 0) * 1000, zone);
-  return values.length === 0 ? `${at}: no samples` : `${at}: ${values.join(", ")}${more}`;
+  const marked = marks.length === 0 ? "" : `; ${marks.map((mark) => `${mark.title}: ${mark.text}`).join("; ")}`;
+  return values.length === 0 ? `${at}: no samples${marked}` : `${at}: ${values.join(", ")}${more}${marked}`;
 }

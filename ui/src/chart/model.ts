@@ -51,6 +51,17 @@ export interface ChartThreshold {
   color: string;
 }
 
+/** Something that happened, drawn across the picture. Times are Unix milliseconds. */
+export interface ChartMark {
+  key: string;
+  start: number;
+  end: number;
+  title: string;
+  text: string;
+  tags: readonly string[];
+  color: string;
+}
+
 export interface ChartModel {
   /** Unix seconds, ascending. */
   times: Float64Array;

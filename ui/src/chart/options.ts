@@ -1,8 +1,8 @@
 import uPlot from "uplot";
 import type { Theme } from "../format/colors.ts";
-import { withAlpha } from "../format/colors.ts";
+import { resolveColor, withAlpha } from "../format/colors.ts";
 import type { Zone } from "../time/range.ts";
-import type { ChartAxis, ChartModel, ChartSeries } from "./model.ts";
+import type { ChartAxis, ChartMark, ChartModel, ChartSeries } from "./model.ts";
 import { axisRange } from "./range.ts";
 
 const INK: Readonly<Record<Theme, { text: string; grid: string; axis: string }>> = {
@@ -24,6 +24,7 @@ export interface ChartSurroundings {
   /** Unix seconds. */
   xRange: () => [number, number];
   model: () => ChartModel;
+  marks: () => readonly ChartMark[];
 }
 
 /** What uPlot must know to draw a model. Data follow separately, so that a refresh does not build all this anew. */
@@ -69,7 +70,7 @@ export function chartOptions(model: ChartModel, around: ChartSurroundings): uPlo
     ),
     hooks: {
       drawClear: [(plot) => drawThresholdAreas(plot, around.model())],
-      draw: [(plot) => drawThresholdLines(plot, around.model())],
+      draw: [(plot) => drawThresholdLines(plot, around.model()), (plot) => drawMarks(plot, around.marks(), around.theme)],
     },
   };
 }
@@ -206,4 +207,44 @@ function drawThresholdLines(plot: uPlot, { thresholds }: ChartModel) {
     plot.ctx.stroke();
   }
   plot.ctx.restore();
+}
+
+/** A dashed line where something happened, a tinted stretch while it lasted, and a foot to find both by. */
+function drawMarks(plot: uPlot, marks: readonly ChartMark[], theme: Theme) {
+  if (marks.length === 0) return;
+  const { left, top, width, height } = plot.bbox;
+  const ratio = window.devicePixelRatio;
+  const { ctx } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, width, height);
+  ctx.clip();
+  for (const mark of marks) {
+    const from = plot.valToPos(mark.start / 1000, "x", true);
+    const to = plot.valToPos(mark.end / 1000, "x", true);
+    if (to < left || from > left + width) continue;
+    const color = resolveColor(mark.color, theme);
+    if (to > from) {
+      ctx.fillStyle = withAlpha(color, 0.1);
+      ctx.fillRect(from, top, to - from, height);
+      ctx.fillStyle = color;
+      ctx.fillRect(from, top + height - 3 * ratio, to - from, 3 * ratio);
+    }
+    ctx.strokeStyle = withAlpha(color, 0.75);
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
+    for (const at of to > from ? [from, to] : [from]) {
+      ctx.beginPath();
+      ctx.moveTo(at, top);
+      ctx.lineTo(at, top + height);
+      ctx.stroke();
+    }
+    ctx.fillStyle = color;
+    ctx.beginPath();
+    ctx.moveTo(from - 4 * ratio, top + height);
+    ctx.lineTo(from + 4 * ratio, top + height);
+    ctx.lineTo(from, top + height - 6 * ratio);
+    ctx.fill();
+  }
+  ctx.restore();
 }

@@ -1,7 +1,9 @@
 import type { RefObject } from "react";
 import type uPlot from "uplot";
 import { formatDateTime, type Zone } from "../time/range.ts";
-import type { ChartModel, ChartSeries } from "./model.ts";
+import { useTheme } from "../app/theme.ts";
+import { resolveColor } from "../format/colors.ts";
+import type { ChartMark, ChartModel, ChartSeries } from "./model.ts";
 
 const MOST_ROWS = 14;
 const TOOLTIP_WIDTH = 260;
@@ -16,13 +18,17 @@ interface TooltipProps {
   zone: Zone;
   /** Only the series nearest to the pointer. */
   only: boolean;
+  marks: readonly ChartMark[];
 }
 
+const MOST_MARKS = 4;
+
 /** The values at the cursor, largest first, the nearest line marked. */
-export function ChartTooltip({ model, index, left, top, plot, width, zone, only }: TooltipProps) {
+export function ChartTooltip({ model, index, left, top, plot, width, zone, only, marks }: TooltipProps) {
+  const theme = useTheme();
   const at = model.times[index];
   const present = model.series.filter((series) => !series.hidden && series.inTooltip && !Number.isNaN(series.raw[index] ?? Number.NaN));
-  if (at === undefined || present.length === 0) return null;
+  if (at === undefined || (present.length === 0 && marks.length === 0)) return null;
   const nearest = nearestSeries(present, index, top, plot.current);
   const sorted = present.toSorted((a, b) => (b.raw[index] ?? 0) - (a.raw[index] ?? 0));
   const rows = only ? sorted.filter((series) => series === nearest) : sorted.slice(0, MOST_ROWS);
@@ -42,6 +48,14 @@ export function ChartTooltip({ model, index, left, top, plot, width, zone, only 
         </div>
       ))}
       {hidden > 0 ? <div className="chart-tooltip-more">and {hidden} more</div> : null}
+      {marks.slice(0, MOST_MARKS).map((mark) => (
+        <div key={mark.key} className="chart-tooltip-mark" style={{ borderColor: resolveColor(mark.color, theme) }}>
+          <strong>{mark.title}</strong>
+          <span>{mark.text}</span>
+          {mark.tags.length > 0 ? <span className="chart-tooltip-more">{mark.tags.join(", ")}</span> : null}
+        </div>
+      ))}
+      {marks.length > MOST_MARKS ? <div className="chart-tooltip-more">and {marks.length - MOST_MARKS} more marks</div> : null}
     </div>
   );
 }

@@ -13,8 +13,6 @@ export interface FieldIdentity {
 /** How one series or column is drawn: the panel's defaults with its overrides on top. */
 export interface FieldStyle extends FieldDefaults {
   custom: CustomField;
-  /** A dashed or coloured line of the override's own. */
-  links?: unknown;
 }
 
 /** Applies every override whose matcher fits, later ones on top of earlier ones. */

@@ -46,7 +46,7 @@ const VARIABLE = /\$(\w+)|\[\[(\w+)(?::(\w+))?\]\]|\$\{(\w+)(?:\.[^}:]*)?(?::(\w
  * Puts the values of variables in place of `$name`, `${name}`, `${name:format}` and `[[name]]`.
  * A name nobody knows stays as it is, so that the query's own error says what is missing.
  */
-export function interpolate(text: string, values: VariableValues, purpose: "query" | "text" = "text"): string {
+export function interpolate(text: string, values: VariableValues, purpose: "query" | "text" | "address" = "text"): string {
   return text.replace(VARIABLE, (whole: string, bare?: string, old?: string, oldFormat?: string, braced?: string, format?: string, at?: number) => {
     const name = bare ?? old ?? braced ?? "";
     const value = values[name];
@@ -57,6 +57,7 @@ export function interpolate(text: string, values: VariableValues, purpose: "quer
     const write = chosen ? FORMATS[chosen] : undefined;
     if (write) return write(value.values, name);
     if (purpose === "text") return value.text ?? value.values.join(" + ");
+    if (purpose === "address") return encodeURI(value.values.join(","));
     // After =~ or !~ even a single value of a list is a regular expression, and its dots must be taken literally.
     const before = text.slice(0, at ?? 0);
     const inMatcher = /[=!]~\s*"[^"]*$/.test(before) || /[=!]~\s*'[^']*$/.test(before);

@@ -1,6 +1,8 @@
 import type { Mapping } from "../format/mappings.ts";
+import type { AnnotationSpec } from "./annotations.ts";
 import type { VariableValues } from "./interpolate.ts";
 import type { Thresholds } from "../format/thresholds.ts";
+import type { LinkSpec } from "./links.ts";
 
 /** Where a panel stands: Grafana's grid of 24 columns, rows of 30 px with 8 px between them. */
 export interface GridPos {
@@ -33,6 +35,8 @@ export interface FieldDefaults {
   thresholds?: Thresholds;
   color?: { mode?: string; fixedColor?: string };
   custom?: CustomField;
+  /** Data links as the author wrote them; `links.ts` reads them. */
+  links?: unknown;
 }
 
 export interface CustomField {
@@ -91,6 +95,7 @@ export interface Panel {
   repeat: string | undefined;
   repeatDirection: "h" | "v";
   maxPerRow: number;
+  links: LinkSpec[];
   /** What variables mean in this copy alone. */
   scope?: VariableValues;
 }
@@ -131,5 +136,7 @@ export interface Dashboard {
   timezone: string;
   sharedCrosshair: boolean;
   variables: Variable[];
+  links: LinkSpec[];
+  annotations: AnnotationSpec[];
   sections: Section[];
 }

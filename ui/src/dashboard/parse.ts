@@ -1,4 +1,6 @@
 import { asArray, asNumber, asObject, asText, type Json } from "./json.ts";
+import { parseAnnotations } from "./annotations.ts";
+import { parseLinks } from "./links.ts";
 import { migratePanel } from "./migrate.ts";
 import type { Dashboard, GridPos, Panel, Section, Target, Transformation, Variable } from "./model.ts";
 
@@ -20,6 +22,8 @@ export function parseDashboard(file: unknown): Dashboard {
     timezone: asText(json["timezone"]),
     sharedCrosshair: (asNumber(json["graphTooltip"]) ?? 0) > 0,
     variables: asArray(asObject(json["templating"])["list"]).map((entry) => parseVariable(asObject(entry))),
+    links: parseLinks(json["links"]),
+    annotations: parseAnnotations(asObject(json["annotations"])["list"]),
     sections: parseSections(json),
   };
 }
@@ -115,6 +119,7 @@ function parsePanel(original: Json, fallbackId: number): Panel {
     foreignSource: foreignSource(json),
     repeat: asText(json["repeat"]) || undefined,
     repeatDirection: json["repeatDirection"] === "v" ? "v" : "h",
+    links: parseLinks(json["links"]),
     maxPerRow: Math.min(24, Math.max(1, asNumber(json["maxPerRow"]) ?? 4)),
   };
 }

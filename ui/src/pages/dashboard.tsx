@@ -10,6 +10,8 @@ import { valuesOf } from "../dashboard/variables.ts";
 import { PanelContext, type PanelSurroundings } from "../panels/context.ts";
 import { useTime } from "../time/clock.ts";
 import { isLive } from "../time/range.ts";
+import { useAnnotations } from "../dashboard/use-annotations.ts";
+import { AnnotationBar, DashboardLinks, toggled } from "./dashboard-bar.tsx";
 import { Icon } from "../widgets/icons.tsx";
 import { Failed, Loading, Notice } from "../widgets/states.tsx";
 import { useFittingStart } from "./fitting-start.ts";
@@ -80,7 +82,13 @@ function DashboardView({ dashboard, scrapeInterval, refresh, from, home }: Dashb
   const values = useMemo(() => valuesOf(variables.data ?? []), [variables.data]);
   const viewed = Number(params.get("viewPanel")?.replace("panel-", "")) || undefined;
 
+  const off = params.get("annotations-off") ?? "";
+  const shownAnnotations = useMemo(() => dashboard.annotations.filter((spec) => spec.enable !== off.split(",").includes(spec.name)), [dashboard, off]);
+  const annotations = useAnnotations(dashboard.uid, shownAnnotations, time.resolved, scrapeInterval, variables.data ? values : undefined);
+
   const { setRange, resolved, zone } = time;
+  const { from: rangeFrom, to: rangeTo } = time.range;
+  const { marks } = annotations;
   const surroundings = useMemo(
     (): PanelSurroundings => ({
       scope: dashboard.uid,
@@ -92,8 +100,11 @@ function DashboardView({ dashboard, scrapeInterval, refresh, from, home }: Dashb
       zoom: ({ start, end }) => setRange({ from: String(start), to: String(end) }),
       view: (panel) => change({ viewPanel: panel === undefined ? undefined : String(panel) }, { push: true }),
       viewed,
+      from: rangeFrom,
+      to: rangeTo,
+      marks,
     }),
-    [dashboard, resolved, zone, values, scrapeInterval, setRange, change, viewed],
+    [dashboard, resolved, zone, values, scrapeInterval, setRange, change, viewed, rangeFrom, rangeTo, marks],
   );
 
   return (
@@ -109,7 +120,11 @@ function DashboardView({ dashboard, scrapeInterval, refresh, from, home }: Dashb
         </div>
         <TimeControls time={time} />
       </div>
-      <VariableBar variables={variables.data ?? []} onChange={(name, chosen) => change({ [`var-${name}`]: chosen })} />
+      <div className="dashboard-bar">
+        <VariableBar variables={variables.data ?? []} onChange={(name, chosen) => change({ [`var-${name}`]: chosen })} />
+        <AnnotationBar specs={dashboard.annotations} shown={shownAnnotations} problems={annotations.problems} toggle={(name) => change({ "annotations-off": toggled(off, name) })} />
+        <DashboardLinks uid={dashboard.uid} links={dashboard.links} scope={{ variables: values, from: rangeFrom, to: rangeTo }} />
+      </div>
       {viewed ? (
         <button type="button" className="button back-button" onClick={() => change({ viewPanel: undefined })}>
           <Icon name="back" /> All panels

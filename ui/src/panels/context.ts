@@ -1,4 +1,5 @@
 import { createContext, useContext } from "react";
+import type { ChartMark } from "../chart/model.ts";
 import type { VariableValues } from "../dashboard/interpolate.ts";
 import type { ResolvedRange, Zone } from "../time/range.ts";
 
@@ -11,6 +12,11 @@ export interface PanelSurroundings {
   variables: VariableValues;
   scrapeInterval: number;
   syncKey: string | undefined;
+  /** The range as it stands in the address, such as `now-1h`: links hand it on. */
+  from: string;
+  to: string;
+  /** What annotations mark on charts over time. */
+  marks: readonly ChartMark[];
   zoom: (range: ResolvedRange) => void;
   /** Shows one panel alone, or all again. */
   view: (panel: number | undefined) => void;

@@ -1,10 +1,17 @@
 import * as Ariakit from "@ariakit/react";
 import { useId, type ReactNode } from "react";
+import type { ReadyLink } from "../dashboard/links.ts";
 import { Icon } from "../widgets/icons.tsx";
+import { LinkTo } from "../widgets/link-to.tsx";
 
 export interface PanelAction {
   text: string;
   run: () => void;
+  link?: undefined;
+}
+
+export interface PanelLinkAction {
+  link: ReadyLink;
 }
 
 export interface PanelNote {
@@ -16,7 +23,7 @@ interface FrameProps {
   title: string;
   description?: string;
   notes?: readonly PanelNote[];
-  actions: readonly PanelAction[];
+  actions: readonly (PanelAction | PanelLinkAction)[];
   busy: boolean;
   level?: 2 | 3;
   children: ReactNode;
@@ -65,18 +72,24 @@ function Hint({ label, icon, text, tone }: { label: string; icon: "info" | "warn
   );
 }
 
-function PanelMenu({ name, actions }: { name: string; actions: readonly PanelAction[] }) {
+function PanelMenu({ name, actions }: { name: string; actions: readonly (PanelAction | PanelLinkAction)[] }) {
   return (
     <Ariakit.MenuProvider placement="bottom-end">
       <Ariakit.MenuButton className="hint-button panel-menu" aria-label={`Menu of ${name}`}>
         <Icon name="more" size={16} />
       </Ariakit.MenuButton>
       <Ariakit.Menu className="popover menu" gutter={4} unmountOnHide>
-        {actions.map((action) => (
-          <Ariakit.MenuItem key={action.text} className="menu-item" onClick={action.run}>
-            {action.text}
-          </Ariakit.MenuItem>
-        ))}
+        {actions.map((action, index) =>
+          action.link ? (
+            <Ariakit.MenuItem key={`link ${index}`} className="menu-item" render={<LinkTo link={action.link} />}>
+              {action.link.title}
+            </Ariakit.MenuItem>
+          ) : (
+            <Ariakit.MenuItem key={action.text} className="menu-item" onClick={action.run}>
+              {action.text}
+            </Ariakit.MenuItem>
+          ),
+        )}
       </Ariakit.Menu>
     </Ariakit.MenuProvider>
   );

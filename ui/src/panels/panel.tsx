@@ -6,12 +6,13 @@ import { messageOf } from "../api/errors.ts";
 import { useExpressions } from "../api/hooks.ts";
 import { interpolate } from "../dashboard/interpolate.ts";
 import type { DrawnKind } from "../dashboard/kinds.ts";
+import { readyLink } from "../dashboard/links.ts";
 import type { Panel } from "../dashboard/model.ts";
 import { planQueries, timeVariables, type PlannedQuery } from "../dashboard/plan.ts";
 import { exploreAddress } from "../explore/address.ts";
 import { useNearScreen, useSize } from "../widgets/measure.ts";
 import { usePanelSurroundings } from "./context.ts";
-import { PanelFrame, type PanelAction, type PanelNote } from "./frame.tsx";
+import { PanelFrame, type PanelAction, type PanelLinkAction, type PanelNote } from "./frame.tsx";
 import { GaugePanel } from "./gauge.tsx";
 import { PanelEmpty, PanelError, PanelLoading } from "./states.tsx";
 import { StatPanel } from "./stat.tsx";
@@ -83,7 +84,8 @@ export function PanelView({ panel }: { panel: Panel }) {
   const results = answer.data ?? (answer.error ? lastGood.current : undefined);
 
   const exprs = planned.map((query) => query.spec.expr);
-  const actions: PanelAction[] = [
+  const links = panel.links.flatMap((spec) => readyLink(spec, { variables: around.variables, from: around.from, to: around.to }) ?? []);
+  const actions: (PanelAction | PanelLinkAction)[] = [
     around.viewed === panel.id
       ? { text: "Back to the dashboard", run: () => around.view(undefined) }
       : { text: "View alone", run: () => around.view(panel.id) },
@@ -96,6 +98,7 @@ export function PanelView({ panel }: { panel: Panel }) {
           { text: "Copy query", run: () => void navigator.clipboard?.writeText(exprs.join("\n")) },
         ]
       : []),
+    ...links.map((link) => ({ link })),
   ];
 
   return (

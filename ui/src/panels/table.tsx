@@ -1,5 +1,7 @@
 import { useMemo, useState } from "react";
 import { useTheme } from "../app/theme.ts";
+import { parseLinks, readyLink, type LinkScope, type ReadyLink } from "../dashboard/links.ts";
+import { LinkTo } from "../widgets/link-to.tsx";
 import { styleOf, type FieldStyle } from "../dashboard/fields.ts";
 import { sortRows, tablesOf, transformTables, type Cell, type Column } from "../dashboard/table.ts";
 import { resolveColor, withAlpha, type Theme } from "../format/colors.ts";
@@ -19,7 +21,7 @@ interface Sort {
 }
 
 export function TablePanel({ panel, title, planned, results }: DrawnPanel) {
-  const { zone } = usePanelSurroundings();
+  const { zone, variables, from, to } = usePanelSurroundings();
   const theme = useTheme();
   const [sort, setSort] = useState<Sort | undefined>(() => firstSort(panel.options));
   const { tables, unknown } = useMemo(
@@ -32,6 +34,7 @@ export function TablePanel({ panel, title, planned, results }: DrawnPanel) {
     .map((column) => ({ column, style: styleOf({ name: column.title ?? column.name, refId: column.refId, labels: {}, type: column.type }, panel.defaults, panel.overrides) }))
     .filter(({ style }) => style.custom.hidden !== true);
   const rows = sorted[0]?.cells.length ?? 0;
+  const scope = { variables: panel.scope ? { ...variables, ...panel.scope } : variables, from, to };
 
   return (
     <div className="table-scroll" role="region" aria-label={`${title}, table`} tabIndex={0}>
@@ -58,7 +61,7 @@ export function TablePanel({ panel, title, planned, results }: DrawnPanel) {
           {Array.from({ length: Math.min(rows, MOST_ROWS) }, (_, row) => (
             <tr key={row}>
               {columns.map(({ column, style }) => (
-                <TableCell key={column.name} column={column} style={style} cell={column.cells[row] ?? null} theme={theme} zone={zone} />
+                <TableCell key={column.name} column={column} style={style} cell={column.cells[row] ?? null} theme={theme} zone={zone} link={cellLink(column, style, row, sorted, scope, zone)} />
               ))}
             </tr>
           ))}
@@ -77,11 +80,19 @@ interface TableCellProps {
   cell: Cell;
   theme: Theme;
   zone: Zone;
+  link: ReadyLink | undefined;
 }
 
-function TableCell({ column, style, cell, theme, zone }: TableCellProps) {
+function TableCell({ column, style, cell, theme, zone, link }: TableCellProps) {
   const mapped = mapValue(style.mappings, cell);
-  const text = mapped?.text ?? cellText(column, style, cell, zone);
+  const plain = mapped?.text ?? cellText(column, style, cell, zone);
+  const text = link ? (
+    <LinkTo link={link} className="text-link">
+      {plain}
+    </LinkTo>
+  ) : (
+    plain
+  );
   if (column.type !== "number" || typeof cell !== "number") return <td>{text}</td>;
   const kind = style.custom.cellOptions?.type;
   const step = style.thresholds ? stepAt(style.thresholds, cell, style.min, style.max) : undefined;
@@ -104,6 +115,15 @@ function TableCell({ column, style, cell, theme, zone }: TableCellProps) {
       {text}
     </td>
   );
+}
+
+/** The first data link of a column, filled in for a row. */
+function cellLink(column: Column, style: FieldStyle, row: number, table: readonly Column[], scope: LinkScope, zone: Zone): ReadyLink | undefined {
+  const [spec] = parseLinks(style.links);
+  const cell = column.cells[row] ?? null;
+  if (!spec || cell === null) return undefined;
+  const fields = Object.fromEntries(table.flatMap((one) => [one.name, one.title ?? one.name].map((name) => [name, String(one.cells[row] ?? "")])));
+  return readyLink(spec, { ...scope, value: { raw: String(cell), text: cellText(column, style, cell, zone), name: column.title ?? column.name, labels: fields, fields } });
 }
 
 function cellText(column: Column, style: FieldStyle, cell: Cell, zone: Zone): string {

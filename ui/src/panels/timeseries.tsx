@@ -49,6 +49,7 @@ export function TimeseriesPanel({ panel, title, planned, results, width, height,
         syncKey={around.syncKey}
         tooltip={tooltip === "none" ? "none" : tooltip === "single" ? "single" : "multi"}
         onZoom={around.zoom}
+        marks={around.marks}
       />
       {shown ? (
         <div className="legend-holder" style={right ? { width: legendWidth, height } : { height: legendHeight }}>

@@ -192,9 +192,10 @@ impl Control for Center {
 
     fn scrape_interval(&self) -> Duration {
         self.in_force().as_ref().map_or(Duration::ZERO, |config| {
+            let local = if config.collect.enabled { config.collect.interval } else { Duration::ZERO };
             // Where nothing but this machine is watched, its interval is the one that counts.
             let only_local = config.collect.enabled && config.scrape_configs.is_empty();
-            if only_local { config.collect.interval } else { config.global.scrape_interval }
+            if only_local { local } else { config.global.scrape_interval.max(local) }
         })
     }
 
