@@ -3,6 +3,8 @@ import { exploreAddress } from "../explore/address.ts";
 import { exactNumber } from "../format/number.ts";
 import { describeDuration } from "../time/duration.ts";
 import { formatDateTime } from "../time/range.ts";
+import { Fact } from "../widgets/facts.tsx";
+import { OutsideText } from "../widgets/outside-text.tsx";
 import { Icon } from "../widgets/icons.tsx";
 import { Badge, LabelChips, type Tone } from "../widgets/states.tsx";
 import type { AlertItem, Standing } from "./alerts.ts";
@@ -77,34 +79,17 @@ function Details({ item, now }: { item: AlertItem; now: number }) {
           </Fact>
         ) : null}
       </dl>
-      {item.standing === "silenced" ? null : (
-        <p className="card-actions">
+      <p className="card-actions">
+        <Link href={`/alerts/explain?filter=${encodeURIComponent(matchersOf(item.labels).map(matcherText).join(", "))}`} className="button">
+          Explain
+        </Link>
+        {item.standing === "silenced" ? null : (
           <Link href={silenceAddress(item.labels)} className="button">
             <Icon name="mute" /> Silence
           </Link>
-        </p>
-      )}
+        )}
+      </p>
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div className="fact">
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-/** Text from outside; a link only where it leads to a web page. */
-function OutsideText({ text }: { text: string }) {
-  return /^https?:\/\//.test(text) ? (
-    <a href={text} target="_blank" rel="noreferrer">
-      {text}
-    </a>
-  ) : (
-    text
   );
 }
 

@@ -2,7 +2,12 @@ import { Link, useLocation } from "wouter";
 
 const TABS = [
   { path: "/alerts", name: "Active" },
+  { path: "/alerts/incidents", name: "Incidents" },
   { path: "/alerts/silences", name: "Silences" },
+  { path: "/alerts/history", name: "History" },
+  { path: "/alerts/explain", name: "Explain" },
+  { path: "/alerts/routing", name: "Routing" },
+  { path: "/alerts/schedules", name: "On call" },
   { path: "/alerts/deliveries", name: "Deliveries" },
 ] as const;
 

@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { useDashboardList } from "../api/hooks.ts";
 import { Icon, type IconName } from "../widgets/icons.tsx";
-import { PLACES } from "./places.ts";
+import { INNER_PLACES, PLACES } from "./places.ts";
 import { chooseTheme } from "./theme.ts";
 
 interface Entry {
@@ -32,7 +32,7 @@ function PaletteContent({ close }: { close: () => void }) {
   const entries = useMemo((): Entry[] => {
     const go = (path: string) => () => navigate(path);
     return [
-      ...PLACES.map((place) => ({ key: place.path, name: place.name, kind: "Page", icon: place.icon, words: place.words, run: go(place.path) })),
+      ...[...PLACES, ...INNER_PLACES].map((place) => ({ key: place.path, name: place.name, kind: "Page", icon: place.icon, words: place.words, run: go(place.path) })),
       ...(dashboards.data ?? []).map((one) => ({
         key: `d-${one.uid}`,
         name: one.title,

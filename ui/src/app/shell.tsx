@@ -102,7 +102,7 @@ export function Shell({ children }: { children: ReactNode }) {
 function isCurrent(location: string, path: string): boolean {
   if (path === "/dashboards") return location === path || location.startsWith("/d/");
   if (path === "/explore") return location === path || location === "/graph";
-  if (path === "/alerts") return location === path || location.startsWith("/alerts/");
+  if (path === "/alerts" || path === "/rules") return location === path || location.startsWith(`${path}/`);
   return location === path;
 }
 

@@ -30,6 +30,9 @@ export default function RulesPage() {
       <div className="page-head">
         <h1>Rules</h1>
         <SearchField label="Find rules" value={search} onChange={(value) => change({ search: value })} />
+        <Link href="/rules/backtest" className="button">
+          Backtest
+        </Link>
       </div>
       {rules.data ? (
         <>
@@ -91,6 +94,13 @@ function GroupCard({ group, rules }: { group: RuleGroup; rules: readonly Rule[] 
                 <tr key={`${rule.name}${rule.query}${JSON.stringify(rule.labels)}`}>
                   <th scope="row">
                     <span className="strong">{rule.name}</span>
+                    {rule.type === "alerting" ? (
+                      <p>
+                        <Link href={`/rules/backtest?rule=${encodeURIComponent(rule.name)}&group=${encodeURIComponent(group.name)}`} className="text-link small">
+                          Backtest<span className="visually-hidden"> {rule.name}</span>
+                        </Link>
+                      </p>
+                    ) : null}
                     {rule.labels && Object.keys(rule.labels).length > 0 ? <LabelChips labels={rule.labels} /> : null}
                   </th>
                   <td>{rule.type === "alerting" ? "Alerting" : "Recording"}</td>

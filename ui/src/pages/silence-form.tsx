@@ -1,8 +1,9 @@
-import { useId, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { useRef, useState, type FormEvent } from "react";
 import { Link, useLocation } from "wouter";
 import { Covered } from "../alerting/covered.tsx";
 import { MatcherRows } from "../alerting/matcher-rows.tsx";
 import { draftOf, DURATIONS, formOf, formProblems, newForm, type SilenceForm } from "../alerting/silences.ts";
+import { readAuthor, storeAuthor } from "../alerting/author.ts";
 import { AlertTabs } from "../alerting/tabs.tsx";
 import { useSaveSilence, useSilence } from "../api/alertmanager.ts";
 import { messageOf } from "../api/errors.ts";
@@ -10,10 +11,9 @@ import { useDocumentTitle } from "../app/title.ts";
 import { useUrlState } from "../app/url.ts";
 import { useSecond } from "../time/clock.ts";
 import { formatDateTime, fromInputValue, toInputValue, zoneName } from "../time/range.ts";
+import { Field } from "../widgets/field.tsx";
 import { Icon } from "../widgets/icons.tsx";
 import { Failed, Loading } from "../widgets/states.tsx";
-
-const AUTHOR_KEY = "watchfire.author";
 
 /** Makes a silence: `/alerts/silences/new?matchers=…`. */
 export function NewSilencePage() {
@@ -125,40 +125,4 @@ function TimeFields({ form, problem, set }: { form: SilenceForm; problem: string
       </div>
     </fieldset>
   );
-}
-
-interface FieldProps {
-  label: string;
-  problem?: string | undefined;
-  hint?: string | undefined;
-  children: (props: { id: string; "aria-invalid": true | undefined; "aria-describedby": string }) => ReactNode;
-}
-
-function Field({ label, problem, hint, children }: FieldProps) {
-  const id = useId();
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      {children({ id, "aria-invalid": problem ? true : undefined, "aria-describedby": `${id}-note` })}
-      <p id={`${id}-note`} className={problem ? "field-problem" : "field-hint"}>
-        {problem ?? hint ?? ""}
-      </p>
-    </div>
-  );
-}
-
-function readAuthor(): string {
-  try {
-    return window.localStorage.getItem(AUTHOR_KEY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function storeAuthor(author: string) {
-  try {
-    window.localStorage.setItem(AUTHOR_KEY, author);
-  } catch {
-    // Without storage the name is asked for again.
-  }
 }
