@@ -108,6 +108,7 @@ async function writeConfiguration(folder, exposition) {
   scrape_interval: 1s
   evaluation_interval: 1s
 rule_files: [rules.yml]
+alertmanager_file: alertmanager.yml
 metrics:
   limits: { series_per_tenant: 50 }
 scrape_configs:
@@ -117,6 +118,23 @@ scrape_configs:
   - job_name: gone
     static_configs:
       - targets: ["127.0.0.1:${dead}"]
+`,
+  );
+  writeFileSync(
+    join(folder, "alertmanager.yml"),
+    `route:
+  receiver: everybody
+  group_by: [alertname]
+  group_wait: 1s
+  group_interval: 1s
+  routes:
+    - receiver: pager
+      matchers: ['severity="critical"']
+receivers:
+  - name: everybody
+  - name: pager
+    webhook_configs:
+      - url: "http://127.0.0.1:${exposition.port}/told"
 `,
   );
   writeFileSync(

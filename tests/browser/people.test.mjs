@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { HOSTILE, openHouse, openPage, until, violations } from "./support.mjs";
+
+describe("incidents, history and explanations", async () => {
+  const house = await openHouse({ configured: true });
+  const ownServer = { skip: house.missing ?? (house.fresh ? false : "needs its own Watchfire, not WATCHFIRE_URL") };
+  after(() => house.close());
+
+  const data = async (path) => (await (await fetch(`${house.url}/${path}`)).json()).data;
+  const opened = () => until(async () => (await data("api/v1/incidents"))?.incidents?.find((one) => one.title.includes("TargetGone")), "the incident to open");
+
+  test("an incident is found, read and acknowledged with the keyboard alone", ownServer, async () => {
+    await opened();
+    const { page, faults, close } = await openPage(house, { path: "/alerts/incidents" });
+    const title = page.getByRole("link", { name: /TargetGone/ });
+    await title.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/incidents\/\d+$/);
+    await page.locator(".cause-chart canvas").first().waitFor();
+    await page.locator(".timeline-event").filter({ hasText: "Fired" }).waitFor();
+    await page.locator(".timeline-event").filter({ hasText: "pager" }).first().waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+    assert.deepEqual(await violations(page), []);
+
+    const send = page.getByRole("button", { name: "Acknowledge", exact: true });
+    await send.focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("Others must know whom to ask.").waitFor();
+    await page.getByLabel("Who").focus();
+    await page.keyboard.type("ada");
+    await page.getByLabel("Note").focus();
+    await page.keyboard.type(HOSTILE);
+    await send.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "It is taken" }).waitFor();
+    await page.locator(".timeline-event").filter({ hasText: "Acknowledged" }).getByText(HOSTILE).waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+    const { incidents } = await data("api/v1/incidents?state=acknowledged");
+    assert.equal(incidents[0].acknowledgement.owner, "ada");
+
+    await page.getByRole("button", { name: "Give it back" }).click();
+    await page.getByRole("heading", { name: "Take it" }).waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
+  test("history tells what fired, and leads to why somebody was told", ownServer, async () => {
+    await opened();
+    const { page, faults, close } = await openPage(house, { path: "/alerts/history" });
+    const row = page.getByRole("row").filter({ hasText: "TargetGone" }).filter({ hasText: "firing" }).first();
+    await row.waitFor();
+    assert.deepEqual(await violations(page), []);
+    await page.getByRole("button", { name: "Which rules are noisy" }).click();
+    await page.getByRole("row").filter({ hasText: "TargetGone" }).waitFor();
+    assert.deepEqual(await violations(page), []);
+    await page.goBack();
+    await page.goto(`${house.url}/alerts/explain?filter=${encodeURIComponent('alertname="TargetGone"')}`);
+    await page.locator(".explain-summary").getByText(/pager/).waitFor();
+    await page.locator('.route[data-outcome="ends_here"]').getByText("pager").first().waitFor();
+    assert.deepEqual(await violations(page), []);
+    assert.equal(await page.locator("img").count(), 0);
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
+  test("the routing tester says where labels lead, and what is wrong with them", ownServer, async () => {
+    const { page, faults, close } = await openPage(house, { path: "/alerts/routing" });
+    const field = page.getByRole("searchbox", { name: "Labels of an alert" });
+    await field.fill('alertname="X", severity="critical"');
+    await page.getByText("Now it would be told to pager.").waitFor();
+    await page.locator('.route[data-outcome="ends_here"]').getByText("pager").waitFor();
+    assert.deepEqual(await violations(page), []);
+    await field.fill('severity=~"critical"');
+    await page.getByText(/An alert has one value for severity/).waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
+  test("a rule is tried out over what is stored, and a broken one is told its place", ownServer, async () => {
+    await opened();
+    const { page, close } = await openPage(house, { path: "/rules" });
+    await page.getByRole("link", { name: "Backtest TargetGone" }).click();
+    const field = page.getByRole("textbox", { name: "Rule file" });
+    await until(async () => (await field.inputValue()).includes("TargetGone"), "the rule to stand in the field");
+    await page.getByRole("button", { name: "1 day" }).click();
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.getByRole("list", { name: "What would have happened" }).waitFor();
+    await page.getByRole("region", { name: "Alerts of TargetGone" }).getByRole("row").nth(1).waitFor();
+    assert.deepEqual(await violations(page), []);
+    await field.fill("groups:\n  - name: x\n    rules:\n      - alert: Y\n        expr: sum(\n");
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.getByRole("alert").getByText(/5:/).waitFor();
+    await close();
+  });
+});
