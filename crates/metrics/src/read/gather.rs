@@ -1,5 +1,6 @@
 //! Runs of samples from several places, made into one column in time order.
 
+use std::ops::Range;
 use std::sync::Arc;
 use watchfire_model::{Histogram, Samples, TimeRange};
 
@@ -10,13 +11,14 @@ pub(crate) struct Gather<'a> {
     /// What of the range is left out all the same: in order, and apart from each other.
     hidden: Vec<TimeRange>,
     out: &'a mut Samples,
-    sorted: bool,
+    /// Where runs in time order begin, but for the first.
+    runs: Vec<usize>,
 }
 
 impl<'a> Gather<'a> {
     pub(crate) fn new(range: TimeRange, out: &'a mut Samples) -> Self {
         out.clear();
-        Self { range, hidden: Vec::new(), out, sorted: true }
+        Self { range, hidden: Vec::new(), out, runs: Vec::new() }
     }
 
     /// From now on leaves out what lies in these ranges, which are in order and apart from each other.
@@ -24,12 +26,17 @@ impl<'a> Gather<'a> {
         self.hidden = hidden;
     }
 
+    #[inline]
     fn shows(&self, timestamp_ms: i64) -> bool {
         self.range.contains(timestamp_ms) && !self.hidden.iter().any(|hidden| hidden.contains(timestamp_ms))
     }
 
+    /// Says that this sample comes next.
+    #[inline]
     fn note(&mut self, timestamp_ms: i64) {
-        self.sorted &= self.out.timestamps_ms.last().is_none_or(|last| *last < timestamp_ms);
+        if self.out.timestamps_ms.last().is_some_and(|last| *last >= timestamp_ms) {
+            self.runs.push(self.out.timestamps_ms.len());
+        }
     }
 
     pub(crate) fn float(&mut self, timestamp_ms: i64, value: f64, start_ms: i64) {
@@ -86,28 +93,65 @@ impl<'a> Gather<'a> {
     /// Puts the samples in order, one for each time. Returns how many were dropped although they were another value
     /// than the one that stays.
     pub(crate) fn finish(self) -> u64 {
-        if self.sorted {
-            return 0;
+        let Self { out, runs, .. } = self;
+        let (mut conflicts, mut gone) = (0, 0);
+        for (place, begin) in runs.iter().enumerate() {
+            let end = runs.get(place + 1).map_or(out.len() + gone, |next| *next);
+            let (begin, end) = (begin - gone, end - gone);
+            let Some(repeated) = repeated(&out.timestamps_ms, begin..end) else {
+                return conflicts + sort(out);
+            };
+            let differs = |offset: &usize| !same_value(out, begin + offset, repeated.start + offset);
+            conflicts += (0..repeated.len()).filter(differs).count() as u64;
+            forget(out, begin..begin + repeated.len());
+            gone += repeated.len();
         }
-        let out = self.out;
-        let mut order: Vec<usize> = (0..out.len()).collect();
-        // Stable: of equal times the first collected stays first.
-        order.sort_by_key(|index| out.timestamps_ms.get(*index).copied());
-        let mut conflicts = 0;
-        order.dedup_by(|later, first| {
-            let same_time = out.timestamps_ms.get(*later) == out.timestamps_ms.get(*first);
-            conflicts += u64::from(same_time && !same_value(out, *later, *first));
-            same_time
-        });
-        fn pick<T: Clone>(column: &[T], order: &[usize]) -> Vec<T> {
-            order.iter().filter_map(|index| column.get(*index).cloned()).collect()
-        }
-        out.timestamps_ms = pick(&out.timestamps_ms, &order);
-        out.floats = pick(&out.floats, &order);
-        out.histograms = pick(&out.histograms, &order);
-        out.start_timestamps_ms = pick(&out.start_timestamps_ms, &order);
         conflicts
     }
+}
+
+/// What of the times before `run` its first ones are the same as, where what is left of the two follows one on the
+/// other: as when the log gives back what was in a part already. All before the run is in order, and so is the run.
+fn repeated(timestamps_ms: &[i64], run: Range<usize>) -> Option<Range<usize>> {
+    let (before, run) = (timestamps_ms.get(..run.start)?, timestamps_ms.get(run)?);
+    let first = run.first()?;
+    let from = before.partition_point(|at| at < first);
+    let len = run.len().min(before.len() - from);
+    (before.get(from..from + len)? == run.get(..len)?).then_some(from..from + len)
+}
+
+/// Takes samples out.
+fn forget(samples: &mut Samples, places: Range<usize>) {
+    fn cut<T>(column: &mut Vec<T>, places: &Range<usize>) {
+        if !column.is_empty() {
+            column.drain(places.clone());
+        }
+    }
+    cut(&mut samples.timestamps_ms, &places);
+    cut(&mut samples.floats, &places);
+    cut(&mut samples.histograms, &places);
+    cut(&mut samples.start_timestamps_ms, &places);
+}
+
+/// Puts samples in order; of equal times the first stays. Returns how many of the others had another value.
+fn sort(out: &mut Samples) -> u64 {
+    let mut order: Vec<usize> = (0..out.len()).collect();
+    // Stable: of equal times the first collected stays first.
+    order.sort_by_key(|index| out.timestamps_ms.get(*index).copied());
+    let mut conflicts = 0;
+    order.dedup_by(|later, first| {
+        let same_time = out.timestamps_ms.get(*later) == out.timestamps_ms.get(*first);
+        conflicts += u64::from(same_time && !same_value(out, *later, *first));
+        same_time
+    });
+    fn pick<T: Clone>(column: &[T], order: &[usize]) -> Vec<T> {
+        order.iter().filter_map(|index| column.get(*index).cloned()).collect()
+    }
+    out.timestamps_ms = pick(&out.timestamps_ms, &order);
+    out.floats = pick(&out.floats, &order);
+    out.histograms = pick(&out.histograms, &order);
+    out.start_timestamps_ms = pick(&out.start_timestamps_ms, &order);
+    conflicts
 }
 
 /// Whether two samples are the same to the last bit; the floats beside histograms mean nothing.
@@ -121,3 +165,6 @@ fn same_value(samples: &Samples, left: usize, right: usize) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
