@@ -80,13 +80,14 @@ async fn start(plan: &Plan) -> anyhow::Result<(tempfile::TempDir, Vec<Peer>)> {
 /// Starts all servers there are, with what data they have in the folder.
 async fn start_in(plan: &Plan, folder: &Path) -> anyhow::Result<Vec<Peer>> {
     let mut peers = vec![Peer::start("watchfire", &plan.watchfire, folder).await?];
-    for name in ["prometheus", "victoria-metrics"] {
+    let alone = std::env::var_os("BENCH_ALONE").is_some();
+    for name in ["prometheus", "victoria-metrics"].into_iter().filter(|_| !alone) {
         match find(name) {
             Some(program) => peers.push(Peer::start(name, &program, folder).await?),
             None => println!("{name} is not installed; no comparison with it"),
         }
     }
-    if peers.len() == 1 {
+    if peers.len() == 1 && !alone {
         bail!("no peer to compare with; install one of Debian's packages prometheus and victoria-metrics");
     }
     Ok(peers)

@@ -4,6 +4,8 @@ pub(crate) mod admission;
 pub(crate) mod index;
 pub(crate) mod memory;
 pub(crate) mod pairs;
+pub(crate) mod registry;
+pub(crate) mod rows;
 pub(crate) mod series;
 pub(crate) mod tried;
 
@@ -14,8 +16,11 @@ use admission::{Admission, Admitted, Refused, is_ordered};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use index::Index;
 use memory::Memory;
-use pairs::{Pairs, Ranks};
+use pairs::{PairIds, Ranks};
+use registry::{Known, Registry};
+use rows::SeriesHandle;
 use series::HeadSeries;
+use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -28,48 +33,22 @@ use watchfire_model::{Labels, METRIC_NAME, Matcher};
 const SHARDS: usize = 64;
 /// Questions wait while so many series are put into the index: about half a millisecond.
 const INDEXED_AT_ONCE: usize = 512;
+/// New series wait while so many are looked at: well below a millisecond.
+const WALKED_AT_ONCE: u32 = 4096;
 
 #[derive(Debug)]
 pub(crate) struct Head {
     hasher: DefaultHashBuilder,
-    /// Where more than one lock is needed, it is a shard's first, then the index's, then the registry's.
-    shards: Vec<RwLock<HashTable<Place>>>,
+    /// Numbers of series by the hash of their labels. Where more than one lock is needed, it is a shard's first, then
+    /// the index's, then the registry's.
+    shards: Vec<RwLock<HashTable<u32>>>,
     registry: RwLock<Registry>,
     index: RwLock<Index>,
     /// While the log is read back, new series go to the index through here, on a thread of its own.
-    unindexed: Mutex<Option<Sender<Arc<HeadSeries>>>>,
+    unindexed: Mutex<Option<Sender<(u32, PairIds)>>>,
     count: AtomicUsize,
     pub(crate) admission: Admission,
     pub(crate) memory: Memory,
-}
-
-/// Where a series is found by its hash.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// The half of the hash that does not say which shard.
-    hash: u32,
-    id: u32,
-}
-
-impl Place {
-    fn new(hash: u64, id: u32) -> Self {
-        Self { hash: hash as u32, id }
-    }
-
-    /// The hash as a table wants it, which looks at both of its ends.
-    fn spread(self) -> u64 {
-        u64::from(self.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-/// The series by number, and what their labels are.
-#[derive(Debug, Default)]
-pub(crate) struct Registry {
-    pub(crate) pairs: Pairs,
-    by_id: Vec<Option<Arc<HeadSeries>>>,
-    free: Vec<u32>,
-    /// Numbers of forgotten series, which the log's current segment may still use.
-    resting: Vec<u32>,
 }
 
 /// Why a new series was not made.
@@ -115,7 +94,7 @@ impl Head {
         self.memory.sample_bytes() > options.flush_bytes.max(by_series)
     }
 
-    fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<Place>>> {
+    fn shard(&self, hash: u64) -> Option<&RwLock<HashTable<u32>>> {
         self.shards.get((hash >> 40) as usize % SHARDS)
     }
 
@@ -125,7 +104,7 @@ impl Head {
         &self,
         packed: &'a [u8],
         labels: impl FnOnce() -> Result<Labels, LabelProblem>,
-        with: impl FnOnce(&Arc<HeadSeries>) -> T,
+        with: impl FnOnce(Known<'_>) -> T,
     ) -> Result<T, NotMade<'a>> {
         let hash = self.hasher.hash_one(packed);
         let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
@@ -153,17 +132,17 @@ impl Head {
         &self,
         packed: &'a [u8],
         labels: &Labels,
-        with: impl FnOnce(&Arc<HeadSeries>) -> T,
+        with: impl FnOnce(Known<'_>) -> T,
     ) -> Result<T, NotMade<'a>> {
         let hash = self.hasher.hash_one(labels.as_bytes());
-        let known = self.shard(hash).and_then(|shard| {
+        let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
+        {
             let (table, registry) = (reading(shard), self.registry());
-            registry.find(&table, hash, labels.as_bytes()).cloned()
-        });
-        match known {
-            Some(series) => Ok(with(&series)),
-            None => self.make(hash, labels, self.admit(packed)?, with),
+            if let Some(series) = registry.find(&table, hash, labels.as_bytes()) {
+                return Ok(with(series));
+            }
         }
+        self.make(hash, labels, self.admit(packed)?, with)
     }
 
     /// Whether a series of these labels is in memory.
@@ -184,7 +163,7 @@ impl Head {
         hash: u64,
         labels: &Labels,
         admitted: Admitted<'_, 'a>,
-        with: impl FnOnce(&Arc<HeadSeries>) -> T,
+        with: impl FnOnce(Known<'_>) -> T,
     ) -> Result<T, NotMade<'a>> {
         let shard = self.shard(hash).ok_or(NotMade::NoNumber)?;
         let mut table = writing(shard);
@@ -193,16 +172,29 @@ impl Head {
             return Ok(with(series));
         }
         let before = registry.pairs.bytes();
-        let series = registry.add(labels).ok_or(NotMade::NoNumber)?;
-        self.memory.change(before, registry.pairs.bytes() + series.own_bytes());
+        let made = registry.add(labels).ok_or(NotMade::NoNumber)?;
+        let (id, pairs, own_bytes) = (made.id, made.pairs.clone(), made.own_bytes());
+        self.memory.change(before, registry.pairs.bytes() + own_bytes);
         drop(registry);
         admitted.keep();
-        self.put_in_index(&series);
+        self.put_in_index(id, pairs);
         self.count.fetch_add(1, Ordering::Relaxed);
-        let done = with(&series);
-        let place = Place::new(hash, series.id);
-        table.insert_unique(place.spread(), place, |place| place.spread());
-        Ok(done)
+        let registry = self.registry();
+        table.insert_unique(hash, id, self.hashes(&registry));
+        registry.get(id).map(with).ok_or(NotMade::NoNumber)
+    }
+
+    /// The hash of a series by its number, for a table that grows: none is kept.
+    fn hashes<'a>(&self, registry: &'a Registry) -> impl Fn(&u32) -> u64 + use<'_, 'a> {
+        let packed = RefCell::new(Vec::new());
+        move |id| {
+            let mut packed = packed.borrow_mut();
+            packed.clear();
+            if let Some(known) = registry.get(*id) {
+                registry.pairs.pack(known.pairs, &mut packed);
+            }
+            self.hasher.hash_one(packed.as_slice())
+        }
     }
 
     pub(crate) fn registry(&self) -> std::sync::RwLockReadGuard<'_, Registry> {
@@ -213,29 +205,29 @@ impl Head {
         reading(&self.index)
     }
 
-    fn put_in_index(&self, series: &Arc<HeadSeries>) {
+    fn put_in_index(&self, id: u32, pairs: PairIds) {
         if let Some(later) = &*locked(&self.unindexed) {
             // The other end outlives this one, see `index_at_once`.
-            let _ = later.send(Arc::clone(series));
+            let _ = later.send((id, pairs));
             return;
         }
-        writing(&self.index).insert(series.id, &series.pairs);
+        writing(&self.index).insert(id, &pairs);
     }
 
     /// From now on, new series wait to be put in the index by [`Head::index_all`].
-    pub(crate) fn index_later(&self) -> Receiver<Arc<HeadSeries>> {
+    pub(crate) fn index_later(&self) -> Receiver<(u32, PairIds)> {
         let (sender, receiver) = channel();
         *locked(&self.unindexed) = Some(sender);
         receiver
     }
 
     /// Puts into the index what comes, until [`Head::index_at_once`].
-    pub(crate) fn index_all(&self, new: &Receiver<Arc<HeadSeries>>) {
+    pub(crate) fn index_all(&self, new: &Receiver<(u32, PairIds)>) {
         while let Ok(first) = new.recv() {
             // Many for one lock, but not so many that a question waits.
             let mut index = writing(&self.index);
-            for series in std::iter::once(first).chain(new.try_iter().take(INDEXED_AT_ONCE)) {
-                index.insert(series.id, &series.pairs);
+            for (id, pairs) in std::iter::once(first).chain(new.try_iter().take(INDEXED_AT_ONCE)) {
+                index.insert(id, &pairs);
             }
         }
     }
@@ -251,62 +243,83 @@ impl Head {
     }
 
     /// The series that satisfy all matchers, in label order.
-    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<(Labels, Arc<HeadSeries>)> {
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<(Labels, SeriesHandle)> {
         let tried = self.tried(matchers);
         let (index, registry) = (self.index(), self.registry());
         let ids = index.select(&registry.pairs, matchers, &tried);
         let found = ids.iter().filter_map(|id| registry.get(id));
         let mut found: Vec<_> =
-            found.map(|series| (registry.pairs.labels(&series.pairs), Arc::clone(series))).collect();
+            found.map(|known| (registry.pairs.labels(known.pairs), known.hold())).collect();
         drop((registry, index));
         found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         found
     }
 
-    /// All series, in label order.
-    pub(crate) fn sorted(&self) -> Vec<Arc<HeadSeries>> {
-        let registry = self.registry();
-        let (mut series, pairs) = (registry.iter().cloned().collect::<Vec<_>>(), registry.pairs.all());
-        drop(registry);
-        let ranks = Ranks::new(pairs);
-        series.sort_unstable_by(|left, right| ranks.compare(&left.pairs, &right.pairs));
-        series
+    /// Calls `each` with all series, by number. Those that are made meanwhile may be left out.
+    fn walk(&self, mut each: impl FnMut(Known<'_>)) {
+        let mut first: u32 = 0;
+        loop {
+            let registry = self.registry();
+            let end = registry.end();
+            let last = first.saturating_add(WALKED_AT_ONCE).min(end);
+            (first..last).filter_map(|id| registry.get(id)).for_each(&mut each);
+            first = last;
+            if first == end {
+                return;
+            }
+        }
     }
 
-    /// The labels of a series that is not forgotten.
-    pub(crate) fn labels(&self, series: &HeadSeries) -> Labels {
-        self.registry().pairs.labels(&series.pairs)
+    /// The numbers of all series, in label order.
+    pub(crate) fn sorted(&self) -> Vec<u32> {
+        let mut series = Vec::with_capacity(self.len());
+        self.walk(|known| series.push((known.pairs.clone(), known.id)));
+        let ranks = Ranks::new(&self.registry);
+        series.sort_unstable_by(|(left, _), (right, _)| ranks.compare(left, right));
+        series.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The labels of a series, and what `with` makes of it; `None` of one that is forgotten.
+    pub(crate) fn with_labels<T>(&self, id: u32, with: impl FnOnce(&HeadSeries) -> T) -> Option<(Labels, T)> {
+        let registry = self.registry();
+        let known = registry.get(id)?;
+        let (labels, series) = (registry.pairs.labels(known.pairs), known.hold());
+        drop(registry);
+        Some((labels, with(&series)))
     }
 
     /// The series without samples now that had their newest before `ended_ms`, or a marker of their end.
-    pub(crate) fn ended_series(&self, ended_ms: i64) -> Vec<Arc<HeadSeries>> {
-        self.registry().iter().filter(|series| series.has_ended(ended_ms)).cloned().collect()
+    pub(crate) fn ended_series(&self, ended_ms: i64) -> Vec<u32> {
+        let mut ended = Vec::new();
+        self.walk(|known| ended.extend(known.has_ended(ended_ms).then_some(known.id)));
+        ended
     }
 
     /// Forgets those of the given series that are still without samples. The caller keeps writers out. Their numbers
     /// rest until [`Head::release_numbers`].
-    pub(crate) fn forget(&self, empty: &[Arc<HeadSeries>]) {
-        for series in empty.iter().filter(|series| series.is_empty()) {
-            let labels = {
+    pub(crate) fn forget(&self, empty: &[u32]) {
+        for id in empty {
+            let (labels, pairs) = {
                 let registry = self.registry();
-                match registry.get(series.id) {
-                    Some(known) if Arc::ptr_eq(known, series) => registry.pairs.labels(&series.pairs),
-                    // It was forgotten before.
+                match registry.get(*id) {
+                    Some(known) if known.is_empty() => {
+                        (registry.pairs.labels(known.pairs), known.pairs.clone())
+                    }
                     _ => continue,
                 }
             };
             let hash = self.hasher.hash_one(labels.as_bytes());
             let Some(shard) = self.shard(hash) else { continue };
             let mut table = writing(shard);
-            let place = Place::new(hash, series.id);
-            if let Ok(entry) = table.find_entry(place.spread(), |other| other.id == series.id) {
+            if let Ok(entry) = table.find_entry(hash, |other| other == id) {
                 entry.remove();
             }
-            writing(&self.index).remove(series.id, &series.pairs);
+            writing(&self.index).remove(*id, &pairs);
             let mut registry = writing(&self.registry);
             let before = registry.pairs.bytes();
-            registry.remove(series);
-            self.memory.change(before + series.own_bytes(), registry.pairs.bytes());
+            let own_bytes = registry.get(*id).map_or(0, |known| known.own_bytes());
+            registry.remove(*id);
+            self.memory.change(before + own_bytes, registry.pairs.bytes());
             drop(registry);
             self.count.fetch_sub(1, Ordering::Relaxed);
             self.admission.forget(labels.as_bytes());
@@ -315,59 +328,6 @@ impl Head {
 
     /// Lets the numbers of forgotten series be used again. The caller keeps writers out and starts a new log segment.
     pub(crate) fn release_numbers(&self) {
-        let mut registry = writing(&self.registry);
-        let resting = std::mem::take(&mut registry.resting);
-        registry.free.extend(resting);
-    }
-}
-
-impl Registry {
-    fn find(&self, table: &HashTable<Place>, hash: u64, packed: &[u8]) -> Option<&Arc<HeadSeries>> {
-        let wanted = Place::new(hash, 0);
-        let is_it = |place: &Place| place.hash == wanted.hash && self.is(place.id, packed);
-        self.get(table.find(wanted.spread(), is_it)?.id)
-    }
-
-    /// Whether the series of this number has these packed labels.
-    pub(crate) fn is(&self, id: u32, packed: &[u8]) -> bool {
-        self.get(id).is_some_and(|series| self.pairs.are(&series.pairs, packed))
-    }
-
-    /// Makes a series; `None` when there are no numbers left.
-    fn add(&mut self, labels: &Labels) -> Option<Arc<HeadSeries>> {
-        let id = match self.free.pop() {
-            Some(id) => id,
-            None => {
-                let id = u32::try_from(self.by_id.len()).ok()?;
-                self.by_id.push(None);
-                id
-            }
-        };
-        let Some(pairs) = self.pairs.take(labels) else {
-            self.free.push(id);
-            return None;
-        };
-        let series = Arc::new(HeadSeries::new(pairs, id));
-        if let Some(slot) = self.by_id.get_mut(id as usize) {
-            *slot = Some(Arc::clone(&series));
-        }
-        Some(series)
-    }
-
-    /// Forgets a series. Its number rests.
-    fn remove(&mut self, series: &HeadSeries) {
-        if let Some(slot) = self.by_id.get_mut(series.id as usize) {
-            *slot = None;
-        }
-        self.pairs.give_back(&series.pairs);
-        self.resting.push(series.id);
-    }
-
-    pub(crate) fn get(&self, id: u32) -> Option<&Arc<HeadSeries>> {
-        self.by_id.get(id as usize).and_then(Option::as_ref)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<HeadSeries>> {
-        self.by_id.iter().flatten()
+        writing(&self.registry).release_numbers();
     }
 }

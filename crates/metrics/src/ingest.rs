@@ -2,8 +2,10 @@
 
 use crate::head::admission::Refusals;
 use crate::head::memory::Memory;
-use crate::head::series::{Appended, HeadSeries};
-use crate::head::{Head, NotMade, Registry};
+use crate::head::registry::{Known, Registry};
+use crate::head::rows::SeriesHandle;
+use crate::head::series::Appended;
+use crate::head::{Head, NotMade};
 use crate::record::{self, SampleEncoder};
 use crate::retention::Retention;
 use crate::store::{Core, Store};
@@ -130,7 +132,7 @@ impl<'a> Usual<'a> {
     }
 
     /// The series that follows the one before, if it is the one with these labels.
-    fn follower(&mut self, packed: &[u8]) -> Option<&Arc<HeadSeries>> {
+    fn follower(&mut self, packed: &[u8]) -> Option<Known<'_>> {
         if self.misses > MAX_MISSES {
             return None;
         }
@@ -163,7 +165,7 @@ struct Intake<'a> {
     /// The log segment that the batch probably goes to.
     segment: u64,
     /// Those of the logged series that this segment does not know yet.
-    new: Vec<Arc<HeadSeries>>,
+    new: Vec<SeriesHandle>,
     /// Samples that were not there before.
     added: u64,
     window: Window,
@@ -172,7 +174,7 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn take(&mut self, series: SeriesRef<'_>, into: &Arc<HeadSeries>) {
+    fn take(&mut self, series: SeriesRef<'_>, into: Known<'_>) {
         let before = self.encoder.bytes.len();
         for sample in series.samples() {
             let SampleRef { timestamp_ms, start_timestamp_ms, value } = sample;
@@ -201,7 +203,7 @@ impl Intake<'_> {
         if self.encoder.bytes.len() > before {
             self.logged.push(into.id);
             if !into.is_introduced(self.segment) {
-                self.new.push(Arc::clone(into));
+                self.new.push(into.hold());
             }
         }
     }
@@ -283,7 +285,7 @@ impl Core {
     fn log_batch(
         &self,
         mut segment: u64,
-        mut new: Vec<Arc<HeadSeries>>,
+        mut new: Vec<SeriesHandle>,
         logged: &[u32],
         samples: &[u8],
     ) -> Result<Commit, AppendError> {
@@ -296,12 +298,14 @@ impl Core {
         }
         loop {
             let mut definitions = Vec::new();
-            record::definitions(new.len(), &mut definitions);
             let (registry, mut packed) = (self.head.registry(), Vec::new());
-            for series in &new {
+            // None is forgotten, as the gate is held.
+            let known: Vec<Known<'_>> = new.iter().filter_map(|series| registry.get(series.id)).collect();
+            record::definitions(known.len(), &mut definitions);
+            for known in known {
                 packed.clear();
-                registry.pairs.pack(&series.pairs, &mut packed);
-                record::definition(series.id, &packed, &mut definitions);
+                registry.pairs.pack(known.pairs, &mut packed);
+                record::definition(known.id, &packed, &mut definitions);
             }
             drop(registry);
             match self.log.append(segment, &[&definitions, samples]) {
@@ -309,7 +313,10 @@ impl Core {
                     segment = next;
                     let registry = self.head.registry();
                     let series = logged.iter().filter_map(|id| registry.get(*id));
-                    new = series.filter(|series| !series.is_introduced(segment)).cloned().collect();
+                    new = series
+                        .filter(|known| !known.is_introduced(segment))
+                        .map(|known| known.hold())
+                        .collect();
                 }
                 Err(error) => return Err(error),
                 Ok(commit) => {

@@ -5,7 +5,7 @@
 //! divided by a power of ten. Of those the difference of mantissas is kept, in as many bits as the one before or with a
 //! width of its own; that the division gives back every bit is checked as they are written. Other values are kept as the
 //! exclusive-or with the one before, either inside the window of meaningful bits used last or with a window of its own.
-//! Bits go from high to low.
+//! The first value follows a 0. Bits go from high to low.
 
 mod pieces;
 mod writer;
@@ -163,7 +163,7 @@ fn read(bytes: &[u8], first_ms: i64, count: u16, mut each: impl FnMut(i64, u64) 
     let (mut timestamp_ms, mut delta, mut values) = (first_ms, 0_i64, Values::default());
     for index in 0..count {
         if index == 0 {
-            values.bits = input.take(64)?;
+            values.next(&mut input)?;
         } else {
             if input.take(1)? == 1 {
                 let class = input.take_ones(INTERVAL_WIDTHS.len() as u8)?;

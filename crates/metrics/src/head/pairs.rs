@@ -5,14 +5,19 @@
 
 mod ids;
 
+use super::registry::Registry;
+use crate::reading;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 pub(crate) use ids::PairIds;
 use std::hash::BuildHasher;
+use std::sync::RwLock;
 use watchfire_model::Labels;
 use watchfire_model::labels::LabelPair;
 
 /// About what a pair takes beside its text: its entry, its place in the table and in the list of its name.
 const PAIR_BYTES: usize = 72;
+/// New series wait while so many are copied: well below a millisecond.
+const RANKED_AT_ONCE: usize = 8192;
 
 /// Label pairs by number and by text.
 #[derive(Debug)]
@@ -185,10 +190,11 @@ impl Pairs {
         self.bytes
     }
 
-    /// All pairs with their numbers, for [`Ranks::new`].
-    pub(super) fn all(&self) -> Vec<(u32, LabelPair)> {
-        let numbered = (0..).zip(&self.entries);
-        numbered.filter_map(|(id, entry)| Some((id, entry.as_ref()?.pair.clone()))).collect()
+    /// All pairs from this number on, with their numbers, but not many more than so many.
+    fn some(&self, from: usize, count: usize) -> Option<impl Iterator<Item = (u32, LabelPair)>> {
+        let entries = self.entries.get(from..).filter(|entries| !entries.is_empty())?;
+        let numbered = (from as u32..).zip(entries.iter().take(count));
+        Some(numbered.filter_map(|(id, entry)| Some((id, entry.as_ref()?.pair.clone()))))
     }
 }
 
@@ -199,7 +205,18 @@ pub(super) struct Ranks {
 }
 
 impl Ranks {
-    pub(super) fn new(mut pairs: Vec<(u32, LabelPair)>) -> Self {
+    /// Of the pairs there are now. New series wait only while some of them are copied.
+    pub(super) fn new(registry: &RwLock<Registry>) -> Self {
+        let mut pairs = Vec::with_capacity(reading(registry).pairs.entries.len());
+        let mut from = 0;
+        while let Some(some) = reading(registry).pairs.some(from, RANKED_AT_ONCE) {
+            pairs.extend(some);
+            from += RANKED_AT_ONCE;
+        }
+        Self::of(pairs)
+    }
+
+    fn of(mut pairs: Vec<(u32, LabelPair)>) -> Self {
         pairs.sort_unstable_by(|(_, left), (_, right)| left.parts().cmp(&right.parts()));
         let len = pairs.iter().map(|(id, _)| *id as usize + 1).max().unwrap_or(0);
         let mut by_id = vec![0; len];

@@ -1,8 +1,7 @@
 //! One series in memory.
 
 use super::memory::Memory;
-use super::pairs::PairIds;
-use crate::codec::chunk::{Chunk, ChunkWriter};
+use crate::codec::chunk::{Chunk, ChunkWriter, Pieces};
 use crate::locked;
 use crate::read::gather::Gather;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,14 +14,10 @@ const CHUNK_SAMPLES: u16 = 480;
 
 /// What the allocator keeps beside each block.
 const BLOCK_BYTES: usize = 16;
-/// About what a series takes in the table by hash, the list by number and the postings of its labels.
-const INDEXED_BYTES: usize = 56;
 
 /// A series that has samples in memory, or had some not long ago.
 #[derive(Debug)]
 pub(crate) struct HeadSeries {
-    /// The labels.
-    pub(crate) pairs: PairIds,
     pub(crate) id: u32,
     /// The low bits of the newest log segment that knows the series. Segments are numbered from 1.
     introduced: AtomicU32,
@@ -51,6 +46,13 @@ impl State {
         let counted = u32::try_from(bytes).unwrap_or(u32::MAX);
         memory.change_samples(self.counted_bytes as usize, counted as usize);
         self.counted_bytes = counted;
+    }
+
+    /// Closes the chunk that grows.
+    fn seal(&mut self, memory: &Memory, pool: &Mutex<Pieces>) {
+        let sealed = self.active.seal(pool);
+        self.extra.get_or_insert_default().sealed.extend(sealed);
+        self.count(self.bytes(), memory);
     }
 
     fn sealed(&self) -> &[Chunk] {
@@ -116,9 +118,9 @@ pub(crate) struct Copied {
 }
 
 impl HeadSeries {
-    pub(crate) fn new(pairs: PairIds, id: u32) -> Self {
+    pub(crate) fn new(id: u32) -> Self {
         let state = State { active: ChunkWriter::default(), extra: None, drained: 0, counted_bytes: 0 };
-        Self { pairs, id, introduced: AtomicU32::new(0), state: Mutex::new(state) }
+        Self { id, introduced: AtomicU32::new(0), state: Mutex::new(state) }
     }
 
     /// Whether this segment of the log knows the series, and it is the newest that does.
@@ -129,11 +131,6 @@ impl HeadSeries {
     /// Notes that the series was introduced to this segment.
     pub(crate) fn introduce(&self, segment: u64) {
         self.introduced.store(segment as u32, Ordering::Release);
-    }
-
-    /// About the bytes that the series takes without its samples, its place in tables and index included.
-    pub(crate) fn own_bytes(&self) -> usize {
-        size_of::<Self>() + self.pairs.held_bytes() + 2 * BLOCK_BYTES + INDEXED_BYTES
     }
 
     /// Adds a sample, and counts in `memory` what it takes.
@@ -158,14 +155,16 @@ impl HeadSeries {
             return if same { Appended::Duplicate } else { Appended::Conflict };
         }
         let in_order = timestamp_ms > newest;
-        let grown;
+        let mut grown;
         match value {
             ValueRef::Float(value) if in_order => {
+                if !state.active.reaches(timestamp_ms) {
+                    state.seal(memory, pool);
+                }
                 grown = state.active.push(pool, timestamp_ms, value.to_bits());
                 if state.active.count >= CHUNK_SAMPLES {
-                    let sealed = state.active.seal(pool);
-                    state.extra.get_or_insert_default().sealed.extend(sealed);
-                    state.count(state.bytes().saturating_sub(grown), memory);
+                    state.seal(memory, pool);
+                    grown = 0;
                 }
                 if let Some(extra) = &mut state.extra {
                     extra.newest_histogram = None;
@@ -222,7 +221,7 @@ impl HeadSeries {
                 chunk.read(&mut each);
             }
         }
-        if active.count > 0 && range.overlaps(TimeRange::new(active.first_ms, active.last_ms)) {
+        if active.count > 0 && range.overlaps(TimeRange::new(active.first_ms(), active.last_ms)) {
             active.read(memory.pool(self.id), &mut each);
         }
         if let Some(extra) = extra {
@@ -245,7 +244,7 @@ impl HeadSeries {
     pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
         let state = locked(&self.state);
         let active = &state.active;
-        (active.count > 0 && range.overlaps(TimeRange::new(active.first_ms, active.last_ms)))
+        (active.count > 0 && range.overlaps(TimeRange::new(active.first_ms(), active.last_ms)))
             || state
                 .sealed()
                 .iter()
@@ -260,7 +259,7 @@ impl HeadSeries {
     /// From the oldest to the newest sample in memory; `None` without samples.
     pub(crate) fn range(&self) -> Option<TimeRange> {
         let state = locked(&self.state);
-        let active = Some((state.active.first_ms, state.active.last_ms)).filter(|_| state.active.count > 0);
+        let active = Some((state.active.first_ms(), state.active.last_ms)).filter(|_| state.active.count > 0);
         let sealed = state.sealed().iter().map(|chunk| (chunk.first_ms, chunk.last_ms));
         let extra = state.extra.iter().flat_map(|extra| {
             let histograms = extra.histograms.iter().map(|(at, _)| (*at, *at));
@@ -313,8 +312,11 @@ impl HeadSeries {
         let copied = {
             let mut state = locked(&self.state);
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let mut copied =
-                Copied { active: state.active.count, active_ms: state.active.first_ms, ..Copied::default() };
+            let mut copied = Copied {
+                active: state.active.count,
+                active_ms: state.active.first_ms(),
+                ..Copied::default()
+            };
             if let Some(extra) = &mut state.extra {
                 extra.starts_closed = true;
                 copied.sealed = count(extra.sealed.len());
@@ -338,7 +340,7 @@ impl HeadSeries {
         let state = &mut *state;
         state.drained = flush;
         // If it is another by now, it was sealed: what was copied of it stays, and is deduplicated later.
-        if state.active.first_ms == copied.active_ms {
+        if state.active.first_ms() == copied.active_ms {
             state.active.forget(memory.pool(self.id), copied.active);
         }
         if let Some(extra) = &mut state.extra {
@@ -442,3 +444,6 @@ fn same_histogram(left: &Arc<Histogram>, right: &Arc<Histogram>) -> bool {
     right.encode(&mut right_bytes);
     left_bytes == right_bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Reading the samples of series whose places are known.
 
 use super::selection::{Cursor, Place};
+use crate::head::rows::SeriesHandle;
 use crate::head::series::HeadSeries;
 use crate::locked;
 use crate::masks::{Masks, SeriesMask};
@@ -144,7 +145,7 @@ pub struct Batch {
 /// A series, and how many of the places are its own.
 pub(super) struct Found {
     pub(super) labels: Labels,
-    pub(super) head: Option<Arc<HeadSeries>>,
+    pub(super) head: Option<SeriesHandle>,
     pub(super) places: usize,
 }
 

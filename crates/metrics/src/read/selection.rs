@@ -1,7 +1,7 @@
 //! Series handed out one after the other, merged from memory and parts.
 
 use super::reader::{Batch, Found, Reader, blame};
-use crate::head::series::HeadSeries;
+use crate::head::rows::SeriesHandle;
 use crate::masks::Masks;
 use crate::part::{Part, PartSeries, Scratch, SeriesPage};
 use crate::store::{Core, ReadError};
@@ -15,7 +15,7 @@ use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 /// whatever is flushed, merged or dropped meanwhile; samples that arrive later may be in it. While it lives, the store
 /// and its directory lock live too.
 pub struct Selection {
-    head: VecDeque<(Labels, Arc<HeadSeries>)>,
+    head: VecDeque<(Labels, SeriesHandle)>,
     cursors: Vec<Cursor>,
     /// Where the series met last lies, see [`Selection::meet`].
     places: Vec<Place>,
@@ -164,7 +164,7 @@ impl Selection {
 
     /// Moves to the next series: its labels, and what of it is in memory. Where it lies in parts is added to
     /// [`Selection::places`].
-    fn meet(&mut self) -> Option<(Labels, Option<Arc<HeadSeries>>)> {
+    fn meet(&mut self) -> Option<(Labels, Option<SeriesHandle>)> {
         let labels = self.smallest()?;
         let Reader { warnings, blamed, range, .. } = &mut self.reader;
         for (index, cursor) in self.cursors.iter_mut().enumerate() {
@@ -238,7 +238,7 @@ impl Selection {
         }
     }
 
-    fn take_head(&mut self, labels: &Labels) -> Option<Arc<HeadSeries>> {
+    fn take_head(&mut self, labels: &Labels) -> Option<SeriesHandle> {
         let is_next = self.head.front().is_some_and(|(next, _)| next == labels);
         if is_next { self.head.pop_front().map(|(_, series)| series) } else { None }
     }

@@ -6,7 +6,6 @@ use crate::head::Head;
 use crate::record::{self, RecordSink, RecordValue};
 use std::num::NonZero;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use watchfire_model::ingest::ValueRef;
 use watchfire_model::labels::LabelProblem;
@@ -235,5 +234,5 @@ fn work(head: &Head, batches: &Receiver<Batch>, oldest_ms: i64) -> Tally {
 fn define(head: &Head, batch: &Batch, definition: &Definition, numbers: &mut Numbers) {
     let labels = batch.labels.get(definition.labels.clone()).unwrap_or_default();
     let parsed = || Labels::from_bytes(labels).ok_or(LabelProblem::Packing);
-    numbers.set(definition.id, head.with_series(labels, parsed, Arc::clone).ok());
+    numbers.set(definition.id, head.with_series(labels, parsed, |known| known.hold()).ok());
 }

@@ -125,7 +125,7 @@ impl Store {
         let _alone = (self.core.head.admission.limits().tenant_label != limits.tenant_label)
             .then(|| writing(&self.core.gate));
         let registry = self.core.head.registry();
-        let all = registry.iter().map(|series| registry.pairs.labels(&series.pairs));
+        let all = registry.iter().map(|series| registry.pairs.labels(series.pairs));
         self.core.head.admission.limit(limits, all);
         self.core.ceiling.limit(memory_ceiling_bytes);
     }

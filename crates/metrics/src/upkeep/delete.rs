@@ -84,7 +84,7 @@ impl Core {
         self.settle_removals()?;
         // A series that is forgotten is in no list of labels, and does not compare what comes with what is deleted.
         let empty: Vec<_> =
-            in_memory().map(|(_, series)| series).filter(|series| series.is_empty()).collect();
+            in_memory().filter(|(_, series)| series.is_empty()).map(|(_, series)| series.id).collect();
         for empty in empty.chunks(FORGET_AT_ONCE) {
             let _alone = writing(&self.gate);
             self.head.forget(empty);

@@ -1,17 +1,19 @@
 //! Samples from memory into parts.
 
+use crate::head::series::HeadSeries;
 use crate::part::PartWriter;
 use crate::parts::DAY_MS;
 use crate::store::{CompactError, Core};
 use crate::writing;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use watchfire_model::Samples;
 
 /// Writers wait while series are forgotten, so only so many are at once: about two milliseconds' worth.
 pub(super) const FORGET_AT_ONCE: usize = 4096;
+/// New series wait while so many are told that their samples are in parts: some hundred microseconds.
+const DRAINED_AT_ONCE: usize = 512;
 /// A series without samples for so long has ended, as far as an early flush is concerned: twice as long as a query
 /// looks back by default, which is what nobody's scrape interval exceeds.
 const ENDED_AFTER_MS: i64 = 600_000;
@@ -60,14 +62,16 @@ impl Core {
         let mut writers: BTreeMap<i64, (u64, PartWriter)> = BTreeMap::new();
         let mut samples = Samples::default();
         let (mut copied, mut conflicts) = (Vec::with_capacity(series.len()), 0);
-        for series in series {
-            let (part_of_it, contradicted) = series.copy(&mut samples, &self.head.memory);
+        for id in series {
+            let copy = |series: &HeadSeries| series.copy(&mut samples, &self.head.memory);
+            let Some((labels, (part_of_it, contradicted))) = self.head.with_labels(id, copy) else {
+                continue;
+            };
             conflicts += contradicted;
-            copied.push((Arc::clone(&series), part_of_it));
+            copied.push((id, part_of_it));
             if samples.is_empty() {
                 continue;
             }
-            let labels = self.head.labels(&series);
             let times = &samples.timestamps_ms;
             let mut from = 0;
             while let Some(first) = times.get(from) {
@@ -93,8 +97,12 @@ impl Core {
         self.parts.replace(parts, &[]);
         self.counters.conflicts(conflicts);
         let flush = self.flushes.fetch_add(1, Ordering::SeqCst) + 1;
-        for (series, copied) in copied {
-            series.drain(copied, flush, &self.head.memory);
+        for copied in copied.chunks(DRAINED_AT_ONCE) {
+            let registry = self.head.registry();
+            for (id, copied) in copied {
+                let Some(known) = registry.get(*id) else { continue };
+                known.drain(*copied, flush, &self.head.memory);
+            }
         }
         self.tiers.flushed_day.store(closed_day, Ordering::Relaxed);
         self.log.drop_before(segment).map_err(|error| self.fails(io::Error::other(error.to_string())))?;

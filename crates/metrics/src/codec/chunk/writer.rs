@@ -24,11 +24,12 @@ fn signed_width(number: i64) -> u8 {
 /// that holds any must be sealed, or told to forget them, before it is dropped.
 #[derive(Debug)]
 pub(crate) struct ChunkWriter {
-    pub(crate) first_ms: i64,
     /// The newest sample; also of a chunk that was sealed.
     pub(crate) last_ms: i64,
     pub(crate) last_bits: u64,
-    delta: i64,
+    /// From the oldest sample to the newest, and from the one before to the newest.
+    span: u32,
+    delta: u32,
     /// What is not yet in the pool: so far as it is used.
     tail: [u8; PIECE_BYTES],
     tail_bits: u8,
@@ -49,9 +50,9 @@ pub(crate) struct ChunkWriter {
 impl Default for ChunkWriter {
     fn default() -> Self {
         Self {
-            first_ms: 0,
             last_ms: i64::MIN,
             last_bits: 0,
+            span: 0,
             delta: 0,
             count: 0,
             tail: [0; PIECE_BYTES],
@@ -91,16 +92,28 @@ impl ChunkWriter {
         usize::from(self.pieces) * PIECE_SIZE
     }
 
-    /// Adds a sample later than all before. Returns how many more bytes are held for it.
+    /// The oldest sample.
+    pub(crate) fn first_ms(&self) -> i64 {
+        self.last_ms.saturating_sub(i64::from(self.span))
+    }
+
+    /// Whether a sample of that time, which is later than all before, is near enough to them for [`ChunkWriter::push`].
+    pub(crate) fn reaches(&self, timestamp_ms: i64) -> bool {
+        self.count == 0 || timestamp_ms.abs_diff(self.first_ms()) <= u64::from(u32::MAX)
+    }
+
+    /// Adds a sample later than all before, and within [reach](ChunkWriter::reaches). Returns how many more bytes are
+    /// held for it.
     pub(crate) fn push(&mut self, pool: &Pool, timestamp_ms: i64, bits: u64) -> usize {
+        debug_assert!(self.reaches(timestamp_ms), "a chunk spans 49 days at most");
         let held = self.bytes();
         if self.count == 0 {
-            self.first_ms = timestamp_ms;
-            self.put(pool, bits, 64);
-            (self.delta, self.width, self.exponent, self.mantissa_width) = (0, 0, 0, 0);
+            (self.span, self.delta, self.width, self.exponent, self.mantissa_width) = (0, 0, 0, 0, 0);
+            self.last_bits = 0;
+            self.put_value(pool, bits);
         } else {
-            let delta = timestamp_ms.wrapping_sub(self.last_ms);
-            let change = delta.wrapping_sub(self.delta);
+            let delta = timestamp_ms.abs_diff(self.last_ms) as u32;
+            let change = i64::from(delta) - i64::from(self.delta);
             if change == 0 && bits == self.last_bits {
                 self.put(pool, 0, 1);
             } else {
@@ -108,6 +121,7 @@ impl ChunkWriter {
                 self.put_change(pool, change);
                 self.put_value(pool, bits);
             }
+            self.span += delta;
             self.delta = delta;
         }
         self.last_ms = timestamp_ms;
@@ -237,7 +251,7 @@ impl ChunkWriter {
             return None;
         }
         let bytes = self.gather(pool).into_boxed_slice();
-        let chunk = Chunk { first_ms: self.first_ms, last_ms: self.last_ms, count: self.count, bytes };
+        let chunk = Chunk { first_ms: self.first_ms(), last_ms: self.last_ms, count: self.count, bytes };
         self.start_anew(pool);
         Some(chunk)
     }
@@ -267,9 +281,9 @@ impl ChunkWriter {
     /// Calls `each` with every sample until it says to stop.
     pub(crate) fn read(&self, pool: &Pool, each: impl FnMut(i64, u64) -> bool) {
         if self.pieces == 0 {
-            read(&self.tail, self.first_ms, self.count, each);
+            read(&self.tail, self.first_ms(), self.count, each);
         } else {
-            read(&self.gather(pool), self.first_ms, self.count, each);
+            read(&self.gather(pool), self.first_ms(), self.count, each);
         }
     }
 }
@@ -279,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_writer_takes_one_cache_line_and_a_word() {
-        assert_eq!(size_of::<ChunkWriter>(), 72);
+    fn a_writer_takes_one_cache_line() {
+        assert_eq!(size_of::<ChunkWriter>(), 64);
     }
 }

@@ -44,8 +44,8 @@ fn write(store: &Store, rows: Vec<Row>) -> WriteReport {
 /// What every holder must count: the series in the index, one by one.
 fn counted_one_by_one(store: &Store) -> BTreeMap<(&'static str, String, String), u64> {
     let mut counts = BTreeMap::new();
-    for series in store.core.head.sorted() {
-        let labels = store.core.head.labels(&series);
+    for id in store.core.head.sorted() {
+        let (labels, ()) = store.core.head.with_labels(id, |_| ()).unwrap();
         let value = |name: &str| labels.get(name).unwrap_or("").to_owned();
         let holders = [
             ("target", value("job"), value("instance")),
