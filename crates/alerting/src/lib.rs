@@ -9,6 +9,7 @@
 
 pub mod config;
 mod decide;
+mod explain;
 mod fingerprint;
 mod history;
 mod inhibit;
@@ -18,6 +19,7 @@ mod matchers;
 mod metrics;
 mod order;
 mod route;
+mod routing;
 mod silences;
 mod state;
 mod status;
@@ -25,6 +27,7 @@ mod telling;
 mod wiring;
 
 pub use config::{Config, ConfigError};
+pub use explain::{DestinationView, ExplainQuery, Explained, NotificationView, Step, Timers, Verdict};
 pub use fingerprint::fingerprint;
 pub use history::{
     Day, Durations, HistoryEvent, HistoryPage, HistoryQuery, RuleStatistics, Statistics, StatisticsQuery,
@@ -34,6 +37,7 @@ pub use intervals::{NamedInterval, TimeInterval};
 pub use manager::{Alerting, AlertingOptions, Settings, Tuning};
 pub use matchers::{AlertMatcher, MatcherMode, MatcherParseError};
 pub use route::{GroupBy, Route};
+pub use routing::{Outcome as RouteOutcome, RouteNode, RouteTest, RoutedTo, Suppression};
 pub use silences::{SilenceError, SilenceLimits, SilenceState};
 pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,

@@ -1,8 +1,10 @@
 //! Alerting as the program runs it: a sink for rules, a loop that flushes and sends, and views for the HTTP layer.
 
 use crate::config::Config;
+use crate::explain::{self, ExplainQuery, Explained};
 use crate::history::{self, HistoryPage, HistoryQuery, Statistics, StatisticsQuery};
 use crate::metrics::{Gauges, Metrics};
+use crate::routing::RouteTest;
 use crate::silences::{SilenceError, SilenceLimits};
 use crate::state::{AlertFilter, Claim, HistoryLimits, PostedAlert, PostedSilence, State, Taken, kept};
 use crate::status::{AlertView, GroupView, OutboxView};
@@ -280,6 +282,39 @@ impl Alerting {
     pub async fn statistics(&self, query: StatisticsQuery) -> Result<Statistics, LedgerError> {
         let now_ms = self.inner.clock.now_ms();
         self.read(move |read| history::statistics(read, &query, now_ms)).await
+    }
+
+    /// Why somebody was told of an alert, or was not; `None` where no alert is the one asked for.
+    pub async fn explain(&self, query: ExplainQuery) -> Result<Option<Explained>, LedgerError> {
+        let inner = Arc::clone(&self.inner);
+        let ledger = inner.state().ledger().clone();
+        let task = move || {
+            let now_ms = inner.clock.now_ms();
+            let found = ledger.read(|read| explain::find(read, &query))?;
+            let state = inner.state();
+            let found = found.or_else(|| {
+                let identity = state.identity(|alert| match query.fingerprint {
+                    Some(wanted) => alert.fingerprint == wanted,
+                    None => query.matchers.iter().all(|matcher| matcher.matches(&alert.labels)),
+                });
+                identity.map(|identity| (Arc::new(identity), 0))
+            });
+            let Some((identity, others)) = found else { return Ok(None) };
+            let snapshot = state.snapshot(identity.fingerprint, &identity.labels, now_ms);
+            let (config, integrations) = (Arc::clone(state.config()), state.integration_names());
+            drop(state);
+            let around =
+                explain::Around { config: &config, snapshot: &snapshot, integrations: &integrations, now_ms };
+            ledger.read(|read| explain::explain(read, &query, identity, others, &around)).map(Some)
+        };
+        tokio::task::spawn_blocking(task)
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// What would become of an alert with these labels at a time, under the configuration in force or another one.
+    pub async fn route_test(&self, other: Option<Config>, labels: Labels, at_ms: i64) -> RouteTest {
+        self.view(move |state| state.route_test(other.as_ref(), &labels, at_ms)).await
     }
 
     /// How much history is kept, and what of it was not since the start, by rule.

@@ -1,6 +1,7 @@
 //! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
 
 pub(crate) mod evaluation;
+mod explaining;
 mod external;
 mod flush;
 mod health;

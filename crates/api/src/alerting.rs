@@ -1,6 +1,8 @@
 //! Alerting's own API: the past of alerts, why somebody was told or was not, and what routes and rules would do.
 
+pub(crate) mod explain;
 pub(crate) mod history;
+pub(crate) mod routes;
 
 use crate::app::App;
 use crate::error::ApiError;

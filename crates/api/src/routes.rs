@@ -1,6 +1,6 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
-use crate::alerting::history;
+use crate::alerting::{explain, history, routes as tree};
 use crate::alertmanager::{alerts as am_alerts, general, silences};
 use crate::prometheus::{
     admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
@@ -72,6 +72,10 @@ pub fn routes() -> Vec<Route> {
         // Alerting beyond Prometheus and Alertmanager.
         Route::get("/api/v1/alerts/history", Read, history::history),
         Route::get("/api/v1/alerts/statistics", Read, history::statistics),
+        Route::get("/api/v1/alerts/explain", Read, explain::explain),
+        Route::get("/api/v1/routes", Read, tree::tree),
+        Route::get("/api/v1/routes/test", Read, tree::test),
+        Route::post("/api/v1/routes/test", Read, tree::test_posted),
         // Our own API, for the web UI.
         Route::get("/api/ui/v1/boot", Read, boot::boot),
         Route::get("/api/ui/v1/targets", Read, targets::detailed_targets),
