@@ -67,6 +67,32 @@ async fn queries_beyond_the_limit_wait_and_give_up_in_time() {
 }
 
 #[tokio::test]
+async fn rules_are_evaluated_however_many_queries_keep_the_engine_busy() {
+    let setup = Setup::new();
+    let rules = setup.write(
+        "rules.yml",
+        "groups:\n- name: g\n  interval: 1s\n  rules: [{record: tick, expr: 'vector(time())'}]\n",
+    );
+    let config = format!("rule_files: ['{}']\n", rules.display());
+    let setup = setup.config(&config).arg("--query.max-concurrency=4").arg(SMOOTHING);
+    let server = setup.start().await;
+    // Those that run take all slots, and as many wait.
+    let queries: Vec<_> = (0..8).map(|_| endless_query(&server)).collect();
+    until_own(&server, "prometheus_engine_queries", 8.0).await;
+    let evaluated = own(&server, "prometheus_rule_evaluations_total").await;
+    let started = Instant::now();
+    while own(&server, "prometheus_rule_evaluations_total").await < evaluated + 3.0 {
+        assert!(started.elapsed() < PATIENCE, "rules wait for the queries of users");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(own(&server, "prometheus_rule_evaluation_failures_total").await, 0.0);
+    for query in queries {
+        query.abort();
+    }
+    until_own(&server, "prometheus_engine_queries", 0.0).await;
+}
+
+#[tokio::test]
 async fn half_open_requests_stop_nobody_and_are_ended() {
     let setup = Setup::new().config(QUIET).arg("--web.read-timeout=2s");
     let server = setup.start().await;

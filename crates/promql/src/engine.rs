@@ -91,8 +91,8 @@ impl Default for EngineOptions {
 /// What to evaluate, and when.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The parsed query.
-    pub expr: Expr,
+    /// The parsed query; shared, because rules ask the same one again and again.
+    pub expr: Arc<Expr>,
     /// First evaluation time, in milliseconds since the Unix epoch.
     pub start_ms: i64,
     /// Last evaluation time; equal to `start_ms` for an instant query.
@@ -111,13 +111,13 @@ pub struct Query {
 
 impl Query {
     /// An instant query.
-    pub fn instant(expr: Expr, at_ms: i64) -> Self {
+    pub fn instant(expr: impl Into<Arc<Expr>>, at_ms: i64) -> Self {
         Self::range(expr, at_ms, at_ms, 0)
     }
 
     /// A range query.
-    pub fn range(expr: Expr, start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
-        let (cancel, usage) = (Arc::default(), Arc::default());
+    pub fn range(expr: impl Into<Arc<Expr>>, start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
+        let (expr, cancel, usage) = (expr.into(), Arc::default(), Arc::default());
         Self { expr, start_ms, end_ms, step_ms, lookback: None, timeout: None, cancel, usage }
     }
 }

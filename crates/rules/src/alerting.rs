@@ -5,6 +5,7 @@ use crate::query::{Asker, float_of};
 use crate::sink::{AlertInstance, AlertState, Restored};
 use crate::template::{self, Compiled, Surroundings};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 use watchfire_model::ingest::Row;
 use watchfire_model::{Labels, METRIC_NAME, SampleValue};
@@ -33,7 +34,7 @@ pub(crate) fn ask(
     at_ms: i64,
     around: &Surroundings,
 ) -> Result<Vec<Candidate>, String> {
-    let samples = asker.vector(rule.expr.tree.clone(), at_ms)?;
+    let samples = asker.vector(Arc::clone(&rule.expr.tree), at_ms)?;
     let compile = |texts: &BTreeMap<String, String>| -> Vec<(String, Result<Compiled, String>)> {
         texts
             .iter()

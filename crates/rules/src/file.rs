@@ -8,6 +8,7 @@ use raw::{Pairs, RawFile, RawGroup, RawRule};
 use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use watchfire_model::{Labels, METRIC_NAME};
 use watchfire_promql::{Expr, ParseOptions};
@@ -86,7 +87,7 @@ pub struct Expression {
     /// In canonical form, on one line.
     pub text: String,
     /// The syntax tree.
-    pub tree: Expr,
+    pub tree: Arc<Expr>,
 }
 
 impl PartialEq for Expression {
@@ -374,7 +375,7 @@ impl Reader<'_> {
 
     fn expression(&mut self, context: &str, expr: &Spanned<String>) -> Option<Expression> {
         match watchfire_promql::parse(&expr.value, self.parse) {
-            Ok(tree) => Some(Expression { text: tree.to_string(), tree }),
+            Ok(tree) => Some(Expression { text: tree.to_string(), tree: Arc::new(tree) }),
             Err(error) => {
                 let place = place_inside(self.text, Place::of(expr), &expr.value, error.span.start);
                 let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();

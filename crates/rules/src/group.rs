@@ -1,17 +1,19 @@
 //! One group: its rules evaluated one after the other at one time.
 
 use crate::alerting::{self, Instances, millis};
-use crate::file::{AlertingRule, GroupSpec, RecordingRule, Rule};
+use crate::file::{AlertingRule, GroupSpec, Rule};
 use crate::query::{Asker, QueryThreads};
+use crate::recording::{self, Due, Recorded};
 use crate::sink::{AlertInstance, AlertSink, AlertState, Evaluation, Origin};
 use crate::status::{GroupStatus, Health, RuleKind, RuleStatus};
 use crate::template::Surroundings;
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watchfire_model::ingest::{MetricSink, RefusalReason, Row, WriteReport};
-use watchfire_model::{Labels, METRIC_NAME, STALE_NAN, SampleValue};
+use watchfire_model::{Labels, STALE_NAN, SampleValue};
 
 /// What groups work with.
 #[derive(Clone)]
@@ -38,6 +40,10 @@ pub(crate) struct Group {
     pub(crate) spec: GroupSpec,
     pub(crate) interval: Duration,
     rules: Vec<RuleState>,
+    /// Of each rule, the last one before it whose series it may read.
+    reads: Vec<Option<usize>>,
+    /// Some of what its rules recorded was refused lately, see [`recording::evaluate`].
+    apart: bool,
     last_evaluation_ms: Option<i64>,
     evaluation_time: Duration,
 }
@@ -58,11 +64,14 @@ impl Group {
     /// A group whose rules know nothing yet.
     pub(crate) fn new(file: &str, spec: GroupSpec, default_interval: Duration) -> Self {
         let rules = spec.rules.iter().map(|rule| RuleState::new(rule.clone())).collect();
+        let reads = recording::dependencies(&spec.rules);
         Self {
             file: file.to_owned(),
             interval: spec.interval.unwrap_or(default_interval),
             spec,
             rules,
+            reads,
+            apart: false,
             last_evaluation_ms: None,
             evaluation_time: Duration::ZERO,
         }
@@ -123,34 +132,75 @@ impl Group {
         let begun = Instant::now();
         let offset = self.spec.query_offset.unwrap_or(surround.default_query_offset);
         let query_ms = at_ms.saturating_sub(millis(offset));
-        for state in &mut self.rules {
-            if !go_on() {
-                break;
-            }
-            let rule_begun = Instant::now();
-            let origin = Origin {
-                name: state.rule.name().to_owned(),
-                group: self.spec.name.clone(),
-                file: self.file.clone(),
-            };
-            let result = state.evaluate(at_ms, query_ms, (self.spec.limit, origin), surround).await;
-            state.evaluation_time = rule_begun.elapsed();
-            state.last_evaluation_ms = Some(at_ms);
-            match result {
-                Ok(()) => {
-                    state.health = Health::Good;
-                    state.last_error = None;
-                }
-                Err(error) => {
-                    let (file, group, rule) = (&self.file, &self.spec.name, state.rule.name());
-                    tracing::warn!(file, group, rule, error, "evaluating rule failed");
-                    state.health = Health::Bad;
-                    state.last_error = Some(error);
-                }
+        let mut place = 0;
+        while place < self.rules.len() && go_on() {
+            let run = self.run_from(place);
+            if run.is_empty() {
+                self.evaluate_alerting(place, at_ms, query_ms, surround).await;
+                place += 1;
+            } else {
+                place += self.evaluate_recording(run, at_ms, query_ms, surround).await;
             }
         }
         self.last_evaluation_ms = Some(at_ms);
         self.evaluation_time = begun.elapsed();
+    }
+
+    /// The recording rules from a place on that can be evaluated without waiting for one another.
+    fn run_from(&self, place: usize) -> Range<usize> {
+        let of_run = |index: &usize| {
+            let recording =
+                self.rules.get(*index).is_some_and(|state| matches!(*state.rule, Rule::Recording(_)));
+            let reads_run = self.reads.get(*index).copied().flatten().is_some_and(|read| read >= place);
+            recording && !reads_run
+        };
+        place..place + (place..self.rules.len()).take_while(of_run).count()
+    }
+
+    /// Evaluates a run of recording rules as far as its turn allows; how many those were, one at least.
+    async fn evaluate_recording(
+        &mut self,
+        run: Range<usize>,
+        at_ms: i64,
+        query_ms: i64,
+        surround: &Surround,
+    ) -> usize {
+        let limit = self.spec.limit;
+        let Some(states) = self.rules.get_mut(run) else { return 1 };
+        let due = |state: &mut RuleState| Due {
+            rule: Arc::clone(&state.rule),
+            written: std::mem::take(&mut state.written),
+        };
+        let all = states.iter_mut().map(due).collect();
+        let Some((recorded, left)) =
+            recording::evaluate(all, query_ms, limit, surround, &mut self.apart).await
+        else {
+            if let Some(first) = states.first_mut() {
+                first.settle(at_ms, Duration::ZERO, Err(panicked()), (&self.file, &self.spec.name));
+            }
+            return 1;
+        };
+        let count = recorded.len();
+        for (state, Recorded { written, result, took }) in states.iter_mut().zip(recorded) {
+            state.written = written;
+            state.settle(at_ms, took, result, (&self.file, &self.spec.name));
+        }
+        for (state, Due { written, .. }) in states.iter_mut().skip(count).zip(left) {
+            state.written = written;
+        }
+        count.max(1)
+    }
+
+    async fn evaluate_alerting(&mut self, place: usize, at_ms: i64, query_ms: i64, surround: &Surround) {
+        let Some(state) = self.rules.get_mut(place) else { return };
+        let begun = Instant::now();
+        let origin = Origin {
+            name: state.rule.name().to_owned(),
+            group: self.spec.name.clone(),
+            file: self.file.clone(),
+        };
+        let result = state.evaluate(at_ms, query_ms, (self.spec.limit, origin), surround).await;
+        state.settle(at_ms, begun.elapsed(), result, (&self.file, &self.spec.name));
     }
 
     /// How the group and its rules fare.
@@ -198,6 +248,7 @@ impl RuleState {
         }
     }
 
+    /// Evaluates an alerting rule.
     async fn evaluate(
         &mut self,
         at_ms: i64,
@@ -206,23 +257,39 @@ impl RuleState {
         surround: &Surround,
     ) -> Result<(), String> {
         let rule = Arc::clone(&self.rule);
-        match &*rule {
-            Rule::Recording(recording) => {
-                let rows =
-                    record(Arc::clone(&rule), recording.name.clone(), query_ms, limit, surround).await?;
-                self.write(rows, query_ms, surround).await
+        let Rule::Alerting(alerting) = &*rule else { return Ok(()) };
+        let watched = self.watch(Arc::clone(&rule), alerting, at_ms, query_ms, limit, surround).await;
+        // Whatever became of the query, what is known of the alerts is kept and told.
+        let kept = self.keep(alerting, origin, at_ms, surround).await;
+        let rows = self.instances.rows(query_ms);
+        let written = match &watched {
+            // As in Prometheus, a rule that fails neither writes nor ends its series.
+            Err(_) => Ok(()),
+            Ok(()) => self.write(rows, query_ms, surround).await,
+        };
+        watched.and(kept).and(written)
+    }
+
+    /// Notes how an evaluation went.
+    fn settle(
+        &mut self,
+        at_ms: i64,
+        took: Duration,
+        result: Result<(), String>,
+        (file, group): (&str, &str),
+    ) {
+        self.evaluation_time = took;
+        self.last_evaluation_ms = Some(at_ms);
+        match result {
+            Ok(()) => {
+                self.health = Health::Good;
+                self.last_error = None;
             }
-            Rule::Alerting(alerting) => {
-                let watched = self.watch(Arc::clone(&rule), alerting, at_ms, query_ms, limit, surround).await;
-                // Whatever became of the query, what is known of the alerts is kept and told.
-                let kept = self.keep(alerting, origin, at_ms, surround).await;
-                let rows = self.instances.rows(query_ms);
-                let written = match &watched {
-                    // As in Prometheus, a rule that fails neither writes nor ends its series.
-                    Err(_) => Ok(()),
-                    Ok(()) => self.write(rows, query_ms, surround).await,
-                };
-                watched.and(kept).and(written)
+            Err(error) => {
+                let rule = self.rule.name();
+                tracing::warn!(file, group, rule, error, "evaluating rule failed");
+                self.health = Health::Bad;
+                self.last_error = Some(error);
             }
         }
     }
@@ -273,13 +340,7 @@ impl RuleState {
     /// Writes rows, and the end of the series that were written last time and are not among them.
     async fn write(&mut self, mut rows: Vec<Row>, at_ms: i64, surround: &Surround) -> Result<(), String> {
         let written: HashSet<Labels> = rows.iter().map(|row| row.series.clone()).collect();
-        let ended = self.written.difference(&written).cloned().map(|series| Row {
-            series,
-            timestamp_ms: at_ms,
-            start_timestamp_ms: 0,
-            value: SampleValue::Float(STALE_NAN),
-        });
-        rows.extend(ended);
+        rows.extend(recording::ended(&self.written, &written, at_ms));
         self.written = written;
         if rows.is_empty() {
             return Ok(());
@@ -318,7 +379,7 @@ impl RuleState {
 }
 
 /// Recorded samples may come late or twice after a restart; only a refusal that loses series is an error.
-fn refusals(report: &WriteReport) -> Result<(), String> {
+pub(crate) fn refusals(report: &WriteReport) -> Result<(), String> {
     let serious = report.refused.iter().find(|refusal| {
         !matches!(
             refusal.reason,
@@ -329,51 +390,6 @@ fn refusals(report: &WriteReport) -> Result<(), String> {
         .map_or(Ok(()), |refusal| Err(format!("{} samples were refused: {}", refusal.rows, refusal.example)))
 }
 
-fn panicked() -> String {
+pub(crate) fn panicked() -> String {
     "the query panicked; this is a defect of Watchfire".to_owned()
-}
-
-async fn record(
-    rule: Arc<Rule>,
-    name: String,
-    query_ms: i64,
-    limit: usize,
-    surround: &Surround,
-) -> Result<Vec<Row>, String> {
-    let asker = surround.asker.clone();
-    let ask = move || match &*rule {
-        Rule::Recording(rule) => ask_recording(rule, &name, &asker, query_ms, limit),
-        Rule::Alerting(_) => Ok(Vec::new()),
-    };
-    surround.threads.run(ask).await.ok_or_else(panicked)?
-}
-
-fn ask_recording(
-    rule: &RecordingRule,
-    name: &str,
-    asker: &Asker,
-    query_ms: i64,
-    limit: usize,
-) -> Result<Vec<Row>, String> {
-    let samples = asker.vector(rule.expr.tree.clone(), query_ms)?;
-    if limit > 0 && samples.len() > limit {
-        return Err(format!("exceeded limit of {limit} with {} series", samples.len()));
-    }
-    let mut seen = HashSet::with_capacity(samples.len());
-    let mut rows = Vec::with_capacity(samples.len());
-    for sample in samples {
-        let mut builder = sample.labels.to_builder();
-        builder.set(METRIC_NAME, name);
-        for (label, value) in &rule.labels {
-            builder.set(label, value);
-        }
-        let series = builder.build();
-        if !seen.insert(series.clone()) {
-            return Err(
-                "vector contains metrics with the same labelset after applying rule labels".to_owned()
-            );
-        }
-        rows.push(Row { series, timestamp_ms: query_ms, start_timestamp_ms: 0, value: sample.value });
-    }
-    Ok(rows)
 }

@@ -12,6 +12,7 @@ pub mod file;
 mod group;
 pub mod manager;
 mod query;
+mod recording;
 pub mod sink;
 pub mod status;
 mod template;

@@ -79,7 +79,7 @@ pub(crate) type Found = watchfire_promql::value::VectorSample;
 
 impl Asker {
     /// The instant vector that an expression gives; a scalar counts as one sample without labels.
-    pub(crate) fn vector(&self, expr: Expr, at_ms: i64) -> Result<Vec<Found>, String> {
+    pub(crate) fn vector(&self, expr: impl Into<Arc<Expr>>, at_ms: i64) -> Result<Vec<Found>, String> {
         let query = Query::instant(expr, at_ms);
         let result = self.engine.evaluate(&query, &*self.source).map_err(|error| error.to_string())?;
         match result.value {

@@ -10,7 +10,7 @@ fn rule(hold: &str, keep: &str) -> AlertingRule {
     AlertingRule {
         id: "f;g;Hot;{}".to_owned(),
         name: "Hot".to_owned(),
-        expr: Expression { text: "1".to_owned(), tree },
+        expr: Expression { text: "1".to_owned(), tree: tree.into() },
         hold: duration(hold),
         keep_firing_for: duration(keep),
         labels: BTreeMap::new(),

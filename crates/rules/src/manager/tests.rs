@@ -129,6 +129,55 @@ async fn rules_of_a_group_see_what_the_ones_before_them_recorded() {
     );
 }
 
+/// A store that refuses one metric, as if it had a series too many.
+struct Choosy(Arc<TestStore>);
+
+impl MetricSink for Choosy {
+    fn write(&self, batch: watchfire_model::ingest::Batch) -> watchfire_model::ingest::Committed {
+        let (mut kept, mut refused) = (Vec::new(), Vec::new());
+        for row in batch.rows() {
+            if row.series.get("__name__") == Some("unwanted") {
+                let reason = watchfire_model::ingest::RefusalReason::SeriesLimit;
+                watchfire_model::ingest::Refusal::note(&mut refused, reason, 1, || "one too many".to_owned());
+            } else {
+                kept.push(row);
+            }
+        }
+        let written = self.0.write(kept.into());
+        Box::pin(async move {
+            let report = written.await?;
+            Ok(watchfire_model::ingest::WriteReport { refused, ..report })
+        })
+    }
+
+    fn describe(&self, _target: &Labels, _family: &str, _metadata: watchfire_model::Metadata) {}
+}
+
+#[tokio::test]
+async fn of_rules_that_are_written_together_only_the_one_whose_series_are_refused_is_bad() {
+    let mut bench = Bench::new();
+    bench.surround.samples = Arc::new(Choosy(bench.store.clone()));
+    bench.put("up", &[("job", "a")], 1_000, 1.0);
+    let mut group = group(
+        "  rules:\n  - {record: first, expr: up}\n  - {record: unwanted, expr: up}\n  - {record: last, expr: up * 3}\n",
+    );
+    for at_ms in [2_000, 3_000] {
+        bench.evaluate(&mut group, at_ms).await;
+        let status = group.status();
+        let health: Vec<Health> = status.rules.iter().map(|rule| rule.health).collect();
+        assert_eq!(health, [Health::Good, Health::Bad, Health::Good], "at {at_ms}");
+        assert!(status.rules[1].last_error.as_deref().unwrap().contains("one too many"), "{status:?}");
+    }
+    assert_eq!(bench.dump("last"), ["{job=\"a\"} 3@2000 3@3000"]);
+    // Once nothing is refused any more all is well again.
+    bench.surround.samples = bench.store.clone();
+    for at_ms in [4_000, 5_000] {
+        bench.evaluate(&mut group, at_ms).await;
+        assert!(group.status().rules.iter().all(|rule| rule.health == Health::Good));
+    }
+    assert_eq!(bench.dump("unwanted"), ["{job=\"a\"} 1@4000 1@5000"]);
+}
+
 #[tokio::test]
 async fn series_that_a_rule_gives_no_more_end_and_those_of_a_failing_rule_do_not() {
     let bench = Bench::new();
