@@ -5,11 +5,26 @@ use crate::engine::QueryError;
 use crate::engine::column::{BoxOperator, Operator, SeriesKey, StepVector};
 use crate::engine::context::Context;
 use crate::engine::merge::Merged;
+use crate::engine::usage::SAMPLE_BYTES;
 use watchfire_model::matcher::anchored;
 use watchfire_model::{Labels, METRIC_NAME};
 
-/// A function from labels to labels.
-type Relabel<'a> = Box<dyn Fn(&Labels) -> Option<Labels> + 'a>;
+/// A function from labels to labels; `None` where they stay.
+type Relabel<'a> = Box<dyn Fn(&Labels) -> Result<Option<Labels>, QueryError> + 'a>;
+
+/// No label value becomes longer: a few nested calls could make one that fills any memory.
+const MAX_VALUE_BYTES: usize = 1 << 20;
+/// Labels up to this size count as part of their samples; of larger ones the query bears the rest.
+const USUAL_BYTES: usize = 1 << 10;
+
+fn check_value(function: &str, bytes: usize) -> Result<(), QueryError> {
+    if bytes <= MAX_VALUE_BYTES {
+        return Ok(());
+    }
+    let words =
+        format!("a label value made by {function}() could have {bytes} bytes, {MAX_VALUE_BYTES} are allowed");
+    Err(QueryError::Execution(words))
+}
 
 /// Changes the labels of each series.
 struct Relabelled<'a> {
@@ -22,10 +37,9 @@ struct Relabelled<'a> {
 impl<'a> Operator<'a> for Relabelled<'a> {
     fn next(&mut self, cx: &mut Context<'a>, out: &mut StepVector) -> Result<Option<SeriesKey>, QueryError> {
         let Some(key) = self.inner.next(cx, out)? else { return Ok(None) };
-        Ok(Some(match (self.relabel)(&key.labels) {
-            Some(labels) => SeriesKey { labels, drop_name: key.drop_name && !self.names },
-            None => key,
-        }))
+        let Some(labels) = (self.relabel)(&key.labels)? else { return Ok(Some(key)) };
+        cx.hold(labels.as_bytes().len().saturating_sub(USUAL_BYTES) / SAMPLE_BYTES)?;
+        Ok(Some(SeriesKey { labels, drop_name: key.drop_name && !self.names }))
     }
 }
 
@@ -69,12 +83,18 @@ pub(crate) fn replace<'a>(
     }
     let regex = anchored(pattern).map_err(|_| broken())?;
     let target = target(texts, "label_replace")?;
+    let references = replacement.matches('$').count();
     let relabel = move |labels: &Labels| {
-        let captures = regex.captures(labels.get(source).unwrap_or(""))?;
+        let source = labels.get(source).unwrap_or("");
+        let Some(captures) = regex.captures(source) else { return Ok(None) };
+        check_value(
+            "label_replace",
+            replacement.len().saturating_add(references.saturating_mul(source.len())),
+        )?;
         let mut value = String::new();
         captures.expand(replacement, &mut value);
         let mut builder = labels.to_builder();
-        Some(builder.set(target, value).build())
+        Ok(Some(builder.set(target, value).build()))
     };
     Ok(operator(inner, Box::new(relabel), target))
 }
@@ -94,8 +114,13 @@ pub(crate) fn join<'a>(
     let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
     let relabel = move |labels: &Labels| {
         let values: Vec<&str> = sources.iter().map(|source| labels.get(source).unwrap_or("")).collect();
+        let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
+        check_value(
+            "label_join",
+            values.iter().map(|value| value.len()).sum::<usize>().saturating_add(separators),
+        )?;
         let mut builder = labels.to_builder();
-        Some(builder.set(target, values.join(separator)).build())
+        Ok(Some(builder.set(target, values.join(separator)).build()))
     };
     Ok(operator(inner, Box::new(relabel), target))
 }
