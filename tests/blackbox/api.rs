@@ -149,6 +149,28 @@ async fn methods_and_paths_that_do_not_fit_are_told_so() {
 }
 
 #[tokio::test]
+async fn the_query_log_says_who_asked_what_as_prometheus_says_it() {
+    let setup = Setup::new();
+    let log = setup.path("queries.log");
+    let setup = setup.config(&format!("global: {{query_log_file: '{}'}}\n", log.display()));
+    let server = setup.start().await;
+    server.get("/api/v1/query?query=1%2B1&time=4").await;
+    server.get("/api/v1/query_range?query=up&start=0&end=60&step=15").await;
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines[0]["params"]["query"], "1+1");
+    assert_eq!(lines[0]["params"]["end"], "1970-01-01T00:00:04.000Z");
+    assert_eq!(lines[1]["params"]["step"], 15);
+    let request = json!({"clientIP": "127.0.0.1", "method": "GET", "path": "/api/v1/query_range"});
+    assert_eq!(lines[1]["httpRequest"], request);
+    for line in &lines {
+        assert!(line["stats"]["timings"]["execTotalTime"].is_number(), "{line}");
+        assert!(line["stats"]["samples"]["peakSamples"].is_number(), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn stats_and_options_of_a_query_are_heard() {
     let (_setup, server, now) = with_data().await;
     let seconds = now / 1000;
@@ -165,6 +187,21 @@ async fn stats_and_options_of_a_query_are_heard() {
     assert_eq!((found("30s").await, found("2m").await, found("0").await), (0, 2, 2));
     let (status, body) = server.get("/api/v1/query?query=requests_total&timeout=0").await;
     assert_eq!(status, 503, "{body}");
+}
+
+#[tokio::test]
+async fn answers_are_compressed_as_the_client_can_read_them() {
+    let (_setup, server, _) = with_data().await;
+    let path = "/api/v1/status/flags";
+    let plain = server.client().get(server.url(path)).header("accept-encoding", "identity").send().await;
+    let plain = plain.unwrap().bytes().await.unwrap();
+    let zstd = server.client().get(server.url(path)).header("accept-encoding", "zstd").send().await.unwrap();
+    assert_eq!(zstd.headers()["content-encoding"], "zstd");
+    let body = zstd.bytes().await.unwrap();
+    assert!(body.len() < plain.len());
+    assert_eq!(zstd::stream::decode_all(&body[..]).unwrap(), plain);
+    let gzip = server.client().get(server.url(path)).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(gzip.headers()["content-encoding"], "gzip");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::cors::Cors;
 use crate::error::ApiError;
 use crate::metrics::{HttpMetrics, QueryMetrics};
+use crate::origin::Origin;
 use crate::prometheus::read::ReadLimits;
 use crate::queries::ActiveQueries;
 use std::net::SocketAddr;
@@ -155,10 +156,11 @@ impl App {
         self: &Arc<Self>,
         mut query: Query,
         text: &str,
+        origin: Origin,
         finish: impl FnOnce(QueryResult, Timings) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
-        let mut underway = self.queries.begin(&query, text, self.clock.now_ms());
+        let mut underway = self.queries.begin(&query, text, origin, self.clock.now_ms());
         let asked = Instant::now();
         let timeout = self.engine.options().timeout.min(query.timeout.unwrap_or(Duration::MAX));
         let killed = underway.killed();
@@ -177,7 +179,7 @@ impl App {
             let started = Instant::now();
             let outcome = app.engine.evaluate(&query, app.source.as_ref());
             let timings = Timings { queued, evaluated: started.elapsed() };
-            underway.ends(outcome.is_ok());
+            underway.ends(outcome.as_ref().err().map(ToString::to_string));
             drop(underway);
             drop(slot);
             let samples = outcome.as_ref().map_or(0, |result| result.samples_read);

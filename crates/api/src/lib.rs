@@ -17,6 +17,7 @@ mod error;
 mod format;
 mod manage;
 mod metrics;
+mod origin;
 mod pages;
 mod params;
 mod prometheus;

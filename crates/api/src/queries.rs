@@ -2,6 +2,7 @@
 
 mod log;
 
+use crate::origin::Origin;
 use crate::time::rfc3339;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -44,6 +45,7 @@ struct Asked {
 #[derive(Debug)]
 struct Entry {
     asked: Asked,
+    origin: Origin,
     since: Instant,
     running: AtomicBool,
     cancel: Arc<AtomicBool>,
@@ -69,6 +71,11 @@ pub(crate) struct Active {
 pub(crate) struct Finished {
     #[serde(flatten)]
     asked: Asked,
+    #[serde(skip)]
+    origin: Origin,
+    /// Why it failed.
+    #[serde(skip)]
+    error: Option<String>,
     /// `done`, `failed`, `killed` or `left` by its client.
     outcome: &'static str,
     queued_seconds: f64,
@@ -90,7 +97,13 @@ fn shortened(text: &str) -> String {
 
 impl ActiveQueries {
     /// Notes a query until what is returned is dropped.
-    pub(crate) fn begin(self: &Arc<Self>, query: &Query, text: &str, now_ms: i64) -> Underway {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        query: &Query,
+        text: &str,
+        origin: Origin,
+        now_ms: i64,
+    ) -> Underway {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let asked = Asked {
             id,
@@ -102,6 +115,7 @@ impl ActiveQueries {
         };
         let entry = Arc::new(Entry {
             asked,
+            origin,
             since: Instant::now(),
             running: AtomicBool::new(false),
             cancel: Arc::clone(&query.cancel),
@@ -110,7 +124,7 @@ impl ActiveQueries {
             usage: Arc::clone(&query.usage),
         });
         locked(&self.active).insert(id, Arc::clone(&entry));
-        Underway { queries: Arc::clone(self), entry, outcome: "left", queued: None }
+        Underway { queries: Arc::clone(self), entry, outcome: "left", error: None, queued: None }
     }
 
     /// Those under way, the oldest first.
@@ -158,6 +172,7 @@ pub(crate) struct Underway {
     queries: Arc<ActiveQueries>,
     entry: Arc<Entry>,
     outcome: &'static str,
+    error: Option<String>,
     queued: Option<Duration>,
 }
 
@@ -174,9 +189,10 @@ impl Underway {
         self.entry.running.store(true, Ordering::Relaxed);
     }
 
-    /// It came to an end by itself.
-    pub(crate) fn ends(&mut self, well: bool) {
-        self.outcome = if well { "done" } else { "failed" };
+    /// It came to an end by itself, with an error or without.
+    pub(crate) fn ends(&mut self, error: Option<String>) {
+        self.outcome = if error.is_none() { "done" } else { "failed" };
+        self.error = error;
     }
 }
 
@@ -188,6 +204,8 @@ impl Drop for Underway {
         let left = self.entry.cancel.load(Ordering::Relaxed) && self.outcome != "done";
         let finished = Finished {
             asked: self.entry.asked.clone(),
+            origin: self.entry.origin.clone(),
+            error: self.error.take(),
             outcome: match self.outcome {
                 _ if killed => "killed",
                 "failed" if left => "left",

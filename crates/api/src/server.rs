@@ -3,6 +3,7 @@
 use crate::access;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::origin::Peer;
 use crate::route::router;
 use crate::routes::routes;
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::Uri;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -107,7 +109,16 @@ impl Bound {
                 accepted = accepted => accepted,
                 Some(_) = serving.join_next() => continue,
             };
-            let connection = protocol.serve_connection(TokioIo::new(stream), service.clone());
+            let peer = stream.peer_addr().ok();
+            let service = service.clone();
+            let service =
+                hyper::service::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+                    if let Some(address) = peer {
+                        request.extensions_mut().insert(Peer(address));
+                    }
+                    service.call(request)
+                });
+            let connection = protocol.serve_connection(TokioIo::new(stream), service);
             let connection = connections.watch(connection);
             serving.spawn(async move {
                 // A client that goes away or speaks no HTTP is no news.

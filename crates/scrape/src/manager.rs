@@ -9,7 +9,7 @@ use crate::discovery::FileDiscovery;
 use crate::fetch::{ClientError, Fetcher};
 use crate::runner::{Gather, World};
 use pool::{Pool, Sources};
-use stats::{ScrapeStats, Stats};
+use stats::ScrapeStats;
 use status::{PoolStatus, TargetMetadata, TargetStatus};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +32,9 @@ pub struct Options {
     pub user_agent: String,
     /// The name by which others reach this host; stands in for `localhost` in the global URLs of targets.
     pub external_host: Option<String>,
+    /// Series get the labels `__type__` and `__unit__`, where their targets say these (experimental
+    /// `type-and-unit-labels`).
+    pub type_and_unit_labels: bool,
 }
 
 impl Default for Options {
@@ -40,6 +43,7 @@ impl Default for Options {
             seed: 0,
             user_agent: concat!("Watchfire/", env!("CARGO_PKG_VERSION")).to_owned(),
             external_host: None,
+            type_and_unit_labels: false,
         }
     }
 }
@@ -121,7 +125,7 @@ impl Manager {
         sink: Arc<dyn MetricSink>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        let world = World { sink, clock, stats: Arc::new(Stats::default()) };
+        let world = World { sink, clock, stats: Arc::default(), describes: options.type_and_unit_labels };
         let shared = Arc::new(Shared {
             world,
             options,

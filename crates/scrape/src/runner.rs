@@ -66,6 +66,8 @@ pub(crate) struct World {
     pub(crate) sink: Arc<dyn MetricSink>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stats: Arc<Stats>,
+    /// See [`crate::Options::type_and_unit_labels`].
+    pub(crate) describes: bool,
 }
 
 /// One target's loop.
@@ -110,7 +112,8 @@ pub(crate) async fn supervise(runner: Runner) {
 impl Runner {
     /// Runs until told to stop.
     async fn run(mut self) {
-        let mutator = Mutator::new(Arc::clone(&self.job.config), self.labels.clone());
+        let mutator =
+            Mutator::new(Arc::clone(&self.job.config), self.labels.clone()).describing(self.world.describes);
         let mut memory = Memory {
             report: Report::new(&mutator),
             mutator,
@@ -286,7 +289,8 @@ impl Memory {
             return;
         }
         if job.config != self.job.config {
-            self.mutator = Mutator::new(Arc::clone(&job.config), labels.clone());
+            let describes = self.mutator.describes();
+            self.mutator = Mutator::new(Arc::clone(&job.config), labels.clone()).describing(describes);
             lock(&self.series).forget_lines();
         }
         self.job = Arc::clone(job);

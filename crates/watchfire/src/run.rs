@@ -81,6 +81,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
 
     let scrape_options = watchfire_scrape::Options {
         external_host: urls.external_host().map(str::to_owned),
+        type_and_unit_labels: args.has_feature("type-and-unit-labels"),
         ..watchfire_scrape::Options::default()
     };
     let nothing = watchfire_scrape::Config::default();

@@ -3,6 +3,7 @@
 use crate::app::{App, Timings};
 use crate::error::ApiError;
 use crate::format::{json, query_response, success};
+use crate::origin::Origin;
 use crate::params::Params;
 use crate::time::parse_duration;
 use axum::extract::State;
@@ -14,14 +15,22 @@ use watchfire_promql::ast::ValueType;
 use watchfire_promql::engine::Query;
 use watchfire_promql::{Expr, ParseOptions, QueryResult};
 
-pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn instant(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    params: Params,
+) -> Result<Response, ApiError> {
     let limit = params.limit()?;
     let at_ms = params.optional_time("time")?.unwrap_or_else(|| app.clock.now_ms());
     let query = Query::instant(parse(query_text(&params)?, app.parse)?, at_ms);
-    evaluated(&app, with_options(query, &params)?, &params, limit).await
+    evaluated(&app, with_options(query, &params)?, origin, &params, limit).await
 }
 
-pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn range(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    params: Params,
+) -> Result<Response, ApiError> {
     let limit = params.limit()?;
     let required = |name: &str| {
         params
@@ -39,20 +48,21 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
     let expr = parse(query_text(&params)?, app.parse)?;
     check_range_type(&expr)?;
     let query = with_options(Query::range(expr, start_ms, end_ms, step_ms), &params)?;
-    evaluated(&app, query, &params, limit).await
+    evaluated(&app, query, origin, &params, limit).await
 }
 
 /// Runs the query and writes its answer.
 async fn evaluated(
     app: &Arc<App>,
     query: Query,
+    origin: Origin,
     params: &Params,
     limit: usize,
 ) -> Result<Response, ApiError> {
     let text = query_text(params)?.to_owned();
     let with_stats = params.get("stats").is_some();
     let body = app
-        .evaluate(query, query_text(params)?, move |result, timings| {
+        .evaluate(query, query_text(params)?, origin, move |result, timings| {
             let stats = with_stats.then(|| stats(&result, timings));
             query_response(&result.value, limit, &result.annotations, &text, stats.as_ref())
         })

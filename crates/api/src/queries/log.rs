@@ -5,6 +5,7 @@ use crate::time::rfc3339;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use watchfire_promql::engine::SAMPLE_BYTES;
 
 /// A file that gets a line for each query.
 #[derive(Debug)]
@@ -24,6 +25,9 @@ impl QueryLog {
     pub(super) fn write(&mut self, finished: &Finished) {
         let asked = &finished.asked;
         let mut line = serde_json::json!({
+            "time": asked.asked,
+            "level": "INFO",
+            "msg": "promql query logged",
             "params": {
                 "query": asked.query,
                 "start": rfc3339(asked.start),
@@ -31,19 +35,31 @@ impl QueryLog {
                 "step": asked.step / 1000,
             },
             "stats": {
+                // Planning, reading and sorting are one pass with evaluating.
                 "timings": {
+                    "evalTotalTime": finished.seconds - finished.queued_seconds,
+                    "resultSortTime": 0.0,
+                    "queryPreparationTime": 0.0,
+                    "innerEvalTime": finished.seconds - finished.queued_seconds,
                     "execQueueTime": finished.queued_seconds,
                     "execTotalTime": finished.seconds,
                 },
                 "samples": {
                     "totalQueryableSamples": finished.samples_read,
-                    "peakBytes": finished.peak_bytes,
+                    "peakSamples": finished.peak_bytes / SAMPLE_BYTES,
                 },
             },
+            "httpRequest": {
+                "clientIP": finished.origin.client.map_or_else(String::new, |ip| ip.to_canonical().to_string()),
+                "method": finished.origin.method,
+                "path": finished.origin.path,
+            },
             "outcome": finished.outcome,
-            "ts": asked.asked,
-        })
-        .to_string();
+        });
+        if let (Some(error), Some(fields)) = (&finished.error, line.as_object_mut()) {
+            fields.insert("error".to_owned(), error.as_str().into());
+        }
+        let mut line = line.to_string();
         line.push('\n');
         match self.file.write_all(line.as_bytes()) {
             Ok(()) => self.failing = false,

@@ -8,8 +8,8 @@ fn query(text: &str) -> Query {
 #[test]
 fn a_query_is_listed_while_it_is_under_way() {
     let queries = Arc::new(ActiveQueries::default());
-    let mut first = queries.begin(&query("up"), "up", 1_435_781_451_000);
-    let second = queries.begin(&query("down"), "down", 0);
+    let mut first = queries.begin(&query("up"), "up", Origin::default(), 1_435_781_451_000);
+    let second = queries.begin(&query("down"), "down", Origin::default(), 0);
     first.runs(Duration::from_millis(5));
     let listed = serde_json::to_value(queries.active()).unwrap();
     assert_eq!((&listed[0]["query"], &listed[0]["queued"]), (&"up".into(), &false.into()));
@@ -25,7 +25,7 @@ fn a_query_is_listed_while_it_is_under_way() {
 async fn a_killed_query_is_told_so_wherever_it_waits() {
     let queries = Arc::new(ActiveQueries::default());
     let asked = query("up");
-    let underway = queries.begin(&asked, "up", 0);
+    let underway = queries.begin(&asked, "up", Origin::default(), 0);
     let id = underway.entry.asked.id;
     assert!(queries.kill(id));
     assert!(asked.cancel.load(Ordering::Relaxed));
@@ -39,23 +39,37 @@ fn the_log_has_a_line_for_each_query_and_what_became_of_it() {
     let path = std::env::temp_dir().join(format!("watchfire-queries-{}.log", std::process::id()));
     let queries = Arc::new(ActiveQueries::default());
     queries.log_to(Some(&path)).unwrap();
-    let mut done = queries.begin(&query("up"), "up{a=\"\n\"}", 0);
+    let origin = Origin {
+        client: Some([127, 0, 0, 1].into()),
+        method: "POST".to_owned(),
+        path: "/api/v1/query_range".to_owned(),
+    };
+    let mut done = queries.begin(&query("up"), "up{a=\"\n\"}", origin, 0);
     done.runs(Duration::ZERO);
-    done.ends(true);
+    done.ends(None);
     drop(done);
-    let killed = queries.begin(&query("up"), "up", 0);
+    let mut failed = queries.begin(&query("up"), "up", Origin::default(), 0);
+    failed.runs(Duration::ZERO);
+    failed.ends(Some("it was too much".to_owned()));
+    drop(failed);
+    let killed = queries.begin(&query("up"), "up", Origin::default(), 0);
     queries.kill(killed.entry.asked.id);
     drop(killed);
-    drop(queries.begin(&query("up"), "up", 0));
+    drop(queries.begin(&query("up"), "up", Origin::default(), 0));
     queries.log_to(None).unwrap();
-    drop(queries.begin(&query("up"), "up", 0));
+    drop(queries.begin(&query("up"), "up", Origin::default(), 0));
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let outcomes: Vec<&str> = lines.iter().filter_map(|line| line["outcome"].as_str()).collect();
-    assert_eq!(outcomes, ["done", "killed", "left"]);
+    assert_eq!(outcomes, ["done", "failed", "killed", "left"]);
     assert_eq!(lines[0]["params"]["query"], "up{a=\"\n\"}");
     assert_eq!(lines[0]["params"]["step"], 15);
+    assert_eq!(
+        lines[0]["httpRequest"],
+        serde_json::json!({"clientIP": "127.0.0.1", "method": "POST", "path": "/api/v1/query_range"})
+    );
+    assert_eq!((&lines[0]["error"], &lines[1]["error"]), (&().into(), &"it was too much".into()));
     assert_eq!(lines[0]["params"]["end"], "1970-01-01T00:01:01.000Z");
     std::fs::remove_file(&path).unwrap();
     assert!(queries.log_to(Some(&path.join("below a file that is not there"))).is_err());

@@ -8,6 +8,7 @@
 use crate::app::App;
 use crate::error::ApiError;
 use crate::format::annotation_texts;
+use crate::origin::Origin;
 use crate::prometheus::query::{check_range_type, check_steps};
 use crate::prometheus::series::LabelMap;
 use axum::Json;
@@ -110,6 +111,7 @@ impl From<ApiError> for Failure {
 
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
+    origin: Origin,
     request: Result<Json<Request>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(request) = request.map_err(|rejection| ApiError::bad_data(rejection.body_text()))?;
@@ -121,7 +123,7 @@ pub(crate) async fn query(
     }
     let mut running = Vec::with_capacity(request.queries.len());
     for asked in &request.queries {
-        running.push(answer(&app, asked));
+        running.push(answer(&app, origin.clone(), asked));
     }
     let mut columns = Vec::new();
     let mut answers = Vec::with_capacity(running.len());
@@ -160,7 +162,7 @@ async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
     done.into_iter().flatten().collect()
 }
 
-async fn answer(app: &Arc<App>, asked: &Asked) -> Result<QueryResult, Failure> {
+async fn answer(app: &Arc<App>, origin: Origin, asked: &Asked) -> Result<QueryResult, Failure> {
     let expr = watchfire_promql::parse(&asked.expr, app.parse).map_err(|error| Failure {
         r#type: "bad_data",
         message: error.to_string(),
@@ -174,7 +176,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Result<QueryResult, Failure> {
         check_range_type(&expr)?;
         Query::range(expr, asked.start, asked.end, asked.step)
     };
-    Ok(app.evaluate(query, &asked.expr, |result, _| result).await?)
+    Ok(app.evaluate(query, &asked.expr, origin, |result, _| result).await?)
 }
 
 fn answered_with(asked: &Asked, mut result: QueryResult, columns: &mut Vec<f64>) -> Answered {

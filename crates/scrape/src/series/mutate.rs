@@ -4,8 +4,9 @@ use crate::config::ScrapeConfig;
 use crate::config::global::Limits;
 use crate::error::ScrapeError;
 use crate::relabel::{self, NameScheme, Verdict};
+use hashbrown::HashMap;
 use std::sync::Arc;
-use watchfire_model::{Labels, LabelsBuilder, METRIC_NAME};
+use watchfire_model::{Labels, LabelsBuilder, METRIC_NAME, Metadata, MetricType};
 use watchfire_wire::exposition::SampleLine;
 
 const EXPORTED_PREFIX: &str = "exported_";
@@ -15,15 +16,44 @@ const EXPORTED_PREFIX: &str = "exported_";
 pub(crate) struct Mutator {
     config: Arc<ScrapeConfig>,
     target: Labels,
+    /// Type and unit become labels (experimental `type-and-unit-labels`).
+    describes: bool,
+}
+
+/// The labels that say what a metric is (Prometheus `schema.Metadata`).
+const TYPE: &str = "__type__";
+const UNIT: &str = "__unit__";
+/// What stands behind the name of a family in the names of its samples.
+const SUFFIXES: [&str; 8] = ["_total", "_bucket", "_sum", "_count", "_created", "_info", "_gsum", "_gcount"];
+
+/// What is said of the family that a sample belongs to.
+fn description<'a>(families: &'a HashMap<String, Metadata>, name: &str) -> Option<&'a Metadata> {
+    let of_suffix = || SUFFIXES.iter().find_map(|suffix| families.get(name.strip_suffix(suffix)?));
+    families.get(name).or_else(of_suffix)
 }
 
 impl Mutator {
     pub(crate) fn new(config: Arc<ScrapeConfig>, target: Labels) -> Self {
-        Self { config, target }
+        Self { config, target, describes: false }
     }
 
-    /// The labels under which a sample is stored; `None` when a rule dropped it.
-    pub(crate) fn labels(&self, line: &SampleLine<'_>) -> Result<Option<Labels>, ScrapeError> {
+    /// The same, with labels that say type and unit, or without.
+    pub(crate) fn describing(self, describes: bool) -> Self {
+        Self { describes, ..self }
+    }
+
+    /// Whether labels say type and unit.
+    pub(crate) const fn describes(&self) -> bool {
+        self.describes
+    }
+
+    /// The labels under which a sample is stored; `None` when a rule dropped it. `families` is what the body has said
+    /// of its families so far.
+    pub(crate) fn labels(
+        &self,
+        line: &SampleLine<'_>,
+        families: &HashMap<String, Metadata>,
+    ) -> Result<Option<Labels>, ScrapeError> {
         if let Some(label) = line.duplicate_label() {
             return Err(ScrapeError::DuplicateLabel {
                 label: shortened(&label),
@@ -36,6 +66,13 @@ impl Mutator {
         labels.set(METRIC_NAME, line.name());
         for (name, value) in line.labels() {
             labels.set(name, value);
+        }
+        if self.describes {
+            // Only what the family says counts; they are reserved.
+            let described = description(families, &line.name());
+            let kind = described.map(|described| described.kind).filter(|kind| *kind != MetricType::Unknown);
+            labels.set(TYPE, kind.map_or("", MetricType::as_str));
+            labels.set(UNIT, described.map_or("", |described| described.unit.as_str()));
         }
         self.join_target(&mut labels);
         if relabel::apply(&self.config.metric_relabel_configs, &mut labels) == Verdict::Drop {

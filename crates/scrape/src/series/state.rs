@@ -200,7 +200,7 @@ impl SeriesState {
                     known.labels.clone()
                 }
                 None => {
-                    let labels = mutator.labels(&line)?;
+                    let labels = mutator.labels(&line, &families)?;
                     counts.added += usize::from(labels.is_some());
                     let known =
                         Known { labels: labels.clone(), born: scrape, seen: scrape, tracked, exemplar };

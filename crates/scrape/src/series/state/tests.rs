@@ -219,3 +219,33 @@ fn an_exemplar_comes_once_with_its_own_time_or_that_of_its_sample() {
     let again = scraper.state.ingest(body("x").as_bytes(), Ok(Format::OpenMetrics), 5000, &scraper.mutator);
     assert_eq!(again.exemplars.len(), 2, "what could not be written comes again");
 }
+
+#[test]
+fn with_the_feature_series_say_their_type_and_unit_and_nobody_else_does() {
+    let mut scraper = Scraper::new("");
+    let body = "# TYPE h histogram\n# UNIT h seconds\nh_bucket{le=\"+Inf\",__type__=\"mine\"} 1\nh_sum 1\nh_count 1\n\
+                # TYPE c_total counter\nc_total{__unit__=\"x\"} 2\nplain 3\n";
+    let open_metrics = "# TYPE h_seconds histogram\n# UNIT h_seconds seconds\nh_seconds_bucket{le=\"+Inf\"} 1\n# TYPE c counter\nc_total 2\n# EOF\n";
+    scraper.mutator = scraper.mutator.describing(true);
+    assert_eq!(
+        scraper.rows(body),
+        [
+            "c_total{__type__=\"counter\"} 2@1000",
+            "h_bucket{__type__=\"histogram\", le=\"+Inf\"} 1@1000",
+            "h_count{__type__=\"histogram\"} 1@1000",
+            "h_sum{__type__=\"histogram\"} 1@1000",
+            "plain{} 3@1000",
+        ]
+    );
+    let outcome =
+        scraper.state.ingest(open_metrics.as_bytes(), Ok(Format::OpenMetrics), 2_000, &scraper.mutator);
+    assert_eq!(outcome.error, None);
+    let live: Vec<String> = shown(&outcome.rows).into_iter().filter(|row| !row.contains("stale")).collect();
+    assert_eq!(
+        live,
+        [
+            "c_total{__type__=\"counter\"} 2@2000",
+            "h_seconds_bucket{__type__=\"histogram\", __unit__=\"seconds\", le=\"+Inf\"} 1@2000"
+        ]
+    );
+}
