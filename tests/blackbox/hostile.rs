@@ -20,6 +20,9 @@ enum Fate {
 }
 use Fate::{Answered, Ended, Refused};
 
+/// Its name, the question, its length in seconds and its step if it is one over a range, and its fate.
+type Hostile = (&'static str, String, Option<(i64, &'static str)>, Fate);
+
 /// What the limits of the server below say.
 const LIMITS: &[&str] = &[
     "query processing would load too many samples into memory",
@@ -72,7 +75,7 @@ async fn questions_that_are_meant_to_hurt_end_within_their_limits_and_others_are
     let instant = None;
     let hour = Some((3_600, "15"));
     let long = Some((11_000, "1"));
-    let questions: Vec<(&str, String, Option<(i64, &str)>, Fate)> = vec![
+    let questions: Vec<Hostile> = vec![
         ("parentheses", nested("(", "many", ")", 5_000), instant, Refused("levels")),
         ("signs", nested("-", "many", "", 50_000), instant, Refused("are allowed")),
         ("calls", nested("abs(", "many", ")", 5_000), instant, Refused("levels")),
