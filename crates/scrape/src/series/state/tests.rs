@@ -234,7 +234,7 @@ fn with_the_feature_series_say_their_type_and_unit_and_nobody_else_does() {
             "h_bucket{__type__=\"histogram\", le=\"+Inf\"} 1@1000",
             "h_count{__type__=\"histogram\"} 1@1000",
             "h_sum{__type__=\"histogram\"} 1@1000",
-            "plain{} 3@1000",
+            "plain 3@1000",
         ]
     );
     let outcome =
