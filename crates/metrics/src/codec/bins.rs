@@ -4,6 +4,9 @@
 //! it costs. Which bin comes next is coded with tabled asymmetric numeral systems (Duda 2013), so that a bin which
 //! holds nearly all numbers costs nearly nothing; places inside of bins are plain bits. One bin alone is plain bit
 //! packing.
+//!
+//! A number can be read only when the one before it was. Many numbers are therefore dealt out to lanes, one stretch to
+//! each, which are coded apart and read side by side: a processor has one to do while it waits for another.
 
 use super::bits::{BitReader, BitWriter, low};
 use std::cell::RefCell;
@@ -16,6 +19,11 @@ const MAX_LOG: u32 = 10;
 const STATES: usize = 1 << MAX_LOG;
 /// Where a bin and a state are read in one step, they have at most so many bits together.
 const ONE_PEEK_BITS: u32 = 57;
+const LANES: usize = 4;
+/// Fewer numbers are all in one lane.
+const MIN_LANED: usize = 192;
+/// Tells how many bits a lane has: 2048 numbers of 64 bits with their states fit.
+const LANE_LENGTH_BITS: u32 = 18;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Node {
@@ -75,9 +83,15 @@ fn plan(sorted: &[u64], lower: u64, bits: u32, costs: &Costs, nodes: &mut Vec<No
     as_bin
 }
 
-/// The bits of states that fit this many numbers.
+/// The bits of states that fit this many numbers: more would tell the weights more exactly, but a table of all states is
+/// made before the first number is read.
 fn log_for(count: usize) -> u32 {
-    (usize::BITS - count.leading_zeros()).clamp(MIN_LOG, MAX_LOG)
+    (usize::BITS - count.leading_zeros()).saturating_sub(2).clamp(MIN_LOG, MAX_LOG)
+}
+
+/// How many lanes there are for so many numbers, and how many are in each; what is over is in the last.
+const fn lanes_of(count: usize) -> (usize, usize) {
+    if count < MIN_LANED { (1, count) } else { (LANES, count / LANES) }
 }
 
 /// Makes the weights of bins sum to the number of states, none zero.
@@ -120,7 +134,7 @@ struct Encoder {
     begins: Vec<u32>,
     /// The states of the first bin in the order they were handed out, then those of the next.
     states: Vec<u16>,
-    /// For each number its bin, and what is written to get to the state after it.
+    /// For each number of a lane, the last one first, its bin, and what is written to get to the state after it.
     steps: Vec<(u8, u8, u16)>,
 }
 
@@ -151,13 +165,32 @@ impl Encoder {
             return;
         }
         normalise(&mut self.bins, numbers.len(), log);
-        let first = self.steps(numbers, log);
         self.write_tree(&mut writer, log);
-        writer.put(first, log);
-        for (number, (bin, taken, rest)) in numbers.iter().zip(self.steps.iter().rev()) {
-            let Some(bin) = self.bins.get(usize::from(*bin)) else { continue };
-            writer.put(u64::from(*rest), u32::from(*taken));
-            writer.put(number - bin.lower, bin.bits);
+        self.prepare(log);
+        let (lanes, each) = lanes_of(numbers.len());
+        let mut begins = [0; LANES];
+        for (lane, begin) in begins.iter_mut().enumerate().take(lanes) {
+            let end = if lane + 1 == lanes { numbers.len() } else { (lane + 1) * each };
+            *begin = self.steps.len();
+            let first = self.add_steps(numbers.get(lane * each..end).unwrap_or_default(), log);
+            writer.put(first, log);
+            if lane + 1 < lanes {
+                let bits = |(bin, taken, _): &(u8, u8, u16)| {
+                    u64::from(*taken) + self.bins.get(usize::from(*bin)).map_or(0, |bin| u64::from(bin.bits))
+                };
+                let length = self.steps.iter().skip(*begin).map(bits).sum();
+                writer.put(length, LANE_LENGTH_BITS);
+            }
+        }
+        for (lane, begin) in begins.iter().enumerate().take(lanes) {
+            let end = begins.get(lane + 1).filter(|_| lane + 1 < lanes).copied().unwrap_or(self.steps.len());
+            let steps = self.steps.get(*begin..end).unwrap_or_default().iter().rev();
+            let numbers = numbers.get(lane * each..).unwrap_or_default();
+            for (number, (bin, taken, rest)) in numbers.iter().zip(steps) {
+                let Some(bin) = self.bins.get(usize::from(*bin)) else { continue };
+                writer.put(u64::from(*rest), u32::from(*taken));
+                writer.put(number - bin.lower, bin.bits);
+            }
         }
         writer.finish();
     }
@@ -184,8 +217,8 @@ impl Encoder {
         }
     }
 
-    /// Finds the steps from the last number to the first; returns the state to start from when reading.
-    fn steps(&mut self, numbers: &[u64], log: u32) -> u64 {
+    /// Hands out the states.
+    fn prepare(&mut self, log: u32) {
         self.begins.clear();
         let mut begin = 0;
         for bin in &self.bins {
@@ -195,6 +228,10 @@ impl Encoder {
         self.states.clear();
         spread(&self.bins, log, |_, state| self.states.push(state as u16));
         self.steps.clear();
+    }
+
+    /// Adds the steps from the last number of a lane to the first; returns the state to start from when reading.
+    fn add_steps(&mut self, numbers: &[u64], log: u32) -> u64 {
         let mut state = 1_u32 << log;
         for number in numbers.iter().rev() {
             let index = self.bins.partition_point(|bin| bin.lower <= *number).saturating_sub(1);
@@ -236,6 +273,8 @@ struct Entry {
     next: u16,
     taken: u8,
     bits: u8,
+    /// Both together.
+    all: u8,
 }
 
 /// Reads numbers that [`put`] wrote, into all of `out`; returns how many bytes they took, `None` when they are none.
@@ -301,25 +340,92 @@ fn take_binned(
         return None;
     }
     fill(table, &bins, log);
-    let mut state = reader.take(log) as usize;
     let longest = bins.iter().map(|bin| bin.bits + log).max().unwrap_or(0);
-    let mut reading = *reader;
-    for slot in out {
-        #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside of the array")]
-        let entry = &table[state & (STATES - 1)];
-        let (taken, bits) = (u32::from(entry.taken), u32::from(entry.bits));
-        if longest <= ONE_PEEK_BITS {
-            let word = reading.peek();
-            state = usize::from(entry.next) + low(word, taken) as usize;
-            *slot = entry.lower + low(word >> taken, bits);
-            reading.skip(taken + bits);
-        } else {
-            state = usize::from(entry.next) + reading.take(taken) as usize;
-            *slot = entry.lower.wrapping_add(reading.take(bits));
+    let (lanes, each) = lanes_of(out.len());
+    if lanes == 1 {
+        let mut lane = Lane { state: reader.take(log) as usize, reader: *reader };
+        lane.read(table, longest, out);
+        *reader = lane.reader;
+        return Some(());
+    }
+    let mut states = [0; LANES];
+    let mut lengths = [0; LANES];
+    for (lane, (state, length)) in states.iter_mut().zip(&mut lengths).enumerate() {
+        *state = reader.take(log) as usize;
+        if lane + 1 < LANES {
+            *length = reader.take(LANE_LENGTH_BITS) as u32;
         }
     }
-    *reader = reading;
+    let mut begin = *reader;
+    let mut readers = states.into_iter().zip(lengths).map(|(state, length)| {
+        let lane = Lane { state, reader: begin };
+        begin.skip(length);
+        lane
+    });
+    let (Some(mut one), Some(mut two), Some(mut three), Some(mut four)) =
+        (readers.next(), readers.next(), readers.next(), readers.next())
+    else {
+        return None;
+    };
+    let (first, rest) = out.split_at_mut_checked(each)?;
+    let (second, rest) = rest.split_at_mut_checked(each)?;
+    let (third, fourth) = rest.split_at_mut_checked(each)?;
+    if longest <= ONE_PEEK_BITS {
+        let (side_by_side, over) = fourth.split_at_mut_checked(each)?;
+        for (((first, second), third), fourth) in first.iter_mut().zip(second).zip(third).zip(side_by_side) {
+            *first = one.next(table);
+            *second = two.next(table);
+            *third = three.next(table);
+            *fourth = four.next(table);
+        }
+        over.fill_with(|| four.next(table));
+    } else {
+        one.read(table, longest, first);
+        two.read(table, longest, second);
+        three.read(table, longest, third);
+        four.read(table, longest, fourth);
+    }
+    // Each ends where the next begins.
+    if [one, two, three].iter().any(|lane| lane.reader.is_over()) {
+        return None;
+    }
+    *reader = four.reader;
     Some(())
+}
+
+/// A stretch of numbers under way.
+#[derive(Clone, Copy, Debug)]
+struct Lane<'a> {
+    reader: BitReader<'a>,
+    state: usize,
+}
+
+impl Lane<'_> {
+    /// The next number, where bins and states are short enough to be read in one step.
+    #[inline(always)]
+    fn next(&mut self, table: &[Entry; STATES]) -> u64 {
+        #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside of the array")]
+        let entry = &table[self.state & (STATES - 1)];
+        let word = self.reader.peek();
+        self.reader.skip(u32::from(entry.all));
+        self.state = usize::from(entry.next) + low(word, u32::from(entry.taken)) as usize;
+        entry.lower + low(word >> (entry.taken & 63), u32::from(entry.bits))
+    }
+
+    fn read(&mut self, table: &[Entry; STATES], longest: u32, out: &mut [u64]) {
+        if longest <= ONE_PEEK_BITS {
+            let mut lane = *self;
+            out.fill_with(|| lane.next(table));
+            *self = lane;
+            return;
+        }
+        for slot in out {
+            #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside of the array")]
+            let entry = &table[self.state & (STATES - 1)];
+            self.state = usize::from(entry.next) + self.reader.take(u32::from(entry.taken)) as usize;
+            *slot = entry.lower.wrapping_add(self.reader.take(u32::from(entry.bits)));
+        }
+    }
 }
 
 fn fill(table: &mut [Entry; STATES], bins: &[Bin], log: u32) {
@@ -334,7 +440,13 @@ fn fill(table: &mut [Entry; STATES], bins: &[Bin], log: u32) {
         *seen += 1;
         let taken = log - number.ilog2();
         let next = ((number << taken) - (1 << log)) as u16;
-        *entry = Entry { lower: bin.lower, next, taken: taken as u8, bits: bin.bits as u8 };
+        *entry = Entry {
+            lower: bin.lower,
+            next,
+            taken: taken as u8,
+            bits: bin.bits as u8,
+            all: (taken + bin.bits) as u8,
+        };
     });
 }
 

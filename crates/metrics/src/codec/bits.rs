@@ -56,10 +56,10 @@ impl<'a> BitReader<'a> {
     /// The next 57 bits at least.
     #[inline(always)]
     pub(crate) fn peek(&self) -> u64 {
-        let rest = self.bytes.get(self.position >> 3..).unwrap_or_default();
-        let word = match rest.first_chunk::<8>() {
-            Some(chunk) => u64::from_le_bytes(*chunk),
-            None => last_word(rest),
+        let at = self.position >> 3;
+        let word = match self.bytes.get(at..at.wrapping_add(8)) {
+            Some(chunk) => u64::from_le_bytes(chunk.try_into().unwrap_or_default()),
+            None => last_word(self.bytes.get(at..).unwrap_or_default()),
         };
         word >> (self.position & 7)
     }
