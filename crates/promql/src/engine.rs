@@ -32,6 +32,7 @@ mod selector;
 mod sets;
 mod smoothed;
 mod sorted;
+mod timeline;
 mod times;
 mod usage;
 mod window;

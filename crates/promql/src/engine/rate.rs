@@ -4,6 +4,7 @@ use super::column::{Point, StepVector};
 use super::context::Context;
 use super::histograms;
 use super::resets::{FloatResets, is_histogram_reset, overlaps};
+use super::timeline::{Extension, Timeline};
 use super::window::{Columns, Frame, RangeFunction, Window, beyond_itself, total_weight};
 use crate::ast::Span;
 use std::sync::Arc;
@@ -44,12 +45,23 @@ pub(crate) struct Extrapolated {
     resets: FloatResets,
     /// Whether each histogram of the series begins a counter anew.
     histogram_resets: Vec<bool>,
+    timeline: Timeline,
+    /// Of each window the first value, the change, and what comes of it.
+    firsts: Vec<f64>,
+    changes: Vec<f64>,
 }
 
 impl Extrapolated {
-    pub(crate) const fn new(kind: RateKind, use_start_timestamps: bool) -> Self {
+    pub(crate) fn new(kind: RateKind, use_start_timestamps: bool) -> Self {
         let resets = FloatResets::new(kind.counter, use_start_timestamps && kind.counter);
-        Self { kind, resets, histogram_resets: Vec::new() }
+        Self {
+            kind,
+            resets,
+            histogram_resets: Vec::new(),
+            timeline: Timeline::default(),
+            firsts: Vec::new(),
+            changes: Vec::new(),
+        }
     }
 
     /// When the first sample's counter began inside the window, counting from zero at that time is known.
@@ -123,12 +135,8 @@ impl Extrapolated {
         let between = seconds(span.first_ms, span.last_ms);
         let average_gap = if span.gaps == 0 { 0.0 } else { between / span.gaps as f64 };
         let sampled = span.counted_from.map_or(between, |from| seconds(from, span.last_ms));
-        // Further than this from the edge, the series is taken to begin or end inside the window.
-        let threshold = average_gap * 1.1;
-        let mut to_start = seconds(start_ms, span.first_ms);
-        if to_start >= threshold {
-            to_start = average_gap / 2.0;
-        }
+        let extension = Extension::new(average_gap);
+        let mut to_start = extension.of(seconds(start_ms, span.first_ms));
         if self.kind.counter {
             // A counter cannot have been below zero.
             let to_zero = share_before_first.map_or(to_start, |share| sampled * share);
@@ -137,10 +145,7 @@ impl Extrapolated {
         if span.counted_from.is_some() {
             to_start = 0.0;
         }
-        let mut to_end = seconds(span.last_ms, end_ms);
-        if to_end >= threshold {
-            to_end = average_gap / 2.0;
-        }
+        let to_end = extension.of(seconds(span.last_ms, end_ms));
         let factor = (sampled + to_start + to_end) / sampled;
         if self.kind.per_second { factor / window_seconds } else { factor }
     }
@@ -160,6 +165,19 @@ fn gaps(rollups: &[Rollup], times: &[i64]) -> u64 {
     total_weight(rollups.get(1..).unwrap_or(&[]), times.len().saturating_sub(1))
 }
 
+/// Makes of the changes in windows what they are over whole windows, as [`Extrapolated::factor`] does for one, so that
+/// many are divided at once.
+fn extrapolate(timeline: &Timeline, firsts: &[f64], changes: &mut [f64], counter: bool, window_seconds: f64) {
+    let edges = timeline.sampled.iter().zip(timeline.to_start.iter().zip(&timeline.to_end));
+    for ((change, first), (sampled, (to_start, to_end))) in changes.iter_mut().zip(firsts).zip(edges) {
+        let to_zero = sampled * (first / *change);
+        let bounded = counter && *change > 0.0 && *first >= 0.0 && to_zero < *to_start;
+        let to_start = if bounded { to_zero } else { *to_start };
+        let factor = (sampled + to_start + to_end) / sampled;
+        *change *= factor / window_seconds;
+    }
+}
+
 impl RangeFunction for Extrapolated {
     fn begin(&mut self, series: &Columns<'_>) {
         self.resets.find(series);
@@ -176,23 +194,26 @@ impl RangeFunction for Extrapolated {
         if self.resets.uses_start_timestamps() && !series.starts.is_empty() {
             return false;
         }
-        let window_seconds = frame.range_ms as f64 / 1_000.0;
-        frame.slide(series.times, |step, edges, inside| {
-            let (first_place, len) = (inside.start, inside.len());
-            let (Some(times), Some(values)) = (series.times.get(inside.clone()), series.values.get(inside))
-            else {
-                return;
-            };
-            let ([first_ms, .., last_ms], [first, .., last]) = (times, values) else { return };
-            let mut change = last - first;
-            for value_before in self.resets.corrections(first_place, len) {
-                change += value_before;
+        self.timeline.lay(series.times, frame);
+        self.firsts.clear();
+        self.changes.clear();
+        let value = |place: u32| series.values.get(place as usize).copied().unwrap_or(f64::NAN);
+        self.firsts.extend(self.timeline.places.iter().map(|(first, _)| value(*first)));
+        let pairs = self.timeline.places.iter().zip(&self.firsts);
+        self.changes.extend(pairs.map(|((_, last), first)| value(*last) - first));
+        if self.resets.any() {
+            for ((first, last), change) in self.timeline.places.iter().zip(&mut self.changes) {
+                let len = (last - first) as usize + 1;
+                for value_before in self.resets.corrections(*first as usize, len) {
+                    *change += value_before;
+                }
             }
-            let span =
-                Extent { first_ms: *first_ms, last_ms: *last_ms, gaps: len as u64 - 1, counted_from: None };
-            let share_before_first = (change > 0.0 && *first >= 0.0).then(|| first / change);
-            out.set_float(step, change * self.factor(edges, window_seconds, span, share_before_first));
-        });
+        }
+        let window_seconds = if self.kind.per_second { frame.range_ms as f64 / 1_000.0 } else { 1.0 };
+        extrapolate(&self.timeline, &self.firsts, &mut self.changes, self.kind.counter, window_seconds);
+        for (step, value) in self.timeline.steps.iter().zip(&self.changes) {
+            out.set_float(*step, *value);
+        }
         true
     }
 

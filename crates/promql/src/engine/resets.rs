@@ -32,6 +32,12 @@ impl FloatResets {
         if !self.enabled {
             return;
         }
+        // Most counters fall nowhere, which is seen without a branch for each sample.
+        let pairs = series.values.iter().zip(series.values.iter().skip(1));
+        let falls = pairs.fold(false, |falls, (before, now)| falls | (now < before));
+        if !falls && !self.use_start_timestamps && series.rollups.is_empty() {
+            return;
+        }
         for (index, pair) in series.values.windows(2).enumerate() {
             let [before, now] = pair else { continue };
             if let Some(window) = beyond_itself(series.rollups, index + 1) {
@@ -46,6 +52,11 @@ impl FloatResets {
                 self.places.push((index + 1, *before));
             }
         }
+    }
+
+    /// Whether there are any.
+    pub(crate) fn any(&self) -> bool {
+        !self.places.is_empty()
     }
 
     /// The values just before each reset inside a window of `len` samples, in order. Windows must come in order.

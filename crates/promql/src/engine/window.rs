@@ -140,7 +140,7 @@ pub(crate) trait RangeFunction {
 }
 
 /// Windows of one length, one at each step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// Where the first window ends.
     pub(crate) end_ms: i64,
@@ -238,8 +238,8 @@ fn drop_stale(samples: &mut Samples) {
             |histogram| is_stale(histogram.sum),
         )
     };
-    let any = samples.floats.iter().any(|value| is_stale(*value)) || samples.has_histograms();
-    if !any {
+    let any = samples.floats.iter().fold(false, |any, value| any | is_stale(*value));
+    if !any && !samples.has_histograms() {
         return;
     }
     let keep: Vec<bool> = (0..samples.len()).map(|index| !stale_at(samples, index)).collect();
