@@ -49,6 +49,9 @@ pub struct Config {
     pub fallbacks: BTreeMap<String, String>,
     /// What mutes what.
     pub inhibit_rules: Vec<InhibitRule>,
+    /// The policies of escalation that routes name by their label `escalation_policy`, and what is wrong where there is
+    /// none of that name.
+    pub policies: Vec<(String, Fault)>,
     /// The intervals of time that routes name.
     pub time_intervals: BTreeMap<String, NamedInterval>,
     /// Which grammars of matchers are read, here and by the API.
@@ -67,6 +70,7 @@ impl Default for Config {
             receivers: Receivers::default(),
             fallbacks: BTreeMap::new(),
             inhibit_rules: Vec::new(),
+            policies: Vec::new(),
             time_intervals: BTreeMap::new(),
             matcher_mode: MatcherMode::default(),
             notes: Vec::new(),
@@ -98,13 +102,28 @@ impl Config {
     /// The same, with the grammars of matchers to be read.
     pub fn parse_in(file: &str, text: &str, folder: &Path, mode: MatcherMode) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let config = read(text, folder, mode, &mut problems);
+        let mut policies = Vec::new();
+        let config = read(text, folder, mode, &mut policies, &mut problems);
         match config {
-            Some(config) if problems.is_empty() => Ok(config),
+            Some(mut config) if problems.is_empty() => {
+                let unknown = |(name, place): (String, yaml::Place)| {
+                    let message = format!(
+                        "route: escalation policy {name:?} is not known; expected one of policies of the on-call file"
+                    );
+                    (name, Problem::new(place, message).in_file(Path::new(file)))
+                };
+                config.policies = policies.into_iter().map(unknown).collect();
+                Ok(config)
+            }
             _ => Err(ConfigError(
                 problems.into_iter().map(|problem| problem.in_file(Path::new(file))).collect(),
             )),
         }
+    }
+
+    /// What is wrong where routes name policies that are not there.
+    pub fn unknown_policies(&self, is_known: impl Fn(&str) -> bool) -> Vec<Fault> {
+        self.policies.iter().filter(|(name, _)| !is_known(name)).map(|(_, fault)| fault.clone()).collect()
     }
 
     /// The receiver with a name.
@@ -118,7 +137,13 @@ impl Config {
     }
 }
 
-fn read(text: &str, folder: &Path, mode: MatcherMode, problems: &mut Vec<Problem>) -> Option<Config> {
+fn read(
+    text: &str,
+    folder: &Path,
+    mode: MatcherMode,
+    policies: &mut Vec<(String, yaml::Place)>,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
     let node = match yaml::parse(text) {
         Ok(node) => node,
         Err(problem) => {
@@ -165,7 +190,7 @@ fn read(text: &str, folder: &Path, mode: MatcherMode, problems: &mut Vec<Problem
         finish(root, problems);
         return None;
     };
-    config.route = route::Reader { config: &config, problems }.root(route);
+    config.route = route::Reader { config: &config, policies, problems }.root(route);
     finish(root, problems);
     problems.extend(reading.take_not_yet());
     config.notes = reading.take_notes().into_iter().map(|note| note.message).collect();

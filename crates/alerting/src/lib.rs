@@ -12,6 +12,7 @@ mod decide;
 mod explain;
 mod fingerprint;
 mod history;
+mod incident;
 mod inhibit;
 mod intervals;
 mod manager;
@@ -32,6 +33,9 @@ pub use fingerprint::fingerprint;
 pub use history::{
     Day, Durations, HistoryEvent, HistoryPage, HistoryQuery, RuleStatistics, Statistics, StatisticsQuery,
 };
+pub use incident::{
+    Acknowledge, IncidentFilter, IncidentState, IncidentStory, IncidentView, Incidents, PeopleError, Told,
+};
 pub use inhibit::InhibitRule;
 pub use intervals::{NamedInterval, TimeInterval};
 pub use manager::{Alerting, AlertingOptions, Settings, Tuning};
@@ -43,4 +47,8 @@ pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,
 };
 pub use status::{AlertView, GroupView, OutboxView};
-pub use watchfire_ledger::{AlertEvent, AlertEventKind, AlertIdentity, Silence, SilenceMatcher};
+pub use watchfire_ledger::{
+    Acknowledgement, AlertEvent, AlertEventKind, AlertIdentity, EventKind, Incident, IncidentAlert,
+    IncidentEvent, NewOverride, Outcome, Override, Silence, SilenceMatcher,
+};
+pub use watchfire_oncall as oncall;

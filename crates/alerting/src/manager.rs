@@ -1,5 +1,7 @@
 //! Alerting as the program runs it: a sink for rules, a loop that flushes and sends, and views for the HTTP layer.
 
+mod people;
+
 use crate::config::Config;
 use crate::explain::{self, ExplainQuery, Explained};
 use crate::history::{self, HistoryPage, HistoryQuery, Statistics, StatisticsQuery};
@@ -19,6 +21,7 @@ use watchfire_channels::Outcome;
 use watchfire_ledger::{Ledger, LedgerError, Reading, Silence};
 use watchfire_model::Labels;
 use watchfire_model::time::Clock;
+use watchfire_oncall::OnCall;
 use watchfire_rules::{AlertSink, Evaluation, Restored, SinkError, SinkFuture};
 
 /// How long the loop rests after the ledger refused a change.
@@ -78,6 +81,8 @@ pub struct Settings {
     pub external_url: String,
     /// Labels for every alert (`global.external_labels`), the same as the rules have.
     pub external_labels: Labels,
+    /// Who is on call, and who is told when nobody acknowledges.
+    pub oncall: Arc<OnCall>,
 }
 
 /// Alerting. Cheap to clone; all clones are one.
@@ -131,7 +136,7 @@ impl Alerting {
         self.blocking(move |inner| {
             *inner.external_labels.lock().unwrap_or_else(PoisonError::into_inner) = labels;
             let now_ms = inner.clock.now_ms();
-            inner.state().apply(config, settings.external_url, now_ms)
+            inner.state().apply(config, settings.oncall, settings.external_url, now_ms)
         })
         .await?;
         self.inner.wake.notify_one();
@@ -342,6 +347,8 @@ impl Alerting {
                 suppressed: state.suppressed(),
                 groups: state.group_count(),
                 open_jobs: state.open_job_count(),
+                tally: state.tally().clone(),
+                incidents: state.incident_counts(),
                 receivers: state.config().receivers.receivers.len(),
                 history_dropped: state.history_dropped(),
             }
@@ -411,10 +418,12 @@ impl Inner {
             let early;
             (more, early) = state.forget_history(now_ms)?;
             self.metrics.forgotten_early(early);
+            state.prune_incidents(now_ms)?;
             state.prune(now_ms)?;
             state.forget_silences(now_ms.saturating_sub(kept::millis(self.tuning.retention)))?;
         }
         state.flush_due(now_ms)?;
+        state.escalate_due(now_ms)?;
         let claims = state.claim(now_ms)?;
         Ok((claims, state.next_wake_ms(), more))
     }

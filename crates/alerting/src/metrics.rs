@@ -1,9 +1,12 @@
 //! Alerting's own metrics, under Alertmanager's names.
 
-use crate::state::{Counts, Suppressed, Taken};
+mod people;
+
+use crate::state::{Counts, Suppressed, Taken, Tally};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use watchfire_model::Severity;
 
 const LATENCY_BOUNDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
 
@@ -44,6 +47,8 @@ pub(crate) struct Gauges {
     pub(crate) open_jobs: usize,
     pub(crate) receivers: usize,
     pub(crate) history_dropped: BTreeMap<String, u64>,
+    pub(crate) tally: Tally,
+    pub(crate) incidents: BTreeMap<(Severity, bool), u64>,
 }
 
 /// Writes families in Prometheus's text format; writing into a string does not fail.
@@ -175,6 +180,7 @@ impl Metrics {
             "Resolved alerts whose end is still being told.",
             gauges.counts.resolved,
         );
+        people::write(&mut out, &gauges);
     }
 }
 

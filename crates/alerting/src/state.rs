@@ -1,12 +1,15 @@
 //! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
 
+mod escalation;
 pub(crate) mod evaluation;
 mod explaining;
 mod external;
 mod flush;
 mod health;
+mod incidents;
 mod muting;
 mod outbox;
+mod people;
 mod recorder;
 mod reload;
 mod silencing;
@@ -21,11 +24,14 @@ use std::sync::Arc;
 use tables::{GroupId, Tables};
 use watchfire_ledger::{Alert, Ledger, LedgerError, Writing};
 use watchfire_model::time::Clock;
+use watchfire_oncall::OnCall;
 
 pub(crate) use evaluation as kept;
 pub use external::{PostedAlert, Rejected, Taken};
+pub(crate) use incidents::{POLICY_LABEL, Tally};
 pub(crate) use muting::Suppressed;
 pub(crate) use outbox::Claim;
+pub(crate) use people::stand;
 pub use recorder::{By, EventDetail, GroupRef, HistoryLimits};
 pub use silencing::PostedSilence;
 pub use views::AlertFilter;
@@ -38,6 +44,10 @@ pub(crate) type Destination = (String, u32);
 pub(crate) struct State {
     ledger: Ledger,
     config: Arc<Config>,
+    /// People, schedules and policies in force.
+    oncall: Arc<OnCall>,
+    /// What happened to incidents since the start.
+    tally: Tally,
     external_url: String,
     tables: Tables,
     /// No group that begins is told before this, in milliseconds since the Unix epoch.
@@ -67,6 +77,8 @@ impl State {
             suppressed: Suppressed::default(),
             ledger,
             config: Arc::new(Config::default()),
+            oncall: Arc::default(),
+            tally: Tally::default(),
             external_url: String::new(),
             tables,
             stale: false,
@@ -136,6 +148,14 @@ impl State {
         &self.config
     }
 
+    pub(crate) const fn oncall(&self) -> &Arc<OnCall> {
+        &self.oncall
+    }
+
+    pub(crate) fn wiring(&self) -> Arc<Wiring> {
+        Arc::clone(&self.wiring)
+    }
+
     /// What is known of a rule.
     pub(crate) fn rule_state(&self, rule: &str) -> Result<Option<watchfire_ledger::RuleState>, LedgerError> {
         self.ledger.read(|read| read.rule_state(rule))
@@ -157,7 +177,8 @@ impl State {
             };
             Some(job.next_try_ms.max(ready_ms))
         });
-        flushes.chain(tries).min()
+        let incidents = self.tables.incidents.values().filter(|_| has_config).filter_map(escalation::due_ms);
+        flushes.chain(tries).chain(incidents).min()
     }
 }
 

@@ -38,6 +38,10 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, kind: "not_found", message: message.into() }
     }
 
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, kind: "conflict", message: message.into() }
+    }
+
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         Self {
             status: StatusCode::PAYLOAD_TOO_LARGE,

@@ -20,6 +20,7 @@ mod metrics;
 mod origin;
 mod pages;
 mod params;
+mod people;
 mod prometheus;
 mod push;
 mod queries;

@@ -2,6 +2,7 @@
 
 use crate::alerting::{explain, history, routes as tree};
 use crate::alertmanager::{alerts as am_alerts, general, silences};
+use crate::people::{incidents, schedules};
 use crate::prometheus::{
     admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
 };
@@ -48,6 +49,18 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/scrape_pools", Read, targets::scrape_pools),
         Route::get("/api/v1/rules", Read, rules::rules),
         Route::get("/api/v1/alerts", Read, rules::alerts),
+        // Incidents, and who is on call.
+        Route::get("/api/v1/incidents", Read, incidents::list),
+        Route::get("/api/v1/incidents/{id}", Read, incidents::one),
+        Route::post("/api/v1/incidents/{id}/acknowledge", Write, incidents::acknowledge),
+        Route::post("/api/v1/incidents/{id}/unacknowledge", Write, incidents::unacknowledge),
+        Route::post("/api/v1/incidents/{id}/note", Write, incidents::note),
+        Route::post("/api/v1/incidents/{id}/escalate", Write, incidents::escalate),
+        Route::get("/api/v1/schedules", Read, schedules::list),
+        Route::get("/api/v1/schedules/{name}", Read, schedules::one),
+        Route::get("/api/v1/schedules/{name}/calendar.ics", Read, schedules::calendar),
+        Route::post("/api/v1/schedules/{name}/overrides", Write, schedules::add_override),
+        Route::delete("/api/v1/schedules/{name}/overrides/{id}", Write, schedules::remove_override),
         Route::get("/api/v1/alertmanagers", Read, targets::alertmanagers),
         Route::get("/api/v1/status/config", Read, status::config),
         Route::get("/api/v1/status/flags", Read, status::flags),

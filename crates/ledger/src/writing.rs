@@ -223,7 +223,7 @@ impl<'a> Writing<'a> {
         if let Some(id) = open {
             self.run(
                 "UPDATE outbox SET generation = generation + 1, reason = ?2, payload = ?3, firing = ?4,
-                     resolved = ?5, incident = ?6 WHERE id = ?1",
+                     resolved = ?5, incident = coalesce(?6, incident) WHERE id = ?1",
                 params![id, draft.reason, draft.payload, firing, resolved, draft.incident],
             )?;
             return Ok(id);

@@ -4,6 +4,7 @@ mod alert;
 mod alertmanager;
 mod backup;
 mod import;
+mod people;
 mod query;
 
 pub(crate) use alert::{Alert, Kind as AlertTemplateKind, RenderArgs, TestReceiverArgs};
@@ -11,6 +12,10 @@ pub(crate) use alertmanager::{AlertingArgs, AlertmanagerArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub(crate) use import::{Import, ImportPrometheusArgs};
 
+pub(crate) use people::{
+    AckArgs, AskedArgs, EscalateArgs, Incident, IncidentListArgs, IncidentSaidArgs, IncidentShowArgs,
+    NoteArgs, Schedule, ScheduleShowArgs,
+};
 pub(crate) use query::{
     AskArgs, Format, InstantArgs, LabelsArgs, QueryArgs, QueryCommand, RangeArgs, SeriesArgs,
 };
@@ -52,6 +57,12 @@ pub(crate) enum Command {
     /// Tries receivers and notification templates out.
     #[command(subcommand)]
     Alert(Alert),
+    /// Asks a running server about incidents, and takes them on.
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Asks a running server who is on call.
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// Asks a running server a PromQL query.
     Query(QueryArgs),
     /// Saves the data folder to another folder or a bucket; only what is new since the last backup is sent.
@@ -74,6 +85,10 @@ pub(crate) struct RunArgs {
     /// Alertmanager's configuration file: who is told about alerts. Overrides `alertmanager_file` of the configuration.
     #[arg(long = "alertmanager.file", value_name = "FILE")]
     pub(crate) alertmanager_file: Option<PathBuf>,
+
+    /// The on-call file: people, schedules and policies of escalation. Overrides `oncall_file` of the configuration.
+    #[arg(long = "oncall.file", value_name = "FILE")]
+    pub(crate) oncall_file: Option<PathBuf>,
 
     /// Collect nothing and evaluate nothing: take alerts from outside, and tell people.
     #[arg(long = "alerting.only", conflicts_with = "config_file")]
@@ -273,6 +288,15 @@ pub(crate) enum Check {
         #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
         enable_feature: Vec<String>,
         /// The configuration files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Checks on-call files: people, schedules, calendars and policies.
+    Oncall {
+        /// The Alertmanager configuration whose receivers they name, and whose routes name their policies.
+        #[arg(long = "alertmanager.file", value_name = "FILE")]
+        alertmanager_file: Option<PathBuf>,
+        /// The on-call files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

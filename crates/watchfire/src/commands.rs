@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod import;
+pub(crate) mod people;
 mod progress;
 pub(crate) mod query;
 pub(crate) mod test_rules;

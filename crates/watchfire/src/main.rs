@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check::run(check),
         Command::Test(test) => commands::test_rules::run(test),
         Command::Alert(alert) => commands::alert::run(alert),
+        Command::Incident(command) => commands::people::incident(&command),
+        Command::Schedule(command) => commands::people::schedule(&command),
         Command::Query(args) => commands::query::run(&args),
         Command::Backup(args) => commands::backup::backup(&args),
         Command::Restore(args) => commands::backup::restore(&args),

@@ -255,6 +255,7 @@ fn flags(args: &RunArgs) -> Flags {
     let pairs = [
         ("config.file", path(&args.config_file)),
         ("alertmanager.file", path(&args.alertmanager_file)),
+        ("oncall.file", path(&args.oncall_file)),
         ("dispatch.start-delay", duration(args.alerting.start_delay)),
         ("silences.retention", duration(args.alerting.silence_retention)),
         ("silences.max-silences", args.alerting.max_silences.to_string()),

@@ -2,6 +2,7 @@
 
 use super::{Config, matchers};
 use crate::route::{GroupBy, Route};
+use crate::state::POLICY_LABEL;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use watchfire_settings::yaml::{Node, Place};
@@ -22,6 +23,8 @@ struct Inherited {
 pub(super) struct Reader<'a> {
     /// Receivers and intervals are known.
     pub(super) config: &'a Config,
+    /// Policies of escalation, where they are named.
+    pub(super) policies: &'a mut Vec<(String, Place)>,
     pub(super) problems: &'a mut Vec<Problem>,
 }
 
@@ -86,6 +89,9 @@ impl Reader<'_> {
         for (key, text) in section.text_map("labels")? {
             if !mode.is_label_name(&key.name) {
                 return Err(Problem::new(key.place, format!("invalid label name {:?} in labels", key.name)));
+            }
+            if key.name == POLICY_LABEL && !text.is_empty() {
+                self.policies.push((text.clone(), key.place));
             }
             own.labels.insert(key.name, text);
         }

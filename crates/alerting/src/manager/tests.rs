@@ -4,6 +4,7 @@
 mod explain;
 mod history;
 mod muting;
+mod people;
 mod survival;
 
 use super::*;
@@ -196,6 +197,7 @@ async fn start(path: &Path, clock: &Arc<ManualClock>, config: &str) -> Alerting 
     let settings = Settings {
         external_url: "http://watch".to_owned(),
         external_labels: Labels::from_pairs([("region", "north")]),
+        ..Settings::default()
     };
     alerting.apply(config, settings).await.unwrap();
     alerting

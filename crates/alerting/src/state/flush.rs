@@ -1,6 +1,7 @@
 //! A group's turn: how it stands is compared with what each destination was told, and what is owed is queued.
 
 use super::State;
+use super::incidents::{self, Desk, Tally};
 use super::muting::{self, Suppressed};
 use super::outbox::{enqueue, fallback_ends};
 use super::tables::{GroupId, Options, Tables};
@@ -11,6 +12,7 @@ use crate::wiring::{Wire, Wiring};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use watchfire_ledger::{Alert, Fingerprint, Job, JobDraft, LedgerError, Notified, Writing};
+use watchfire_oncall::OnCall;
 
 impl State {
     /// Gives every group whose time has come its turn; returns how many.
@@ -26,6 +28,8 @@ impl State {
             return Ok(0);
         }
         let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
+        let oncall = Arc::clone(&self.oncall);
+        let mut tally = Tally::default();
         let external_url = self.external_url.clone();
         let sending: HashSet<i64> = self.in_flight.keys().copied().collect();
         let mut reflush = Vec::new();
@@ -33,10 +37,13 @@ impl State {
         self.change(|tables, write| {
             let mut turn = Turn {
                 config: &config,
+                oncall: &oncall,
+                tally: &mut tally,
                 wiring: &wiring,
                 external_url: &external_url,
                 sending: &sending,
                 suppressed: &mut suppressed,
+                incident: None,
                 now_ms,
             };
             for id in &due {
@@ -47,6 +54,7 @@ impl State {
             Ok(())
         })?;
         self.suppressed = suppressed;
+        self.tally.add(tally);
         self.reflush.extend(reflush);
         Ok(due.len())
     }
@@ -54,11 +62,15 @@ impl State {
 
 struct Turn<'a> {
     config: &'a Config,
+    oncall: &'a OnCall,
+    tally: &'a mut Tally,
     wiring: &'a Wiring,
     external_url: &'a str,
     /// Jobs being sent right now.
     sending: &'a HashSet<i64>,
     suppressed: &'a mut Suppressed,
+    /// The incident of the group whose turn it is.
+    incident: Option<i64>,
     now_ms: i64,
 }
 
@@ -69,6 +81,11 @@ impl Turn<'_> {
         let options = Options::of(group);
         let members: Vec<Alert> = tables.members(group).into_iter().cloned().collect();
         let muted = self.muted(tables, write, (id, &members), &options)?;
+        let desk = Desk { oncall: self.oncall, wiring: self.wiring, now_ms: self.now_ms };
+        let before = tables.incident_of(id).map(|incident| incident.id);
+        let acknowledged = desk.follow(tables, write, self.tally, id, (&members, &muted))?;
+        // What ends an incident belongs to it.
+        self.incident = tables.incident_of(id).map(|incident| incident.id).or(before);
         let mut held_back = false;
         for wire in self.wiring.of(&id.1) {
             let integration = wire.number;
@@ -87,7 +104,7 @@ impl Turn<'_> {
                 firing: &news.firing,
                 resolved: &news.resolved,
                 send_resolved: wire.send_resolved,
-                repeat_interval_ms: (!options.retired).then_some(options.repeat_interval_ms),
+                repeat_interval_ms: (!options.retired && !acknowledged).then_some(options.repeat_interval_ms),
             };
             // A destination that does not want ends is still owed the beginning that it was never told.
             let only_ends = news.firing.is_empty() && !wire.send_resolved;
@@ -135,7 +152,7 @@ impl Turn<'_> {
             group.next_flush_ms = self.now_ms.saturating_add(options.group_interval_ms.max(1));
             write.touch_group(group)?;
         }
-        settle(tables, write, self.config, self.wiring, id, self.now_ms)?;
+        settle(tables, write, (self.config, self.wiring), self.tally, id, self.now_ms)?;
         Ok(held_back)
     }
 
@@ -191,6 +208,11 @@ impl Turn<'_> {
             .filter(|alert| wire.send_resolved || !alert.is_resolved(self.now_ms))
             .collect();
         let news = News::of(alerts, self.now_ms);
+        let mut incident = self.incident;
+        if incident.is_none() && news.firing.is_empty() {
+            let last = write.reading().last_incident(&about.0, &about.1)?;
+            incident = last.map(|incident| incident.id);
+        }
         let about = About {
             receiver: &to.1,
             group_key: &to.0,
@@ -216,7 +238,7 @@ impl Turn<'_> {
             payload,
             firing: news.firing,
             resolved: news.resolved,
-            incident: None,
+            incident,
         };
         enqueue(tables, write, draft, self.now_ms)
     }
@@ -245,8 +267,8 @@ impl News {
 pub(super) fn settle(
     tables: &mut Tables,
     write: &Writing<'_>,
-    config: &Config,
-    wiring: &Wiring,
+    (config, wiring): (&Config, &Wiring),
+    tally: &mut Tally,
     id: &GroupId,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
@@ -275,6 +297,7 @@ pub(super) fn settle(
     if over.is_empty() && !group.members.is_empty() {
         return Ok(());
     }
+    incidents::end(tables, write, tally, id, &over, (now_ms, None))?;
     tables.remove_members(id, &over);
     match tables.groups.get(id) {
         Some(group) if !group.members.is_empty() => write.put_group(group)?,

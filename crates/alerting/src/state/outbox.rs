@@ -1,8 +1,10 @@
 //! The outbox's jobs: taken for sending, and what becomes of them.
 
+use super::escalation::ESCALATION;
 use super::external::ALERT_NAME;
 use super::flush::settle;
 use super::health::Health;
+use super::incidents::Tally;
 use super::tables::{GroupId, Tables};
 use super::{Destination, State};
 use crate::config::Config;
@@ -67,6 +69,7 @@ impl State {
         if chosen.is_empty() && orphans.is_empty() {
             return Ok(Vec::new());
         }
+        let mut tally = Tally::default();
         let begun: Vec<i64> = chosen.iter().map(|(id, _)| *id).collect();
         let claims = self.change(|tables, write| {
             for id in orphans {
@@ -79,7 +82,8 @@ impl State {
                         error,
                         "notification given up"
                     );
-                    settle(tables, write, &config, &wiring, &(job.group_key, job.receiver), now_ms)?;
+                    let id = (job.group_key, job.receiver);
+                    settle(tables, write, (&config, &wiring), &mut tally, &id, now_ms)?;
                 }
             }
             let mut claims = Vec::new();
@@ -106,6 +110,7 @@ impl State {
             }
         }
         let claims = claims?;
+        self.tally.add(tally);
         for claim in &claims {
             self.in_flight.insert(claim.job.id, (claim.job.receiver.clone(), claim.job.integration));
         }
@@ -135,6 +140,7 @@ impl State {
         });
         let id = (job.group_key.clone(), job.receiver.clone());
         let flush_again = self.reflush.remove(&id);
+        let mut tally = Tally::default();
         self.change(|tables, write| {
             let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
             let error = attempt.error.as_deref();
@@ -152,7 +158,9 @@ impl State {
                     tables.remove_job(job.id);
                     count(tables, write, job, delivered, now_ms)?;
                     // A group that was given up meanwhile has nothing to remember.
-                    if tables.groups.contains_key(&id) || (delivered && job.reason.starts_with(FALLBACK)) {
+                    if tables.groups.contains_key(&id)
+                        || (delivered && job.reason.starts_with(FALLBACK) && !tables.is_paged(job))
+                    {
                         note(tables, write, job, attempt, now_ms)?;
                     }
                     if !delivered {
@@ -172,10 +180,12 @@ impl State {
                 group.next_flush_ms = now_ms;
                 write.touch_group(group)?;
             } else {
-                settle(tables, write, &config, &wiring, &id, now_ms)?;
+                settle(tables, write, (&config, &wiring), &mut tally, &id, now_ms)?;
             }
             Ok(())
-        })
+        })?;
+        self.tally.add(tally);
+        Ok(())
     }
 
     /// An attempt whose end could not be noted: the job is open again.
@@ -296,6 +306,14 @@ fn fall_back(
             incident: job.incident,
         };
         enqueue(tables, write, draft, now_ms)?;
+        // Whoever is told in the place of somebody whom a policy tells hears the end as they would.
+        if job.reason.starts_with(ESCALATION)
+            && let Some(number) = job.incident
+            && let Some(incident) = tables.incident_mut(number)
+            && incident.paged.insert((fallback.clone(), wire.number))
+        {
+            write.put_incident(incident)?;
+        }
     }
     Ok(())
 }
@@ -356,7 +374,7 @@ pub(super) fn enqueue(
         payload: draft.payload,
         firing: draft.firing,
         resolved: draft.resolved,
-        incident: draft.incident,
+        incident: draft.incident.or(base.incident),
         ..base
     });
     Ok(())

@@ -3,6 +3,7 @@
 use super::State;
 use super::evaluation::{When, join, millis};
 use super::health::Health;
+use super::incidents::{self, Tally};
 use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
 use crate::inhibit::Inhibitor;
@@ -10,6 +11,7 @@ use crate::wiring::Wiring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use watchfire_ledger::{Alert, LedgerError, Writing};
+use watchfire_oncall::OnCall;
 
 impl State {
     /// Puts a configuration in force. Every group that is still wanted goes on and has its turn at once, as after a
@@ -18,6 +20,7 @@ impl State {
     pub(crate) fn apply(
         &mut self,
         config: Config,
+        oncall: Arc<OnCall>,
         external_url: String,
         now_ms: i64,
     ) -> Result<(), LedgerError> {
@@ -31,6 +34,7 @@ impl State {
         }
         // The tables are read anew with the rules in force, should the ledger refuse.
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
+        let mut tally = Tally::default();
         let changed = self.change(|tables, write| {
             tables.inhibitor = Inhibitor::new(&next.inhibit_rules, tables.alerts.values());
             let firing: Vec<Alert> =
@@ -44,7 +48,7 @@ impl State {
             let others: Vec<GroupId> =
                 tables.groups.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
             for id in others {
-                retire(tables, write, &next, &id, now_ms)?;
+                retire(tables, write, (&next, &mut tally), &id, now_ms)?;
             }
             for (id, wait_ms) in wanted.iter().filter(|_| is_reload) {
                 let Some(group) = tables.groups.get_mut(id) else { continue };
@@ -61,6 +65,8 @@ impl State {
             self.stale = true;
             return Err(error);
         }
+        self.tally.add(tally);
+        self.oncall = oncall;
         self.external_url = external_url;
         self.wiring = Arc::new(Wiring::new(&self.config, Arc::clone(&self.clock)));
         // Who was refused may be reached by what has changed.
@@ -73,7 +79,7 @@ impl State {
 fn retire(
     tables: &mut Tables,
     write: &Writing<'_>,
-    next: &Config,
+    (next, tally): (&Config, &mut Tally),
     id: &GroupId,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
@@ -93,6 +99,8 @@ fn retire(
         return Ok(());
     }
     let members: Vec<u64> = group.members.iter().copied().collect();
+    let why = Some("no route leads here any more");
+    incidents::end(tables, write, tally, id, &members, (now_ms, why))?;
     tables.remove_group(write, id)?;
     tables.forget_loose(write, &members, now_ms)
 }

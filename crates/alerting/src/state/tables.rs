@@ -6,7 +6,7 @@ use crate::silences::Silences;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use watchfire_ledger::{
-    Alert, Fingerprint, Group, Job, Ledger, LedgerError, Notified, RuleInstance, Writing,
+    Alert, Fingerprint, Group, Incident, Job, Ledger, LedgerError, Notified, Override, RuleInstance, Writing,
 };
 use watchfire_model::Labels;
 
@@ -24,6 +24,12 @@ pub(super) struct Tables {
     /// The open jobs.
     pub(super) jobs: BTreeMap<i64, Job>,
     pub(super) silences: Silences,
+    /// Those that fire.
+    pub(super) incidents: BTreeMap<GroupId, Incident>,
+    /// Those that are over, and whose end somebody is still owed.
+    pub(super) closing: BTreeMap<i64, Incident>,
+    /// Overrides of schedules that people made, the oldest first.
+    pub(super) overrides: Vec<Override>,
     /// Of the rules in force; not in the ledger.
     pub(super) inhibitor: Inhibitor,
     /// What goes into history.
@@ -35,7 +41,7 @@ pub(super) struct Tables {
 }
 
 /// What a group has of its route, as kept in the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Options {
     pub(super) group_interval_ms: i64,
     pub(super) repeat_interval_ms: i64,
@@ -96,6 +102,15 @@ impl Tables {
                 tables.put_job(job);
             }
             tables.silences = Silences::new(read.silences()?);
+            for incident in read.live_incidents()? {
+                if incident.resolved_ms.is_some() {
+                    tables.closing.insert(incident.id, incident);
+                } else {
+                    let id = (incident.group_key.clone(), incident.receiver.clone());
+                    tables.incidents.insert(id, incident);
+                }
+            }
+            tables.overrides = read.overrides()?;
             for member in tables.groups.values().flat_map(|group| &group.members) {
                 *tables.held.entry(*member).or_default() += 1;
             }
@@ -108,6 +123,27 @@ impl Tables {
     /// The alerts of a group, in Alertmanager's order.
     pub(super) fn members(&self, group: &Group) -> Vec<&Alert> {
         super::sorted(group.members.iter().filter_map(|member| self.alerts.get(member)))
+    }
+
+    /// The incident of a group: the one that fires, or the one that is over and not told to everybody.
+    pub(super) fn incident_of(&self, id: &GroupId) -> Option<&Incident> {
+        let closing =
+            || self.closing.values().find(|incident| incident.group_key == id.0 && incident.receiver == id.1);
+        self.incidents.get(id).or_else(closing)
+    }
+
+    /// An incident that fires, or whose end is still to be told.
+    pub(super) fn incident_mut(&mut self, number: i64) -> Option<&mut Incident> {
+        let firing = self.incidents.values_mut().find(|incident| incident.id == number);
+        firing.or_else(|| self.closing.get_mut(&number))
+    }
+
+    /// Whether a job tells somebody beside the receiver of its incident's group.
+    pub(super) fn is_paged(&self, job: &Job) -> bool {
+        let all = self.incidents.values().chain(self.closing.values());
+        let own = all.filter(|incident| Some(incident.id) == job.incident);
+        own.flat_map(|incident| &incident.paged)
+            .any(|(receiver, wire)| (receiver.as_str(), *wire) == (job.receiver.as_str(), job.integration))
     }
 
     /// The open job of a group for one of its destinations.

@@ -46,6 +46,10 @@ pub(crate) struct AlertmanagerArgs {
     #[arg(long = "config.file", value_name = "FILE", default_value = "alertmanager.yml")]
     config_file: PathBuf,
 
+    /// The on-call file: people, schedules and policies of escalation. Not a flag of Alertmanager's.
+    #[arg(long = "oncall.file", value_name = "FILE")]
+    oncall_file: Option<PathBuf>,
+
     /// Folder for all data.
     #[arg(long = "storage.path", value_name = "DIR", default_value = "data")]
     storage_path: PathBuf,
@@ -170,6 +174,7 @@ impl AlertmanagerArgs {
         flag("log.format", self.log_format.into());
         let mut args = Run::try_parse_from(flags)?.args;
         args.alerting = self.alerting;
+        args.oncall_file = self.oncall_file;
         Ok(args)
     }
 }

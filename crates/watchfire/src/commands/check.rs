@@ -3,11 +3,12 @@
 mod dashboards;
 
 use crate::cli::{Check, Lint, RuleOptions};
-use crate::run::config::{alertmanager_config, existing_rule_files, rule_file};
+use crate::run::config::{alertmanager_config, existing_rule_files, oncall as read_oncall, rule_file};
 use anyhow::{Context, bail};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use watchfire_alerting::MatcherMode;
+use watchfire_alerting::oncall::OnCall;
 use watchfire_model::duration;
 use watchfire_promql::ParseOptions;
 use watchfire_rules::{ReadOptions, RuleFile};
@@ -33,6 +34,9 @@ pub(crate) fn run(check: Check) -> anyhow::Result<()> {
         Check::Alertmanager { enable_feature, files } => {
             let mode = MatcherMode::of_features(enable_feature.iter().map(String::as_str));
             each(&files, false, |file, _| alertmanager(file, mode))
+        }
+        Check::Oncall { alertmanager_file, files } => {
+            each(&files, false, |file, _| oncall(file, alertmanager_file.as_deref()))
         }
         Check::Metrics { strict } => metrics(strict),
         Check::Dashboards { files } => each(&files, false, |file, _| dashboards::judge(file)),
@@ -68,8 +72,10 @@ fn each(
         match judge(file, &mut told) {
             Ok(found) => println!("{}: good: {found}", file.display()),
             Err(fault) => {
-                match fault.downcast_ref::<watchfire_alerting::ConfigError>() {
-                    Some(faults) => faults.0.iter().for_each(|fault| eprintln!("{fault}")),
+                let of_alertmanager = fault.downcast_ref::<watchfire_alerting::ConfigError>();
+                let of_oncall = fault.downcast_ref::<watchfire_alerting::oncall::ConfigError>();
+                match of_alertmanager.map(|faults| &faults.0).or(of_oncall.map(|faults| &faults.0)) {
+                    Some(faults) => faults.iter().for_each(|fault| eprintln!("{fault}")),
                     None => eprintln!("{}", crate::one_line(&fault)),
                 }
                 wrong += 1;
@@ -145,9 +151,27 @@ fn config(
     files.iter().for_each(|file| tell_duplicates(file, options, told));
     let rules: usize = files.iter().map(RuleFile::rule_count).sum();
     if let Some(alertmanager) = &config.alertmanager_file {
-        alertmanager_config(alertmanager, MatcherMode::default())?;
+        let alertmanager = alertmanager_config(alertmanager, MatcherMode::default())?;
+        read_oncall(config.oncall_file.as_ref(), &alertmanager)?;
+    } else if let Some(file) = &config.oncall_file {
+        OnCall::load(file)?;
     }
     Ok(format!("{jobs} scrape configurations, {rules} rules"))
+}
+
+fn oncall(file: &Path, alertmanager: Option<&Path>) -> anyhow::Result<String> {
+    let read = match alertmanager {
+        Some(alertmanager) => {
+            read_oncall(Some(&file.to_owned()), &alertmanager_config(alertmanager, MatcherMode::default())?)?
+        }
+        None => OnCall::load(file)?,
+    };
+    Ok(format!(
+        "{} people, {} schedules, {} policies",
+        read.people.len(),
+        read.schedules.len(),
+        read.policies.len()
+    ))
 }
 
 fn alertmanager(file: &Path, mode: MatcherMode) -> anyhow::Result<String> {

@@ -4,6 +4,7 @@ use super::keep;
 use crate::cli::RunArgs;
 use anyhow::{Context, anyhow, bail};
 use std::path::Path;
+use watchfire_alerting::oncall::OnCall;
 use watchfire_alerting::{Config as AlertmanagerConfig, MatcherMode};
 use watchfire_rules::file::files_of;
 use watchfire_rules::{ReadOptions, RuleFile};
@@ -15,6 +16,8 @@ pub(crate) struct Loaded {
     pub(crate) rules: Vec<RuleFile>,
     /// Without a file, nobody is told.
     pub(crate) alertmanager: AlertmanagerConfig,
+    /// Without a file, nobody is on call.
+    pub(crate) oncall: OnCall,
 }
 
 impl Loaded {
@@ -43,7 +46,8 @@ impl Loaded {
             Some(file) => alertmanager_config(file, matcher_mode(args))?,
             None => AlertmanagerConfig::default(),
         };
-        Ok(Self { config, rules, alertmanager })
+        let oncall = oncall(args.oncall_file.as_ref().or(config.oncall_file.as_ref()), &alertmanager)?;
+        Ok(Self { config, rules, alertmanager, oncall })
     }
 }
 
@@ -83,6 +87,20 @@ fn matcher_mode(args: &RunArgs) -> MatcherMode {
 /// An Alertmanager configuration. The first fault ends it.
 pub(crate) fn alertmanager_config(file: &Path, mode: MatcherMode) -> anyhow::Result<AlertmanagerConfig> {
     Ok(AlertmanagerConfig::load(file, mode)?)
+}
+
+/// The on-call file, and whether it and the routes name each other rightly. All faults are told.
+pub(crate) fn oncall(
+    file: Option<&std::path::PathBuf>,
+    alertmanager: &AlertmanagerConfig,
+) -> anyhow::Result<OnCall> {
+    let oncall = file.map_or_else(|| Ok(OnCall::default()), |file| OnCall::load(file.as_ref()))?;
+    let mut faults = oncall.unknown_receivers(|name| alertmanager.receiver(name).is_some());
+    faults.extend(alertmanager.unknown_policies(|name| oncall.policy(name).is_some()));
+    if faults.is_empty() {
+        return Ok(oncall);
+    }
+    Err(watchfire_alerting::oncall::ConfigError(faults).into())
 }
 
 fn built_in_rules() -> anyhow::Result<Vec<RuleFile>> {

@@ -86,6 +86,7 @@ impl Center {
         let alerting = watchfire_alerting::Settings {
             external_url: self.external_url.clone(),
             external_labels: global.external_labels.clone(),
+            oncall: Arc::new(loaded.oncall),
         };
         if let Err(error) = app.alerting.apply(loaded.alertmanager, alerting).await {
             let before = self.in_force().clone();

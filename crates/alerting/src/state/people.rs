@@ -1,0 +1,304 @@
+//! What people do with incidents and schedules: on disk before anybody is told that it is done.
+
+use super::State;
+use super::escalation::reach;
+use super::incidents::{Tally, event, restart};
+use super::tables::{GroupId, Tables};
+use crate::incident::{Acknowledge, PeopleError};
+use watchfire_ledger::{
+    Acknowledgement, EventKind, Incident, LedgerError, NewEvent, NewOverride, Override, Writing,
+};
+use watchfire_oncall::{Stand, Target};
+
+/// No text of people is longer, in bytes.
+const MOST_TEXT: usize = 16 << 10;
+
+impl State {
+    /// Somebody takes an incident on.
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: i64,
+        taken: &Acknowledge,
+        now_ms: i64,
+    ) -> Result<(), PeopleError> {
+        texts(&[&taken.owner, &taken.note])?;
+        if taken.owner.trim().is_empty() {
+            return Err(PeopleError::Invalid(
+                "owner is missing; expected who takes the incident on".to_owned(),
+            ));
+        }
+        if taken.until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
+            return Err(PeopleError::Invalid(
+                "the acknowledgement would be over already; expected a later end".to_owned(),
+            ));
+        }
+        if taken.reminder_ms.is_some_and(|every_ms| every_ms < 1_000) {
+            return Err(PeopleError::Invalid(
+                "reminder is shorter than 1s; expected a longer one".to_owned(),
+            ));
+        }
+        self.act(id, now_ms, |incident, write, tally| {
+            if incident.acknowledgement.is_none() {
+                tally.acknowledged.0 += 1;
+                let took_ms = now_ms.saturating_sub(incident.started_ms).max(0);
+                tally.acknowledged.1 = tally.acknowledged.1.saturating_add(took_ms);
+            }
+            incident.acknowledgement = Some(Acknowledgement {
+                owner: taken.owner.clone(),
+                note: taken.note.clone(),
+                at_ms: now_ms,
+                until_ms: taken.until_ms,
+                reminder_ms: taken.reminder_ms,
+                next_reminder_ms: taken.reminder_ms.map(|every_ms| now_ms.saturating_add(every_ms)),
+                severity: incident.severity,
+            });
+            if let Some(escalation) = &mut incident.escalation {
+                escalation.next_ms = None;
+            }
+            let acknowledged = event(incident, now_ms, EventKind::Acknowledged, taken.note.clone());
+            tally.event(write, &NewEvent { actor: Some(&taken.owner), ..acknowledged })
+        })
+    }
+
+    /// Somebody gives an incident back: repeats and escalation go on.
+    pub(crate) fn unacknowledge(
+        &mut self,
+        id: i64,
+        by: &str,
+        note: &str,
+        now_ms: i64,
+    ) -> Result<(), PeopleError> {
+        texts(&[by, note])?;
+        if self.open(id)?.acknowledgement.is_none() {
+            return Err(PeopleError::Conflict(format!("incident {id} is not acknowledged")));
+        }
+        self.act(id, now_ms, |incident, write, tally| {
+            incident.acknowledgement = None;
+            restart(incident, now_ms);
+            let given_back = event(incident, now_ms, EventKind::Unacknowledged, note);
+            tally.event(write, &NewEvent { actor: named(by), ..given_back })
+        })
+    }
+
+    /// Somebody notes something, also when the incident is over.
+    pub(crate) fn note_incident(
+        &mut self,
+        id: i64,
+        by: &str,
+        note: &str,
+        now_ms: i64,
+    ) -> Result<(), PeopleError> {
+        texts(&[by, note])?;
+        if note.trim().is_empty() {
+            return Err(PeopleError::Invalid("note is empty; expected a text".to_owned()));
+        }
+        let noted = |incident: &mut Incident, write: &Writing<'_>, tally: &mut Tally| {
+            let noted = event(incident, now_ms, EventKind::Note, note);
+            tally.event(write, &NewEvent { actor: named(by), ..noted })
+        };
+        if self.find(id).is_some() {
+            return self.act(id, now_ms, noted);
+        }
+        let mut tally = Tally::default();
+        let found = self.change(|tables, write| {
+            let Some(mut incident) = write.reading().incident(id)? else { return Ok(false) };
+            incident.updated_ms = now_ms;
+            noted(&mut incident, write, &mut tally)?;
+            write.put_incident(&incident)?;
+            if let Some(closing) = tables.closing.get_mut(&id) {
+                closing.updated_ms = now_ms;
+            }
+            Ok(true)
+        })?;
+        self.tally.add(tally);
+        if found { Ok(()) } else { Err(PeopleError::NotFound(format!("there is no incident {id}"))) }
+    }
+
+    /// Somebody wants more people told: the next step of the policy, or `to`, now. An acknowledgement is over by it.
+    pub(crate) fn escalate(
+        &mut self,
+        id: i64,
+        (by, note): (&str, &str),
+        to: Option<&Target>,
+        now_ms: i64,
+    ) -> Result<(), PeopleError> {
+        texts(&[by, note])?;
+        let incident = self.open(id)?;
+        let receivers = match to {
+            Some(target) => {
+                if !self.oncall.knows(target) {
+                    return Err(PeopleError::Invalid(format!("{target} is not known")));
+                }
+                let stands = |schedule: &str| self.tables.stands(schedule);
+                let (receivers, words) = reach(&self.oncall, &self.wiring, target, &stands, now_ms)
+                    .map_err(PeopleError::Conflict)?;
+                Some((receivers, words))
+            }
+            None if incident.escalation.is_none() => {
+                let message = format!("incident {id} has no escalation policy; say whom to tell with \"to\"");
+                return Err(PeopleError::Conflict(message));
+            }
+            None => None,
+        };
+        let group = (incident.group_key.clone(), incident.receiver.clone());
+        let mut tally = Tally::default();
+        self.with_pager(now_ms, |pager, tables, write| {
+            let Some(mut incident) = tables.incidents.get(&group).cloned() else { return Ok(()) };
+            incident.acknowledgement = None;
+            incident.updated_ms = now_ms;
+            let words = match &receivers {
+                Some((_, words)) => format!("asked for {words} to be told"),
+                None => "asked for the next step".to_owned(),
+            };
+            let text = if note.is_empty() { words } else { format!("{words}: {note}") };
+            let asked = event(&incident, now_ms, EventKind::Escalated, text);
+            tally.event(write, &NewEvent { actor: named(by), ..asked })?;
+            match &receivers {
+                Some((receivers, _)) => {
+                    let reason = format!(
+                        "{}by {}",
+                        super::escalation::ESCALATION,
+                        if by.is_empty() { "hand" } else { by }
+                    );
+                    let receivers = receivers.iter().cloned().collect();
+                    pager.page(tables, write, &mut incident, &receivers, &reason)?;
+                }
+                None => {
+                    begin_again_when_through(pager.oncall, &mut incident);
+                    pager.step(tables, write, &mut tally, &mut incident)?;
+                }
+            }
+            write.put_incident(&incident)?;
+            tables.incidents.insert(group.clone(), incident);
+            Ok(())
+        })?;
+        self.tally.add(tally);
+        Ok(())
+    }
+
+    /// Keeps an override of a schedule.
+    pub(crate) fn add_override(&mut self, made: NewOverride, now_ms: i64) -> Result<Override, PeopleError> {
+        texts(&[&made.created_by, &made.note])?;
+        if self.oncall.schedule(&made.schedule).is_none() {
+            return Err(PeopleError::NotFound(format!("there is no schedule {:?}", made.schedule)));
+        }
+        if made.people.is_empty() {
+            return Err(PeopleError::Invalid("people is empty; expected who is on call".to_owned()));
+        }
+        if let Some(name) = made.people.iter().find(|name| self.oncall.person(name).is_none()) {
+            return Err(PeopleError::Invalid(format!("person {name:?} is not known")));
+        }
+        if made.from_ms >= made.to_ms {
+            return Err(PeopleError::Invalid(
+                "the override ends before it begins; expected from before to".to_owned(),
+            ));
+        }
+        if made.to_ms <= now_ms {
+            return Err(PeopleError::Invalid(
+                "the override is over already; expected a later end".to_owned(),
+            ));
+        }
+        Ok(self.change(|tables, write| {
+            let kept = write.add_override(made, now_ms)?;
+            tables.overrides.push(kept.clone());
+            Ok(kept)
+        })?)
+    }
+
+    /// Takes an override of a schedule back.
+    pub(crate) fn remove_override(&mut self, schedule: &str, id: i64) -> Result<(), PeopleError> {
+        let is_it = |made: &Override| made.id == id && made.content.schedule == schedule;
+        if !self.tables.overrides.iter().any(is_it) {
+            return Err(PeopleError::NotFound(format!("schedule {schedule:?} has no override {id}")));
+        }
+        self.change(|tables, write| {
+            write.delete_override(id)?;
+            tables.overrides.retain(|made| made.id != id);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// The overrides of a schedule that people made.
+    pub(crate) fn overrides(&self, schedule: &str) -> Vec<Override> {
+        self.tables.overrides.iter().filter(|made| made.content.schedule == schedule).cloned().collect()
+    }
+
+    fn find(&self, id: i64) -> Option<(&GroupId, &Incident)> {
+        self.tables.incidents.iter().find(|(_, incident)| incident.id == id)
+    }
+
+    /// An incident that fires.
+    fn open(&self, id: i64) -> Result<&Incident, PeopleError> {
+        if let Some((_, incident)) = self.find(id) {
+            return Ok(incident);
+        }
+        match self.ledger.read(|read| read.incident(id))? {
+            Some(_) => Err(PeopleError::Conflict(format!("incident {id} is over"))),
+            None => Err(PeopleError::NotFound(format!("there is no incident {id}"))),
+        }
+    }
+
+    fn act(
+        &mut self,
+        id: i64,
+        now_ms: i64,
+        act: impl FnOnce(&mut Incident, &Writing<'_>, &mut Tally) -> Result<(), LedgerError>,
+    ) -> Result<(), PeopleError> {
+        let incident = self.open(id)?;
+        let group = (incident.group_key.clone(), incident.receiver.clone());
+        let mut tally = Tally::default();
+        self.change(|tables, write| {
+            let Some(mut incident) = tables.incidents.get(&group).cloned() else { return Ok(()) };
+            act(&mut incident, write, &mut tally)?;
+            incident.updated_ms = now_ms;
+            write.put_incident(&incident)?;
+            tables.incidents.insert(group, incident);
+            Ok(())
+        })?;
+        self.tally.add(tally);
+        Ok(())
+    }
+}
+
+/// Whoever asks for the next step where there is none left gets the first.
+fn begin_again_when_through(oncall: &watchfire_oncall::OnCall, incident: &mut Incident) {
+    let severity = incident.severity;
+    let Some(escalation) = &mut incident.escalation else { return };
+    let Some(policy) = oncall.policy(&escalation.policy) else { return };
+    if policy.step_from(escalation.step, severity).is_none() && escalation.round >= policy.repeat {
+        escalation.step = 0;
+    }
+}
+
+fn named(by: &str) -> Option<&str> {
+    Some(by).filter(|by| !by.is_empty())
+}
+
+fn texts(texts: &[&str]) -> Result<(), PeopleError> {
+    match texts.iter().find(|text| text.len() > MOST_TEXT) {
+        Some(text) => {
+            let message = format!("a text has {} bytes; expected at most {MOST_TEXT}", text.len());
+            Err(PeopleError::Invalid(message))
+        }
+        None => Ok(()),
+    }
+}
+
+impl Tables {
+    /// The overrides of a schedule that people made, as schedules take them.
+    pub(super) fn stands(&self, schedule: &str) -> Vec<Stand> {
+        let of_it = self.overrides.iter().filter(|made| made.content.schedule == schedule);
+        of_it.map(stand).collect()
+    }
+}
+
+/// An override as schedules take it.
+pub(crate) fn stand(made: &Override) -> Stand {
+    Stand {
+        people: made.content.people.clone(),
+        from_ms: made.content.from_ms,
+        to_ms: made.content.to_ms,
+        note: made.content.note.clone(),
+    }
+}
