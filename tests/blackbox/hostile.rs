@@ -81,7 +81,7 @@ async fn questions_that_are_meant_to_hurt_end_within_their_limits_and_others_are
         ("calls", nested("abs(", "many", ")", 5_000), instant, Refused("levels")),
         ("a chain", format!("1{}", " + 1".repeat(10_000)), instant, Refused("are allowed")),
         ("a chain of sets", format!("many{}", " or many".repeat(10_000)), instant, Refused("are allowed")),
-        ("a long text", format!("many{{a=\"{}\"}}", "x".repeat(1_100_000)), instant, Refused("are allowed")),
+        ("a long text", format!("many{{a=\"{}\"}}", "x".repeat(1_100_000)), instant, Refused("are read")),
         ("too many steps", "many".to_owned(), Some((11_002, "1")), Refused("exceeded maximum resolution")),
         ("all steps of many series", "many".to_owned(), long, Answered),
         (

@@ -16,7 +16,7 @@ use watchfire_model::Labels;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::Clock;
 use watchfire_promql::engine::{Engine, Query};
-use watchfire_promql::{ParseOptions, QueryError, QueryResult, Source};
+use watchfire_promql::{ParseOptions, QueryCache, QueryError, QueryResult, Source};
 use watchfire_wire::exposition::Format;
 
 /// Everything a handler may need, put together by the program.
@@ -73,6 +73,8 @@ pub struct App {
     pub http_metrics: HttpMetrics,
     /// Queries counted.
     pub query_metrics: Arc<QueryMetrics>,
+    /// Answers of range queries that are kept.
+    pub cache: QueryCache,
     /// Queries from outside that are under way, or were slow.
     pub queries: Arc<ActiveQueries>,
 }
@@ -150,13 +152,13 @@ impl App {
     }
 
     /// Runs a query, whose text is shown to who asks what is under way, when a slot is free, and makes the answer of
-    /// it, both on a blocking thread. The wait counts towards
-    /// the query's timeout. Dropping the future stops the query.
+    /// it, both on a blocking thread. The wait counts towards the query's timeout. With `cached` it may come from kept
+    /// answers. Dropping the future stops the query.
     pub(crate) async fn evaluate<T: Send + 'static>(
         self: &Arc<Self>,
         mut query: Query,
         text: &str,
-        origin: Origin,
+        (origin, cached): (Origin, bool),
         finish: impl FnOnce(QueryResult, Timings) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
@@ -177,7 +179,12 @@ impl App {
             underway.runs(queued);
             query.timeout = Some(timeout.saturating_sub(queued));
             let started = Instant::now();
-            let outcome = app.engine.evaluate(&query, app.source.as_ref());
+            let source = app.source.as_ref();
+            let outcome = if cached {
+                app.cache.evaluate(&app.engine, &query, source, app.clock.now_ms())
+            } else {
+                app.engine.evaluate(&query, source)
+            };
             let timings = Timings { queued, evaluated: started.elapsed() };
             underway.ends(outcome.as_ref().err().map(ToString::to_string));
             drop(underway);

@@ -141,6 +141,7 @@ impl Core {
         for part in self.parts.list().iter() {
             if names.contains(&PartName::new(part.seq, part.day, &part.summary)) {
                 self.parts.replace(Vec::new(), &[part.seq]);
+                self.changes.all();
                 self.remove(std::slice::from_ref(part))?;
             }
         }
@@ -249,6 +250,7 @@ impl Import<'_> {
                 parts.extend(core.finish_part(day, seq, writer)?);
             }
             core.parts.replace(parts, &[]);
+            core.changes.all();
         }
         let entry = journal.sources.entry(self.source.clone()).or_default();
         entry.doubt = None;

@@ -21,7 +21,7 @@ use watchfire_model::ingest::{
     WriteReport,
 };
 use watchfire_model::labels::RawLabels;
-use watchfire_model::{Labels, Metadata};
+use watchfire_model::{Labels, Metadata, TimeRange};
 
 /// What introducing series to a segment of the log took.
 #[derive(Debug, Default)]
@@ -168,6 +168,8 @@ struct Intake<'a> {
     new: Vec<SeriesHandle>,
     /// Samples that were not there before.
     added: u64,
+    /// From the first of them to the last.
+    added_between: Option<TimeRange>,
     window: Window,
     memory: &'a Memory,
     refusals: Refusals<'a>,
@@ -182,7 +184,13 @@ impl Intake<'_> {
                 continue;
             }
             match into.append(timestamp_ms, start_timestamp_ms, value, self.memory) {
-                Appended::Kept => self.added += 1,
+                Appended::Kept => {
+                    self.added += 1;
+                    let between =
+                        self.added_between.get_or_insert(TimeRange::new(timestamp_ms, timestamp_ms));
+                    between.start_ms = between.start_ms.min(timestamp_ms);
+                    between.end_ms = between.end_ms.max(timestamp_ms);
+                }
                 // Also a duplicate is logged: the first may be on its way in another batch that fails.
                 Appended::Duplicate => {}
                 Appended::Conflict => {
@@ -235,6 +243,7 @@ impl Core {
             segment: self.log.segment(),
             new: Vec::new(),
             added: 0,
+            added_between: None,
             window,
             memory: &self.head.memory,
             refusals: Refusals::default(),
@@ -253,7 +262,10 @@ impl Core {
             Refusal::explain(&mut intake.report.refused, RefusalReason::SeriesLimit, words);
         }
         drop(usual);
-        let Intake { mut report, encoder, logged, segment, new, added, .. } = intake;
+        let Intake { mut report, encoder, logged, segment, new, added, added_between, .. } = intake;
+        if let Some(between) = added_between {
+            self.changes.between(between);
+        }
         self.counters.appended.fetch_add(added, Ordering::Relaxed);
         self.counters.refuse(&report.refused);
         // Before the samples in the log: their commit is that of both.

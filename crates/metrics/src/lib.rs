@@ -17,6 +17,7 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod ceiling;
+mod changes;
 mod codec;
 mod describe;
 mod exemplars;

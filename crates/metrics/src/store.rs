@@ -7,6 +7,7 @@ pub use snapshot::{SNAPSHOTS, Snapshot};
 pub use stats::StoreStats;
 
 use crate::ceiling::{Ceiling, MemoryProbe};
+use crate::changes::Changes;
 use crate::exemplars::{self, Exemplars};
 use crate::head::Head;
 use crate::head::admission::SeriesLimits;
@@ -191,6 +192,8 @@ pub(crate) struct Core {
     pub(crate) upkeep: Mutex<()>,
     /// The store is being closed: what can be done again later is not finished.
     pub(crate) stopping: Arc<AtomicBool>,
+    /// For whoever keeps answers, see [`Store::changes`].
+    pub(crate) changes: Changes,
     /// Flushes that took samples out of memory.
     pub(crate) flushes: AtomicU32,
     _lock: Box<dyn DirLock>,
@@ -320,6 +323,7 @@ impl Store {
             tiers,
             upkeep: Mutex::new(()),
             stopping: Arc::default(),
+            changes: Changes::default(),
             flushes: AtomicU32::new(0),
             _lock: lock,
         };
@@ -425,9 +429,20 @@ impl Store {
         Ok(found)
     }
 
+    /// A number that is another one whenever what the store gives for a range may be: samples came, were deleted, or went.
+    /// `None` where samples go by themselves, or while the log is read back.
+    pub fn changes(&self, range: TimeRange) -> Option<u64> {
+        let core = &self.core;
+        let seen = core.changes.seen(range);
+        let shortest_ms = core.retention().shortest_ms();
+        let oldest_ms = core.clock.now_ms().saturating_sub(shortest_ms).max(core.tiers.first_sample_ms());
+        (core.recovery.is_done() && range.start_ms >= oldest_ms).then_some(seen)
+    }
+
     /// Keeps more or less from now on.
     pub fn set_retention(&self, retention: Retention) {
         *writing(&self.core.retention) = Arc::new(retention);
+        self.core.changes.all();
     }
 
     /// What is kept.
@@ -448,6 +463,7 @@ impl Store {
         let last_seq =
             core.tiers.configure(&*core.disk, &core.path, tiers).map_err(|error| core.fails(error))?;
         core.parts.skip_to(last_seq);
+        // New tiers included.
         self.set_retention(retention);
         Ok(())
     }
@@ -469,13 +485,17 @@ impl Store {
     /// gone from every answer when it returns, and a crash does not bring them back; the disk has their room back when
     /// their parts are written again. Samples written later are kept, whatever time they are of.
     pub fn delete(&self, selectors: Vec<Vec<Matcher>>, range: TimeRange) -> Result<(), CompactError> {
-        self.core.delete(selectors, range)
+        let deleted = self.core.delete(selectors, range);
+        // Also after an error: a part of it may have been done.
+        self.core.changes.all();
+        deleted
     }
 
     /// Writes all parts again that hold samples which are deleted, or past the time of their series. Returns when it is
     /// done.
     pub fn clean_now(&self) -> Result<(), CompactError> {
         let _upkeep = locked(&self.core.upkeep);
+        self.core.changes.all();
         self.core.clean(true)?;
         self.core.forget_deletions()
     }

@@ -191,6 +191,6 @@ impl Engine {
 mod tests;
 
 /// A duration in whole milliseconds.
-fn millis(duration: Duration) -> i64 {
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

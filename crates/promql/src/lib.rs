@@ -5,6 +5,7 @@
 //! is deterministic, and that every query is bounded in samples and time. It never knows how series are stored.
 
 pub mod ast;
+pub mod cache;
 pub mod engine;
 pub mod parser;
 pub mod printer;
@@ -13,6 +14,7 @@ pub mod testing;
 pub mod value;
 
 pub use ast::Expr;
+pub use cache::{CacheCounts, QueryCache};
 pub use engine::{Engine, EngineOptions, Query, QueryError};
 pub use parser::{ParseError, ParseOptions, parse};
 pub use printer::{pretty, to_json};

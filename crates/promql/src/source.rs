@@ -56,6 +56,15 @@ pub trait Source: Send + Sync {
         hints: &SelectHints,
     ) -> Result<Box<dyn SeriesStream + '_>, SourceError>;
 
+    /// A number that is another one whenever what [`Source::select`] gives for a range of time may be: after a late sample,
+    /// a deletion, or when old samples go. `None` where that is not known, as of a range from which samples go soon; then
+    /// no answer is kept. A change that has become visible may show in the number a little later, but before whoever
+    /// made it is told that it is done.
+    fn changes(&self, range: TimeRange) -> Option<u64> {
+        let _ = range;
+        None
+    }
+
     /// The names of labels on series that satisfy all matchers and have samples about `range`, sorted. No matchers:
     /// all series.
     fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceError>;

@@ -192,6 +192,11 @@ pub(crate) struct RunArgs {
     #[arg(long = "query.max-memory", value_name = "SIZE", value_parser = size)]
     pub(crate) query_max_memory: Option<u64>,
 
+    /// How much memory the answers of range queries may take that are kept for the next one: 64MB, 0B for none. At most
+    /// a thirty-second part of the memory ceiling.
+    #[arg(long = "query.cache-size", value_name = "SIZE", default_value = "64MB", value_parser = size)]
+    pub(crate) query_cache_size: u64,
+
     /// Feature flags of Prometheus and Alertmanager, separated by commas: `promql-experimental-functions`,
     /// `promql-extended-range-selectors`, `promql-binop-fill-modifiers`, `promql-delayed-name-removal`,
     /// `use-start-timestamps`, `type-and-unit-labels`; `classic-mode` and `utf8-strict-mode` choose the grammar of Alertmanager's matchers. Others

@@ -28,6 +28,7 @@ use watchfire_ledger::Ledger;
 use watchfire_metrics::{Store, StoreOptions};
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::{Clock, SystemClock};
+use watchfire_promql::QueryCache;
 use watchfire_promql::engine::{Engine, EngineOptions};
 
 /// Threads that only the queries of rules use, so that no dashboard can starve an alert.
@@ -155,6 +156,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         external_url: urls.external(),
         http_metrics: HttpMetrics::default(),
         query_metrics: Arc::new(QueryMetrics::default()),
+        cache: cache(&args, &loaded),
         queries: Arc::new(ActiveQueries::default()),
     });
     center.adopt(Arc::clone(&app));
@@ -228,6 +230,17 @@ fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
     })
 }
 
+/// A part of the memory ceiling that kept answers may take.
+const CACHE_PART: u64 = 32;
+
+fn cache(args: &RunArgs, loaded: &Loaded) -> QueryCache {
+    let ceiling = match memory::ceiling_bytes(args, &loaded.config) {
+        0 => u64::MAX,
+        ceiling => ceiling / CACHE_PART,
+    };
+    QueryCache::new(usize::try_from(args.query_cache_size.min(ceiling)).unwrap_or(usize::MAX))
+}
+
 /// Turns signals into what the HTTP routes do too.
 async fn signals(center: Arc<Center>) -> anyhow::Result<()> {
     use watchfire_api::Control;
@@ -287,6 +300,7 @@ fn flags(args: &RunArgs) -> Flags {
         ("query.max-concurrency", args.query_max_concurrency.to_string()),
         ("query.max-samples", args.query_max_samples.to_string()),
         ("query.max-memory", args.query_max_memory.map_or_else(String::new, |bytes| format!("{bytes}B"))),
+        ("query.cache-size", format!("{}B", args.query_cache_size)),
         ("enable-feature", args.enable_feature.join(",")),
         ("log.level", format!("{:?}", args.log_level).to_lowercase()),
         ("log.format", format!("{:?}", args.log_format).to_lowercase()),

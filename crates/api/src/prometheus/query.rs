@@ -61,8 +61,10 @@ async fn evaluated(
 ) -> Result<Response, ApiError> {
     let text = query_text(params)?.to_owned();
     let with_stats = params.get("stats").is_some();
+    // As VictoriaMetrics calls it. What a query costs is asked for its evaluation.
+    let cached = !with_stats && !params.get("nocache").is_some_and(|off| !matches!(off, "0" | "false"));
     let body = app
-        .evaluate(query, query_text(params)?, origin, move |result, timings| {
+        .evaluate(query, query_text(params)?, (origin, cached), move |result, timings| {
             let stats = with_stats.then(|| stats(&result, timings));
             query_response(&result.value, limit, &result.annotations, &text, stats.as_ref())
         })

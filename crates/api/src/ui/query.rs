@@ -176,7 +176,7 @@ async fn answer(app: &Arc<App>, origin: Origin, asked: &Asked) -> Result<QueryRe
         check_range_type(&expr)?;
         Query::range(expr, asked.start, asked.end, asked.step)
     };
-    Ok(app.evaluate(query, &asked.expr, origin, |result, _| result).await?)
+    Ok(app.evaluate(query, &asked.expr, (origin, true), |result, _| result).await?)
 }
 
 fn answered_with(asked: &Asked, mut result: QueryResult, columns: &mut Vec<f64>) -> Answered {

@@ -474,3 +474,29 @@ fn of_late_samples_with_one_time_the_first_stays_whole_whatever_its_kind() {
         store.compact_now().unwrap();
     }
 }
+
+#[test]
+fn who_keeps_answers_learns_of_every_change_in_the_time_that_they_speak_of() {
+    const HOUR_MS: i64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_at(Arc::new(RealDisk), dir.path());
+    let old = TimeRange::new(NOW - 30 * HOUR_MS, NOW - 20 * HOUR_MS);
+    let seen = || store.changes(old).unwrap();
+    let before = seen();
+    drop(store.write(vec![row("up", "a", NOW, 1.0), row("up", "a", NOW - 60_000, 1.0)]));
+    assert_eq!(seen(), before, "what comes now is another time's");
+    drop(store.write(vec![row("up", "a", NOW - 25 * HOUR_MS, 1.0)]));
+    let late = seen();
+    assert_ne!(late, before);
+    drop(store.write(vec![row("up", "a", NOW - 25 * HOUR_MS, 1.0)]));
+    assert_eq!(seen(), late, "it was there already");
+    store.flush_now().unwrap();
+    store.compact_now().unwrap();
+    assert_eq!(seen(), late, "the same samples in other places");
+    store.delete(vec![vec![Matcher::equal("instance", "a")]], TimeRange::ALL).unwrap();
+    let deleted = seen();
+    assert_ne!(deleted, late);
+    store.set_retention(Retention { time_ms: 21 * HOUR_MS, size_bytes: None, rules: Vec::new() });
+    assert_eq!(store.changes(old), None, "samples go from it by themselves");
+    assert!(store.changes(TimeRange::new(NOW - 20 * HOUR_MS, NOW)).is_some());
+}

@@ -67,6 +67,7 @@ impl Core {
     fn drop_parts(&self, parts: &[Arc<Part>], why: &'static str) -> Result<(), CompactError> {
         for part in parts {
             self.parts.replace(Vec::new(), &[part.seq]);
+            self.changes.all();
             self.remove(std::slice::from_ref(part))?;
             tracing::info!(part = %part.path().display(), why, "dropped by retention");
         }

@@ -147,7 +147,27 @@ fn queries(app: &App) -> Vec<Family> {
             durations.points.push(Point { suffix, labels, value, ..Point::default() });
         }
     }
+    let cache = app.cache.counts();
     vec![
+        one(
+            "watchfire_query_cache_hits_total",
+            Counter,
+            "Range queries of which a part at least was kept.",
+            cache.hits as f64,
+        ),
+        one(
+            "watchfire_query_cache_misses_total",
+            Counter,
+            "Range queries that may be kept, and of which nothing was.",
+            cache.misses as f64,
+        ),
+        one(
+            "watchfire_query_cache_steps_total",
+            Counter,
+            "Steps of range queries that were kept and so not evaluated.",
+            cache.steps as f64,
+        ),
+        one("watchfire_query_cache_bytes", Gauge, "Bytes that kept answers take.", cache.bytes as f64),
         one(
             "prometheus_engine_queries",
             Gauge,

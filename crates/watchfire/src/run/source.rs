@@ -29,6 +29,10 @@ impl Source for StoreSource {
         Ok(Box::new(SelectionStream(self.0.select_digest(matchers, range, hints.digest()).map_err(failed)?)))
     }
 
+    fn changes(&self, range: TimeRange) -> Option<u64> {
+        self.0.changes(range)
+    }
+
     fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceError> {
         self.0.label_names(matchers, range).map_err(failed)
     }
