@@ -149,7 +149,7 @@ fn asked(dice: &mut Dice) -> Query {
 #[test]
 fn a_kept_answer_is_what_evaluating_gives_whatever_was_written_or_deleted_since() {
     for seed in 1..=6 {
-        let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let mut store = filled(&mut dice);
         let (engine, cache) = (Engine::default(), QueryCache::new(if seed == 6 { 40_000 } else { 8 << 20 }));
         let mut now_ms = NOW_MS / 2;
