@@ -2,6 +2,7 @@
 
 use super::bytes::{Reader, put_signed, put_varint};
 use super::ints::{put_ints, take_ints};
+use std::ops::Range;
 use watchfire_model::STALE_NAN;
 
 const KIND: u8 = 0b11;
@@ -82,10 +83,23 @@ pub(crate) fn take_floats(
     out: &mut Vec<f64>,
 ) -> Option<()> {
     out.clear();
+    take_some_floats(input, count, 0..count, scratch, out)
+}
+
+/// Reads a column of `count` floats and appends those at the places `wanted`; `None` when it is not one.
+pub(crate) fn take_some_floats(
+    input: &mut Reader<'_>,
+    count: usize,
+    wanted: Range<usize>,
+    scratch: &mut Vec<i64>,
+    out: &mut Vec<f64>,
+) -> Option<()> {
+    let begin = out.len();
+    let end = begin + wanted.len();
     let kind = input.byte()?;
     match kind & KIND {
-        CONSTANT if kind == CONSTANT => out.resize(count, f64::from_bits(input.u64()?)),
-        CONSTANT_WHOLE if kind == CONSTANT_WHOLE => out.resize(count, input.signed()? as f64),
+        CONSTANT if kind == CONSTANT => out.resize(end, f64::from_bits(input.u64()?)),
+        CONSTANT_WHOLE if kind == CONSTANT_WHOLE => out.resize(end, input.signed()? as f64),
         DECIMAL => {
             let power = *POWERS.get(usize::from(kind >> 4))?;
             let mut exceptions = Vec::new();
@@ -94,27 +108,40 @@ pub(crate) fn take_floats(
                     let place = input.varint()?;
                     let stale = place & 1 == 1;
                     let bits = if stale { STALE_NAN.to_bits() } else { input.u64()? };
-                    exceptions.push((usize::try_from(place >> 1).ok()?, bits));
+                    exceptions.push((usize::try_from(place >> 1).ok().filter(|place| *place < count)?, bits));
                 }
             }
             take_ints(input, count, scratch)?;
-            if power == 1.0 {
-                out.extend(scratch.iter().map(|mantissa| *mantissa as f64));
-            } else {
-                out.extend(scratch.iter().map(|mantissa| *mantissa as f64 / power));
-            }
-            for (index, bits) in exceptions {
-                *out.get_mut(index)? = f64::from_bits(bits);
+            divide(scratch.get(wanted.clone())?, power, out);
+            for (place, bits) in exceptions {
+                if let Some(slot) = place.checked_sub(wanted.start).and_then(|at| out.get_mut(begin + at)) {
+                    *slot = f64::from_bits(bits);
+                }
             }
         }
         BITS if kind == BITS => {
             take_ints(input, count, scratch)?;
             // The order of bits is its own reverse.
-            out.extend(scratch.iter().map(|bits| f64::from_bits(ordered(*bits as u64) as u64)));
+            let bits = scratch.get(wanted)?.iter();
+            out.extend(bits.map(|bits| f64::from_bits(ordered(*bits as u64) as u64)));
         }
         _ => return None,
     }
     Some(())
+}
+
+/// Appends whole numbers over a power of ten.
+fn divide(mantissas: &[i64], power: f64, out: &mut Vec<f64>) {
+    /// Added to the bits of this float, a whole number of up to 51 bits is added to its value.
+    const SHIFT: f64 = 1.5 * (1_u64 << 52) as f64;
+    let magnitudes = mantissas.iter().fold(0, |all, mantissa| all | (mantissa ^ (mantissa >> 63)));
+    if magnitudes < 1 << 51 {
+        // Several at once, which the processor's own conversion is not.
+        let shifted = |mantissa: &i64| f64::from_bits(mantissa.wrapping_add(SHIFT.to_bits() as i64) as u64);
+        out.extend(mantissas.iter().map(|mantissa| (shifted(mantissa) - SHIFT) / power));
+    } else {
+        out.extend(mantissas.iter().map(|mantissa| *mantissa as f64 / power));
+    }
 }
 
 struct Decimal {

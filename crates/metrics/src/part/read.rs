@@ -3,7 +3,7 @@
 use super::series::{Block, HAS_HISTOGRAMS, HAS_STARTS, Place, Timeline};
 use super::{BlockPlace, MAX_PAGE_BYTES, Part, PartSeries};
 use crate::codec::bytes::Reader;
-use crate::codec::floats::take_floats;
+use crate::codec::floats::{take_floats, take_some_floats};
 use crate::codec::ints::take_ints;
 use crate::codec::pack::unpack;
 use crate::read::gather::Gather;
@@ -92,6 +92,11 @@ impl Part {
         }
         if block.flags & HAS_HISTOGRAMS != 0 {
             return read_mixed(input, timestamps, &scratch.starts, gather).ok_or_else(nonsense);
+        }
+        if scratch.starts.is_empty() && !gather.hides() {
+            let ints = &mut scratch.ints;
+            let take = |wanted, out: &mut _| take_some_floats(&mut input, count, wanted, ints, out);
+            return gather.floats_by(timestamps, take).ok_or_else(nonsense);
         }
         take_floats(&mut input, count, &mut scratch.ints, &mut scratch.floats).ok_or_else(nonsense)?;
         if scratch.starts.is_empty() {

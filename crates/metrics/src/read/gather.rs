@@ -39,6 +39,7 @@ impl<'a> Gather<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn float(&mut self, timestamp_ms: i64, value: f64, start_ms: i64) {
         if self.shows(timestamp_ms) {
             self.note(timestamp_ms);
@@ -81,6 +82,39 @@ impl<'a> Gather<'a> {
         self.note(*first);
         self.out.timestamps_ms.extend_from_slice(timestamps_ms);
         self.out.floats.extend_from_slice(values);
+        self.fill_up();
+    }
+
+    /// Whether anything inside the range is left out.
+    pub(crate) fn hides(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
+    /// As [`Gather::floats`] where nothing is hidden: values are taken for those timestamps only that are in the range.
+    /// `take` appends the values at the places it is given; `None` when it cannot, then nothing was added.
+    pub(crate) fn floats_by(
+        &mut self,
+        timestamps_ms: &[i64],
+        take: impl FnOnce(Range<usize>, &mut Vec<f64>) -> Option<()>,
+    ) -> Option<()> {
+        let from = timestamps_ms.partition_point(|at| *at < self.range.start_ms);
+        let to = timestamps_ms.partition_point(|at| *at <= self.range.end_ms);
+        let Some(inside) = timestamps_ms.get(from..to) else { return Some(()) };
+        let Some(first) = inside.first() else { return Some(()) };
+        let before = self.out.floats.len();
+        let taken = take(from..to, &mut self.out.floats);
+        if taken.is_none() || self.out.floats.len() != before + inside.len() {
+            self.out.floats.truncate(before);
+            return None;
+        }
+        self.note(*first);
+        self.out.timestamps_ms.extend_from_slice(inside);
+        self.fill_up();
+        Some(())
+    }
+
+    /// Makes the other columns as long as those of times.
+    fn fill_up(&mut self) {
         let len = self.out.timestamps_ms.len();
         if !self.out.histograms.is_empty() {
             self.out.histograms.resize(len, None);

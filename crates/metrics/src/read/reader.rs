@@ -67,7 +67,10 @@ impl Reader {
         if let Some(mask) = &mask {
             gather.range.start_ms = gather.range.start_ms.max(mask.oldest_ms);
         }
-        for (index, series) in places {
+        let order = time_order(places);
+        for place in 0..places.len() {
+            let place = order.get(place).copied().unwrap_or(place);
+            let Some((index, series)) = places.get(place) else { continue };
             let Some(part) = self.parts.get(*index) else { continue };
             if let Some(mask) = &mask {
                 gather.hide(mask.deleted_in(part.seq));
@@ -109,6 +112,27 @@ impl Reader {
             }
         }
     }
+}
+
+/// In which order places are read: that of time, where none overlaps another, so that nothing need be sorted behind.
+/// Empty for the order that they have: of two values for one time that of the older part must come first.
+fn time_order(places: &[Place]) -> Vec<usize> {
+    let span = |(_, series): &Place| {
+        series.ranges().reduce(|left, right| {
+            TimeRange::new(left.start_ms.min(right.start_ms), left.end_ms.max(right.end_ms))
+        })
+    };
+    let follows = |(before, after): (Option<TimeRange>, Option<TimeRange>)| match (before, after) {
+        (Some(before), Some(after)) => before.end_ms < after.start_ms,
+        _ => true,
+    };
+    if places.iter().zip(places.iter().skip(1)).all(|(before, after)| follows((span(before), span(after)))) {
+        return Vec::new();
+    }
+    let mut order: Vec<(Option<TimeRange>, usize)> = places.iter().map(span).zip(0..).collect();
+    order.sort_by_key(|(span, _)| span.map(|span| span.start_ms));
+    let apart = order.iter().zip(order.iter().skip(1)).all(|(before, after)| follows((before.0, after.0)));
+    if apart { order.into_iter().map(|(_, place)| place).collect() } else { Vec::new() }
 }
 
 /// Notes that a part is damaged if there are new warnings of it.
