@@ -34,6 +34,23 @@ impl Kahan {
     }
 }
 
+/// Sums of several terms each side by side: the very bits of [`Kahan`], as long as no sum comes near 1e300.
+pub(crate) fn sums<const N: usize>(terms: impl Iterator<Item = [f64; N]>) -> [f64; N] {
+    let (mut sums, mut lost) = ([0.0; N], [0.0; N]);
+    for terms in terms {
+        for ((sum, lost), term) in sums.iter_mut().zip(&mut lost).zip(terms) {
+            let total = *sum + term;
+            let added = total - *sum;
+            *lost += (*sum - (total - added)) + (term - added);
+            *sum = total;
+        }
+    }
+    for (sum, lost) in sums.iter_mut().zip(lost) {
+        *sum += lost;
+    }
+    sums
+}
+
 /// A running mean: a sum while it fits, an incremental mean once the sum would overflow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mean {
