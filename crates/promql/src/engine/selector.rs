@@ -179,6 +179,35 @@ impl InstantSelector<'_> {
         }
     }
 
+    /// As [`InstantSelector::look_back`] of floats that are far apart: each fills the steps up to the next.
+    fn fill_steps(&self, lookback_ms: i64, out: &mut StepVector) {
+        let (samples, steps) = (&self.samples, self.steps);
+        let first_ms = self.reference.apply(steps.start_ms);
+        // The first step that looks at this time or a later one.
+        let step_at = |time_ms: i64| {
+            let ahead_ms = time_ms.saturating_sub(first_ms).max(0).unsigned_abs();
+            let interval_ms = steps.interval_ms.max(1).unsigned_abs();
+            usize::try_from(ahead_ms.div_ceil(interval_ms)).unwrap_or(usize::MAX).min(steps.count)
+        };
+        let ends = samples.timestamps_ms.iter().skip(1).copied().chain([i64::MAX]);
+        let mut begin = None;
+        for ((sample_ms, value), next_ms) in samples.timestamps_ms.iter().zip(&samples.floats).zip(ends) {
+            let from = begin.unwrap_or_else(|| step_at(*sample_ms));
+            let gone_ms = sample_ms.saturating_add(lookback_ms);
+            let to = step_at(next_ms.min(gone_ms));
+            begin = (next_ms <= gone_ms).then_some(to);
+            if is_stale(*value) {
+                continue;
+            }
+            if let (Some(values), Some(present)) =
+                (out.values.get_mut(from..to), out.present.get_mut(from..to))
+            {
+                values.fill(*value);
+                present.fill(true);
+            }
+        }
+    }
+
     /// Fills `out` from the series read last.
     pub(crate) fn look_back(&self, lookback_ms: i64, aspect: Aspect, out: &mut StepVector) {
         let samples = &self.samples;
@@ -186,6 +215,11 @@ impl InstantSelector<'_> {
         // Index just behind the newest sample not after the step; it only ever moves forward.
         let mut behind = 0;
         let has_histograms = samples.has_histograms();
+        let plain = aspect == Aspect::Value && !has_histograms && samples.rollups.is_empty();
+        if plain && self.reference.at_ms.is_none() && times.len() < self.steps.count / 4 {
+            self.fill_steps(lookback_ms, out);
+            return;
+        }
         for (step, time_ms) in self.steps.times().enumerate() {
             let looked_at = self.reference.apply(time_ms);
             while times.get(behind).is_some_and(|time| *time <= looked_at) {

@@ -322,3 +322,54 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What is worked out once for all steps, or for all series with the same timestamps, is what each step gives alone.
+    #[test]
+    fn a_range_query_gives_at_each_step_what_an_instant_query_gives_there(
+        gaps in prop::collection::vec(1..400_i64, 1..60),
+        values in prop::collection::vec(
+            prop_oneof![8 => 0..500_i32, 1 => Just(-1), 1 => Just(-2)],
+            120,
+        ),
+        step in 7..200_i64,
+        query in prop::sample::select(vec![
+            "m", "count by (a) (m)", "m offset 70s", "rate(m[4m])", "increase(m[10m])", "delta(m[5m])",
+            "deriv(m[30m])", "predict_linear(m[30m], 600)", "predict_linear(m[4m] offset 1m, 60)",
+        ]),
+    ) {
+        let times: Vec<i64> = gaps.iter().scan(1_000, |at, gap| { *at += gap; Some(*at) }).collect();
+        let value = |place: usize| match values[place % values.len()] {
+            -1 => watchfire_model::STALE_NAN,
+            -2 => 1e250,
+            whole => f64::from(whole) / 8.0,
+        };
+        let series = |first: usize| times.iter().zip(first..).map(|(at, place)| (*at, value(place))).collect::<Vec<_>>();
+        let store = Store::default()
+            .with(&[("__name__", "m"), ("a", "1")], series(0))
+            .with(&[("__name__", "m"), ("a", "2")], series(60))
+            .with(&[("__name__", "m"), ("a", "3")], [(1_000, 1.0), (1_090, 2.0)]);
+        let (start, end) = (900, 900 + step * 80);
+        let range = over(&store, query, (start, end, step)).unwrap();
+        let mut expected = Vec::new();
+        for at_s in (start..=end).step_by(step as usize) {
+            let Value::Vector(samples) = at(&store, query, at_s).unwrap().value else { panic!("a vector") };
+            for sample in samples {
+                let SampleValue::Float(value) = sample.value else { panic!("a float") };
+                expected.push((sample.labels.to_string(), at_s * 1_000, value.to_bits()));
+            }
+        }
+        let mut found: Vec<_> = range
+            .iter()
+            .flat_map(|series| {
+                let points = series.samples.timestamps_ms.iter().zip(&series.samples.floats);
+                points.map(|(at, value)| (series.labels.to_string(), *at, value.to_bits()))
+            })
+            .collect();
+        found.sort();
+        expected.sort();
+        prop_assert_eq!(found, expected);
+    }
+}
