@@ -163,3 +163,53 @@ async fn metadata_rules_alerts_and_status_have_the_shapes_that_are_read() {
     assert!(get(&server, "/api/v1/status/walreplay").await["current"].is_number());
     assert!(get(&server, "/api/v1/targets?state=active").await["activeTargets"].is_array());
 }
+
+#[tokio::test]
+async fn heat_maps_annotations_metric_finds_and_alert_lists_get_what_they_ask_for() {
+    let (_setup, server, now) = with_data().await;
+    let buckets: Vec<[(&str, &str); 3]> = ["0.1", "1", "+Inf"]
+        .map(|bound| [("__name__", "latency_seconds_bucket"), ("job", "api"), ("le", bound)])
+        .into();
+    for (rank, labels) in buckets.iter().enumerate() {
+        let samples: Vec<(i64, f64)> = (0..=60)
+            .map(|step| ((now - (60 - step) * 10) * 1_000, (step * (rank as i64 + 1)) as f64))
+            .collect();
+        assert_eq!(send(&server, &[(labels, &samples)]).await.unwrap().0, 204);
+    }
+    let (start, end) = ((now - 300).to_string(), now.to_string());
+    let range = |query: &'static str| {
+        [("query", query), ("start", start.as_str()), ("end", end.as_str()), ("step", "60")]
+    };
+    // A heat map: one series for each bound, whose label Grafana sorts by.
+    let heat = post(
+        &server,
+        "/api/v1/query_range",
+        &range("sum by (le) (increase(latency_seconds_bucket{job=\"api\"}[1m]))"),
+    )
+    .await;
+    let bounds: Vec<&str> =
+        heat["result"].as_array().unwrap().iter().map(|one| one["metric"]["le"].as_str().unwrap()).collect();
+    assert_eq!(bounds, ["+Inf", "0.1", "1"]);
+    // Annotations ask a range, `query_result` of a variable an instant, a metric find the names by a pattern.
+    let marks = post(&server, "/api/v1/query_range", &range("changes(requests_total[1m]) > 0")).await;
+    assert_eq!(marks["result"].as_array().unwrap().len(), 2);
+    let silent = post(&server, "/api/v1/query_range", &range("ALERTS{alertstate=\"firing\"}")).await;
+    assert_eq!(silent["result"], json!([]));
+    let found = [("query", "count by (code) (requests_total)"), ("time", end.as_str())];
+    assert_eq!(post(&server, "/api/v1/query", &found).await["result"][0]["metric"], json!({"code": "200"}));
+    let names = encode("{__name__=~\".*requests.*\"}");
+    let names =
+        get(&server, &format!("/api/v1/label/__name__/values?match[]={names}&start={start}&end={end}")).await;
+    assert_eq!(names, json!(["requests_total"]));
+    let rules = get(&server, "/api/v1/rules?exclude_alerts=true&group_limit=1").await;
+    assert_eq!(rules["groups"].as_array().unwrap().len(), 1);
+    let alerting = get(&server, "/api/v1/rules?type=alert&match[]=%7Bseverity%3D%22page%22%7D").await;
+    let named: Vec<&Value> = alerting["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|group| group["rules"].as_array().unwrap())
+        .map(|rule| &rule["name"])
+        .collect();
+    assert!(named.contains(&&json!("Hot")), "{alerting}");
+}

@@ -333,7 +333,11 @@ impl Grammar<'_> {
     fn function_of_labels(&mut self, depth: usize) -> String {
         let vector = self.vector(depth);
         let source = self.pick(&LABELS[..7]);
-        match self.random.below(4) {
+        match self.random.below(if self.dialect.modern { 6 } else { 4 }) {
+            4 | 5 => {
+                let sort = self.pick(&["sort_by_label", "sort_by_label_desc"]);
+                format!("{sort}({vector}, \"{source}\")")
+            }
             0 => format!("label_replace({vector}, \"new\", \"$1-x\", \"{source}\", \"(.).*\")"),
             1 => format!("label_replace({vector}, \"{source}\", \"\", \"instance\", \"a|b\")"),
             2 => format!("label_join({vector}, \"new\", \"-\", \"{source}\", \"instance\")"),
@@ -398,8 +402,10 @@ impl Grammar<'_> {
             (self.arithmetic(), "")
         };
         let group = match self.random.below(5) {
-            0 if !on.is_empty() => " group_left ()",
-            1 if !on.is_empty() => " group_right ()",
+            0 if !on.is_empty() => {
+                self.pick(&[" group_left ()", " group_left (kind)", " group_left (le, path)"])
+            }
+            1 if !on.is_empty() => self.pick(&[" group_right ()", " group_right (mode)"]),
             _ => "",
         };
         format!("(({left}) {op}{word}{on}{group} ({right}))")
