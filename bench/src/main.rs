@@ -113,7 +113,7 @@ fn plan() -> anyhow::Result<Plan> {
     let size = |name: &str, default: i64| -> anyhow::Result<usize> {
         usize::try_from(number(name, default)?).with_context(|| format!("{name} is negative"))
     };
-    let series = size("BENCH_SERIES", 30_000)?;
+    let series = size("BENCH_SERIES", if mode == Mode::Scale { 1_000_000 } else { 30_000 })?;
     let default_scrapes = if mode == Mode::Scale { 20 } else { 120 };
     Ok(Plan {
         mode,
