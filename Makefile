@@ -49,9 +49,11 @@ test-browser: ui ## Drives the web UI in headless Chromium.
 	$(CARGO) test $(LOCKED) --workspace --test blackbox --no-run
 	cd ui && $(NPM) run test:browser
 
-nightly: ## Proves at length that the store loses and invents nothing: simulation with new seeds, kill -9 sixty times.
+nightly: ## Proves at length that the store loses and invents nothing: simulation with new seeds, kill -9 sixty times, fuzzing.
 	SIM_RUNS=$${SIM_RUNS:-200000} SIM_FROM=$${SIM_FROM:-$$(date +%s)000} $(CARGO) test $(LOCKED) --release -p watchfire-metrics --test simulation -- --nocapture
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-60} $(CARGO) test $(LOCKED) -p watchfire --test blackbox -- --nocapture kill_nine damage storage
+	# Needs nightly Rust and cargo-fuzz, and says so where they are missing.
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} fuzz/run
 
 lint: ## Formatting, clippy, licences.
 	$(CARGO) fmt --all --check

@@ -1,4 +1,4 @@
-//! Writes first inputs for the targets `log` and `store`: files that a store made.
+//! Writes first inputs for the targets: files that a store made, and a few texts.
 //! `cargo +nightly run --manifest-path fuzz/Cargo.toml --bin seeds`
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use watchfire_disk::{Disk, SimDisk};
 use watchfire_metrics::{Store, StoreOptions};
 use watchfire_model::ingest::{Batch, MetricSink, Row};
 use watchfire_model::time::ManualClock;
-use watchfire_model::{Histogram, Labels, Metadata, SampleValue};
+use watchfire_model::{Histogram, Labels, Matcher, Metadata, SampleValue, TimeRange};
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -40,7 +40,23 @@ fn main() {
     keep(&disk, &corpus);
     store.compact_now().expect("a healthy disk");
     keep(&disk, &corpus);
+    store.delete(vec![vec![Matcher::equal("n", "3")]], TimeRange::new(0, NOW_MS - 100_000)).expect("a healthy disk");
+    keep(&disk, &corpus);
+    for (name, text) in EXPOSITIONS {
+        put(&corpus.join("exposition"), name, text.as_bytes());
+    }
+    put(&corpus.join("manifest"), "whole", MANIFEST.as_bytes());
 }
+
+const EXPOSITIONS: [(&str, &str); 3] = [
+    ("text", "# HELP a Helps.\n# TYPE a counter\na{b=\"c\\n\",d=\"\"} 1.5e3 1700000000000\n{\"x.y\",z=\"1\"} NaN\n"),
+    (
+        "openmetrics",
+        "# TYPE a counter\n# UNIT a seconds\na_total{b=\"c\"} 1 1.5 # {trace=\"t\"} 0.5 1.0\na_created{b=\"c\"} 1.0\n# EOF\n",
+    ),
+    ("histogram", "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n"),
+];
+const MANIFEST: &str = r#"{"name":"a-1","created_ms":1,"program":"0.1","files":[{"path":"wal/1","object":"objects/x","bytes":5,"crc32c":7}]}"#;
 
 fn keep(disk: &SimDisk, corpus: &Path) {
     for (path, len) in disk.files() {
@@ -54,8 +70,14 @@ fn keep(disk: &SimDisk, corpus: &Path) {
         if choice == 1 {
             put(&corpus.join("log"), &name, &bytes);
         }
+        // As the targets `store` and `files` choose them.
         bytes.insert(0, choice);
         put(&corpus.join("store"), &name, &bytes);
+        if let Some(kind) = ["part", "log", "metadata", "deletions", "exemplars"].iter().position(|end| name.ends_with(end)) {
+            bytes.remove(0);
+            bytes.insert(0, kind as u8);
+            put(&corpus.join("files"), &name, &bytes);
+        }
     }
 }
 

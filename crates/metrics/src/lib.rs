@@ -21,6 +21,8 @@ mod changes;
 mod codec;
 mod describe;
 mod exemplars;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod head;
 mod import;
 mod ingest;

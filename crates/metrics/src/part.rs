@@ -7,6 +7,8 @@
 //! group or the page it is in, and the rest answers on.
 
 mod cache;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod index;
 mod read;
 mod series;
