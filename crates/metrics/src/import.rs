@@ -49,6 +49,8 @@ pub struct ImportReport {
     pub samples: u64,
     /// Samples left out because they are older than the retention.
     pub too_old: u64,
+    /// Of the samples kept, those of days that a server answers from downsampled tiers: it will not show them.
+    pub behind_tiers: u64,
     /// Samples left out because they lie further in the future than a clock may be wrong.
     pub too_far_ahead: u64,
     /// Series left out because they have no metric name.
@@ -206,6 +208,8 @@ impl Import<'_> {
         let from = times.partition_point(|at| *at < self.oldest_ms);
         let to = times.partition_point(|at| *at <= self.newest_ms).max(from);
         self.report.too_old += from as u64;
+        let seam = times.partition_point(|at| *at <= self.core.tiers.seam_ms()).clamp(from, to);
+        self.report.behind_tiers += (seam - from) as u64;
         self.report.too_far_ahead += (times.len() - to) as u64;
         from..to
     }

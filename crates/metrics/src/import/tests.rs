@@ -56,6 +56,39 @@ fn expected(count: u64) -> Vec<(String, Samples)> {
 }
 
 #[test]
+fn samples_of_days_that_tiers_answer_for_are_counted() {
+    let (disk, day) = (SimDisk::new(1), 24 * HOUR);
+    let clock = Arc::new(ManualClock::at(NOW));
+    let options = StoreOptions {
+        background: false,
+        min_free_bytes: 1,
+        retention_ms: day,
+        tiers: vec![crate::TierOptions { resolution_ms: HOUR, keep_ms: 100 * day }],
+        ..StoreOptions::default()
+    };
+    let open =
+        |options| Store::open(Path::new("/s"), options, Arc::new(disk.clone()), Arc::clone(&clock) as _);
+    let store = open(options.clone()).unwrap();
+    let row = Row {
+        series: labels(0),
+        timestamp_ms: NOW - HOUR,
+        start_timestamp_ms: 0,
+        value: SampleValue::Float(1.0),
+    };
+    drop(store.write(vec![row]));
+    clock.set(NOW + 5 * day);
+    store.tend(true).unwrap();
+    let seam_ms = store.tier_stats().seam_ms.unwrap();
+    drop(store);
+    // As the command opens it, which does not know of tiers.
+    let store = open(StoreOptions { tiers: Vec::new(), retention_ms: 100 * day, ..options }).unwrap();
+    let report = import(&store, 1, 0).unwrap();
+    let behind = samples(1).timestamps_ms.iter().filter(|at| **at <= seam_ms).count() as u64;
+    assert!(behind > 0, "the seam is at {seam_ms}");
+    assert_eq!((report.samples, report.behind_tiers), (72, behind));
+}
+
+#[test]
 fn an_imported_source_can_be_queried_and_is_not_imported_again() {
     let disk = SimDisk::new(1);
     let store = open(&disk).unwrap();

@@ -209,6 +209,6 @@ fn metrics(strict: bool) -> anyhow::Result<()> {
             samples += 1;
         }
     }
-    println!("standard input: good: {samples} samples");
+    println!("standard input: good: {samples} {}", if samples == 1 { "sample" } else { "samples" });
     Ok(())
 }

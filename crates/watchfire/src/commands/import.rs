@@ -8,7 +8,7 @@ use crate::logging;
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::sync::Arc;
-use terminal::{Terminal, count, day};
+use terminal::{Terminal, count, day, samples};
 use watchfire_disk::RealDisk;
 use watchfire_import::{Choice, DataDir, ImportError, Stop, find};
 use watchfire_metrics::{ImportReport, Imported, Store, StoreOptions};
@@ -120,6 +120,7 @@ impl Tally {
         sum.series += report.series;
         sum.samples += report.samples;
         sum.too_old += report.too_old;
+        sum.behind_tiers += report.behind_tiers;
         sum.too_far_ahead += report.too_far_ahead;
         sum.without_name += report.without_name;
         sum.example_without_name = sum.example_without_name.take().or(report.example_without_name);
@@ -127,18 +128,22 @@ impl Tally {
 
     fn tell(&self, args: &ImportPrometheusArgs) {
         let report = &self.report;
-        println!("{} samples imported into {}", count(report.samples), args.storage_path.display());
+        println!("{} imported into {}", samples(report.samples), args.storage_path.display());
         if self.done_before > 0 {
             println!("{} of {} sources were imported before", self.done_before, self.sources);
         }
         if report.too_old > 0 {
-            println!("{} samples left out: older than the retention", count(report.too_old));
+            println!("{} left out: older than the retention", samples(report.too_old));
+        }
+        if report.behind_tiers > 0 {
+            println!(
+                "warning: {} lie in days that downsampled tiers answer for already, and will not be seen; import \
+                 history before tiers are made, into a folder of its own",
+                samples(report.behind_tiers)
+            );
         }
         if report.too_far_ahead > 0 {
-            println!(
-                "{} samples left out: in the future by this machine's clock",
-                count(report.too_far_ahead)
-            );
+            println!("{} left out: in the future by this machine's clock", samples(report.too_far_ahead));
         }
         if let Some(example) = &report.example_without_name {
             println!("{} series left out: no metric name, such as {example}", count(report.without_name));

@@ -135,6 +135,11 @@ pub(super) fn count(number: u64) -> String {
     }
 }
 
+/// So many samples, for people.
+pub(super) fn samples(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "sample" } else { "samples" })
+}
+
 /// A time left, to the unit that matters.
 fn rough(seconds: f64) -> String {
     let seconds = seconds.clamp(0.0, 1e9) as u64;
