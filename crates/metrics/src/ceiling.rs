@@ -26,7 +26,8 @@ const HARD: u64 = 75;
 const LAST: u64 = 80;
 /// The overhead is never taken to be less than this share of the live heap, in percent.
 const LEAST_OVERHEAD: u64 = 5;
-/// What a flush needs for each series in memory while it writes their part.
+/// What a flush needs for each series in memory while it writes their part: 52 bytes to put it in order, where it has a
+/// label value of its own, then 44 to know what was copied of it. `tests/flush_memory.rs` holds it to this.
 const FLUSH_BYTES_PER_SERIES: u64 = 64;
 /// The share of the ceiling, one in so many, that the ends of parts may take while they are written.
 const PART_SHARE: u64 = 32;
