@@ -49,6 +49,15 @@ fn peak_bytes(server: &Server) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
+/// CPU time of a process so far, in seconds.
+fn cpu_seconds(process: &str) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The program's name, in parentheses, may hold spaces.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    let (user, system) = (fields.next()?.parse::<f64>().ok()?, fields.next()?.parse::<f64>().ok()?);
+    Some((user + system) / 100.0)
+}
+
 /// Many new series, from several senders at once.
 struct Bomb {
     series: usize,
@@ -116,13 +125,18 @@ async fn own_metrics(server: &Server, name: &str) -> Vec<String> {
 async fn a_cardinality_bomb_is_refused_by_name_below_the_ceiling_and_everything_else_goes_on() {
     let (series, ceiling_mib) = (setting(SERIES, USUAL_SERIES), setting(CEILING, USUAL_CEILING_MIB));
     let setup = Setup::new()
-        .config("collect: {interval: 1s}\nglobal: {scrape_interval: 1s}\n")
+        // The memory ceiling alone, not what one target may have.
+        .config(
+            "collect: {interval: 1s}\nglobal: {scrape_interval: 1s}\nmetrics: {limits: {series_per_target: 0}}\n",
+        )
         .arg(format!("--storage.memory-limit={ceiling_mib}MB"));
     let server = Arc::new(setup.start().await);
     assert_eq!(write(&server, "known", 0, 500).await.0, 204);
     server.until("up{job=\"watchfire\"}", |up| up == 1.0).await;
 
     let started = Instant::now();
+    let cpu = || [cpu_seconds(&server.pid().to_string()), cpu_seconds("self")].map(Option::unwrap_or_default);
+    let cpu_before = cpu();
     let bomb = Arc::new(Bomb::new(series));
     let senders = (0..SENDERS).map(|_| tokio::spawn(Arc::clone(&bomb).send(Arc::clone(&server))));
     let senders: Vec<_> = senders.collect();
@@ -131,6 +145,12 @@ async fn a_cardinality_bomb_is_refused_by_name_below_the_ceiling_and_everything_
         sender.await.unwrap();
     }
     let took = started.elapsed();
+    let [server_cpu, sender_cpu] = cpu();
+    println!(
+        "CPU seconds: {:.1} of the server, {:.1} of the senders",
+        server_cpu - cpu_before[0],
+        sender_cpu - cpu_before[1]
+    );
     let refusal = bomb.refusal.lock().unwrap().take().expect("that many series do not fit below the ceiling");
     let named = "job \"llm\" target \"10.0.0.1:8000\": label \"request_id\" has about ";
     assert!(refusal.contains(named), "{refusal}");

@@ -214,8 +214,9 @@ impl Admission {
         if !self.is_enforcing.load(Ordering::Relaxed) {
             return self.reserve(&owner, packed, false).map(|()| admitted());
         }
-        if let Some(scope) = self.over_limit(&owner) {
-            return Err(self.refuse(scope, &owner, packed));
+        let owners = self.owners(&owner);
+        if let Some(scope) = self.over_limit(&owners) {
+            return Err(self.refuse(scope, &owners, &owner, packed));
         }
         self.reserve(&owner, packed, true)?;
         let now_ms = self.now_ms();
@@ -248,8 +249,7 @@ impl Admission {
     }
 
     /// The narrowest limit that a new series of this owner would break, as far as can be seen without counting it.
-    fn over_limit(&self, owner: &Owner<'_>) -> Option<LimitScope> {
-        let [target, job, tenant] = self.owners(owner);
+    fn over_limit(&self, [target, job, tenant]: &Reservations) -> Option<LimitScope> {
         let is_full = |scope: Option<&Arc<Scope>>, limit: &AtomicU64| {
             let limit = limit.load(Ordering::Relaxed);
             limit > 0 && scope.map_or(0, |scope| scope.series()) >= limit
@@ -268,8 +268,8 @@ impl Admission {
         }
         let refuses = match self.ceiling.pressure(self.total.series()) {
             Pressure::Calm => false,
-            Pressure::Tight => target.is_some_and(|target| self.is_greedy(&target)),
-            Pressure::Full => target.is_some_and(|target| target.series() >= FEW_SERIES),
+            Pressure::Tight => target.as_ref().is_some_and(|target| self.is_greedy(target)),
+            Pressure::Full => target.as_ref().is_some_and(|target| target.series() >= FEW_SERIES),
             Pressure::Over => true,
         };
         refuses.then_some(LimitScope::Memory)
@@ -318,12 +318,17 @@ impl Admission {
         for scope in reserved {
             self.uncount(&scope);
         }
-        Err(self.refuse(scope, owner, packed))
+        Err(self.refuse(scope, &self.owners(owner), owner, packed))
     }
 
-    fn refuse<'a>(&self, scope: LimitScope, owner: &Owner<'a>, packed: &'a [u8]) -> Refused<'a> {
+    fn refuse<'a>(
+        &self,
+        scope: LimitScope,
+        [target, job, tenant]: &Reservations,
+        owner: &Owner<'a>,
+        packed: &'a [u8],
+    ) -> Refused<'a> {
         let now_ms = self.now_ms();
-        let [target, job, tenant] = self.owners(owner);
         let series = OnceCell::new();
         // What memory or the whole store refuses is told by whom it was wanted.
         let wanting: [Option<&Arc<Scope>>; 3] = match scope {
