@@ -130,12 +130,19 @@ impl PartList {
             }
         }
         parts.retain(|(number, part)| !replaced.contains(&(part.day, *number)));
-        let mut parts: Vec<Arc<Part>> = parts.into_iter().map(|(_, part)| part).collect();
         for (day, number, file) in &files {
             if replaced.contains(&(*day, *number)) {
                 disk.remove_file(file)?;
             }
         }
+        let mut parts = parts
+            .into_iter()
+            .map(
+                |(number, part)| {
+                    if part.seq == number { Ok(part) } else { renumbered(disk, path, &part, &cache) }
+                },
+            )
+            .collect::<io::Result<Vec<_>>>()?;
         let mut days: Vec<i64> = files.iter().map(|(day, ..)| *day).collect();
         days.dedup();
         for day in days {
@@ -246,6 +253,18 @@ impl PartList {
     pub(crate) fn quiet_ms(&self, day: i64, now_ms: i64) -> i64 {
         now_ms.saturating_sub(*locked(&self.unchanged_since).entry(day).or_insert(now_ms))
     }
+}
+
+/// Gives the file of a part the number that the part has in memory: deletions name parts by their numbers, and the next
+/// start might choose another.
+fn renumbered(disk: &dyn Disk, path: &Path, part: &Part, cache: &Arc<PageCache>) -> io::Result<Arc<Part>> {
+    let dir = day_dir(path, part.day);
+    let file = dir.join(file_name(part.seq));
+    disk.rename(part.path(), &file)?;
+    disk.sync_dir(&dir)?;
+    tracing::warn!(file = %file.display(), "two parts had one number; this one has another now");
+    let part = Part::open(disk, &file, part.seq, part.day, cache);
+    part.map(Arc::new).map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn sort(parts: &mut [Arc<Part>]) {

@@ -80,6 +80,8 @@ pub(crate) struct Tiers {
     seam_ms: AtomicI64,
     /// What cannot be read, and why.
     unreadable: Mutex<Vec<String>>,
+    /// Sets that are not shown any more and whose files could not be removed: the next start would show them.
+    removing: Mutex<Vec<Arc<Set>>>,
     /// The last closed day of which no sample was in memory only, when it was flushed last.
     pub(crate) flushed_day: AtomicI64,
     /// Set when the store is closing: a build under way ends early.
@@ -177,6 +179,7 @@ impl Tiers {
             levels: RwLock::new(Arc::new(levels)),
             seam_ms: AtomicI64::new(seam_ms),
             unreadable: Mutex::new(unreadable),
+            removing: Mutex::default(),
             flushed_day: AtomicI64::new(i64::MIN),
             closing: AtomicBool::new(false),
             counters: TierCounters::default(),

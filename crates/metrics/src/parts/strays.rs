@@ -77,6 +77,7 @@ impl Core {
 
     /// Removes what earlier attempts left. The caller holds the upkeep, so that nobody is between publishing and showing.
     pub(crate) fn remove_strays(&self) -> Result<(), CompactError> {
+        self.remove_stray_sets()?;
         let paths: Vec<PathBuf> = locked(&self.parts.strays).keys().cloned().collect();
         if paths.is_empty() { Ok(()) } else { self.remove_paths(paths) }
     }

@@ -232,10 +232,7 @@ impl Core {
     ) -> Result<(), CompactError> {
         let gone: Vec<u64> = old.iter().map(|set| set.seq).collect();
         self.tiers.replace(resolution_ms, Some(set), &gone);
-        for set in old {
-            set.remove(&*self.disk).map_err(|error| self.fails(error))?;
-        }
-        Ok(())
+        self.remove_sets(old)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Level;
 use super::build::{is_made_of, parts_of};
 use super::set::Set;
+use crate::locked;
 use crate::parts::DAY_MS;
 use crate::store::{CompactError, Core};
 use std::sync::Arc;
@@ -64,6 +65,22 @@ impl Core {
         Ok(())
     }
 
+    /// Removes the files of sets that are not shown any more. What cannot be removed now is tried again with the strays.
+    pub(super) fn remove_sets(&self, sets: &[Arc<Set>]) -> Result<(), CompactError> {
+        locked(&self.tiers.removing).extend(sets.iter().cloned());
+        self.remove_stray_sets()
+    }
+
+    /// Removes what earlier attempts left of tiers. The caller holds the upkeep.
+    pub(crate) fn remove_stray_sets(&self) -> Result<(), CompactError> {
+        let sets = locked(&self.tiers.removing).clone();
+        for set in sets {
+            set.remove(&*self.disk).map_err(|error| self.fails(error))?;
+            locked(&self.tiers.removing).retain(|other| other.seq != set.seq);
+        }
+        Ok(())
+    }
+
     /// Drops the windows that are older than their tier keeps, if the next tier has what it needs of them.
     pub(crate) fn drop_expired_tiers(&self) -> Result<(), CompactError> {
         let now_ms = self.clock.now_ms();
@@ -80,7 +97,7 @@ impl Core {
                     continue;
                 }
                 self.tiers.replace(level.options.resolution_ms, None, &[set.seq]);
-                Arc::clone(set).remove(&*self.disk).map_err(|error| self.fails(error))?;
+                self.remove_sets(std::slice::from_ref(set))?;
                 tracing::info!(
                     resolution = level.options.name(),
                     start_day = set.start_day,

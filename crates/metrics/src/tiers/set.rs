@@ -73,14 +73,18 @@ impl Set {
         self.part(Column::Count).map_or(0, |part| part.summary.samples)
     }
 
-    /// Removes its files, the manifest first.
+    /// Removes its files, the manifest first; those that an earlier attempt removed are no matter.
     pub(super) fn remove(&self, disk: &dyn Disk) -> io::Result<()> {
-        disk.remove_file(&self.path)?;
+        let remove = |path: &Path| match disk.remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        remove(&self.path)?;
         let Some(dir) = self.path.parent() else { return Ok(()) };
         disk.sync_dir(dir)?;
         for part in self.parts.iter().flatten() {
             part.forget_pages();
-            disk.remove_file(part.path())?;
+            remove(part.path())?;
         }
         disk.sync_dir(dir)
     }

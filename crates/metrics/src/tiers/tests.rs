@@ -175,3 +175,35 @@ fn a_damaged_set_is_told_and_the_rest_keeps_answering() {
     let report = crate::verify(Path::new("/s"), &disk, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
     assert!(report.problems.iter().any(|problem| problem.path == file), "{report:?}");
 }
+
+#[test]
+fn what_could_not_be_removed_of_a_set_is_removed_by_the_next_round() {
+    for call in 1.. {
+        let disk = SimDisk::new(call);
+        let clock = Arc::new(ManualClock::at(FIRST + DAY_MS));
+        run(&disk, &clock, &mut 0).expect("without faults");
+        let store = open(&disk, &clock).unwrap();
+        let all = |store: &Store| -> usize {
+            let levels = store.core.tiers.levels();
+            levels
+                .iter()
+                .flat_map(|level| &level.sets)
+                .map(|set| set.parts.iter().flatten().count() + 1)
+                .sum()
+        };
+        let before = all(&store);
+        clock.set(FIRST + 60 * DAY_MS);
+        disk.fail_at(disk.calls() + call, Fault::SyncError);
+        let first = store.tend(false);
+        let is_over = disk.faults() == 0;
+        disk.forget_faults();
+        store.tend(false).unwrap();
+        assert!(all(&store) < before, "nothing was to be removed");
+        let files = super::files(&disk, Path::new("/s")).unwrap();
+        assert_eq!(files.len(), 1 + all(&store), "call {call} failed: {first:?}; left are {files:?}");
+        if is_over {
+            assert!(call > 10, "a round of {call} calls");
+            return;
+        }
+    }
+}

@@ -2,7 +2,7 @@ use crate::{Store, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use watchfire_disk::{Fault, SimDisk};
+use watchfire_disk::{Disk, Fault, SimDisk};
 use watchfire_model::ingest::Row;
 use watchfire_model::time::{Clock, ManualClock};
 use watchfire_model::{Labels, Matcher, SampleValue, Samples, TimeRange};
@@ -139,4 +139,32 @@ fn a_deletion_of_which_a_part_could_not_be_removed_is_not_forgotten() {
             return;
         }
     }
+}
+
+#[test]
+fn of_two_parts_with_one_number_the_second_has_another_for_good() {
+    let disk = SimDisk::new(1);
+    let store = open(&disk);
+    for (day, value) in [(0, 1.0), (1, 2.0)] {
+        write(&store, &[("s", NOW - day * DAY, value)]);
+        store.flush_now().unwrap();
+    }
+    let second = store.core.parts.list()[0].path().to_owned();
+    drop(store);
+    // As a power cut leaves it that brings a removed part back, whose number another day's has by now.
+    disk.rename(&second, &second.with_file_name("000000000001.part")).unwrap();
+    let is_part = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "part");
+    let names = || disk.files().into_iter().map(|(path, _)| path).filter(is_part);
+    let before: Vec<_> = names().collect();
+    let store = open(&disk);
+    let after: Vec<_> = names().collect();
+    assert_ne!(before, after);
+    assert_eq!(values(&store), [2.0, 1.0]);
+    // What is deleted from one of them is not deleted from the other, also after a start that counts anew.
+    let day = TimeRange::new(NOW - DAY - 1, NOW - DAY + 1);
+    store.delete(vec![vec![Matcher::equal("s", "s")]], day).unwrap();
+    assert_eq!(values(&store), [1.0]);
+    let store = restarted(&disk, store);
+    assert_eq!(values(&store), [1.0]);
+    assert_eq!(names().collect::<Vec<_>>(), after, "nothing is renamed a second time");
 }
