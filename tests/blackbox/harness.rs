@@ -231,6 +231,13 @@ impl Peer {
             .unwrap();
         Self(child)
     }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(mut self) {
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        self.0.wait().unwrap();
+    }
 }
 
 impl Drop for Peer {

@@ -15,6 +15,7 @@ mod damage;
 mod differential;
 mod exemplars;
 mod grafana;
+mod hindsight;
 mod hostile;
 mod import;
 mod interop;

@@ -7,6 +7,7 @@
 //! the notification that follows from it are one transaction of the ledger. Deliveries are at least once. It never
 //! evaluates anything, and it never gives up on a receiver that may come back.
 
+mod backtest;
 pub mod config;
 mod decide;
 mod explain;
@@ -18,15 +19,18 @@ mod intervals;
 mod manager;
 mod matchers;
 mod metrics;
+mod migration;
 mod order;
 mod route;
 mod routing;
+mod senders;
 mod silences;
 mod state;
 mod status;
 mod telling;
 mod wiring;
 
+pub use backtest::{SimulatedPage, SimulatedSuppressions, Simulation};
 pub use config::{Config, ConfigError};
 pub use explain::{DestinationView, ExplainQuery, Explained, NotificationView, Step, Timers, Verdict};
 pub use fingerprint::fingerprint;
@@ -40,8 +44,10 @@ pub use inhibit::InhibitRule;
 pub use intervals::{NamedInterval, TimeInterval};
 pub use manager::{Alerting, AlertingOptions, Settings, Tuning};
 pub use matchers::{AlertMatcher, MatcherMode, MatcherParseError};
+pub use migration::{Migrated, migrate};
 pub use route::{GroupBy, Route};
 pub use routing::{Outcome as RouteOutcome, RouteNode, RouteTest, RoutedTo, Suppression};
+pub use senders::{Fanout, SenderOptions, Senders};
 pub use silences::{SilenceError, SilenceLimits, SilenceState};
 pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,

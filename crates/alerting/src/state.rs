@@ -1,5 +1,6 @@
 //! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
 
+mod adoption;
 mod escalation;
 pub(crate) mod evaluation;
 mod explaining;
@@ -135,7 +136,11 @@ impl State {
         const STEP: u32 = 2_000;
         let limits = self.tables.recorder.limits();
         let before_ms = now_ms.saturating_sub(evaluation::millis(limits.retention));
-        let forgotten = self.change(|_, write| write.forget_events(before_ms, limits.events, STEP))?;
+        let forgotten = self.change(|tables, write| {
+            tables.adoption.forget(now_ms);
+            write.forget_imported(now_ms)?;
+            write.forget_events(before_ms, limits.events, STEP)
+        })?;
         let count = forgotten.by_age + forgotten.by_number;
         Ok((count >= STEP as usize, u64::try_from(forgotten.by_number).unwrap_or(u64::MAX)))
     }

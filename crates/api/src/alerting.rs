@@ -1,5 +1,6 @@
 //! Alerting's own API: the past of alerts, why somebody was told or was not, and what routes and rules would do.
 
+pub(crate) mod backtest;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod routes;

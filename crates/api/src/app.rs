@@ -35,6 +35,8 @@ pub struct App {
     pub rules: Arc<watchfire_rules::Manager>,
     /// Who is told.
     pub alerting: watchfire_alerting::Alerting,
+    /// Which other Alertmanagers are told.
+    pub senders: watchfire_alerting::Senders,
     /// Reload, stop, readiness, the running configuration.
     pub control: Arc<dyn Control>,
     /// The present.
@@ -141,6 +143,8 @@ pub trait Control: Send + Sync {
     fn external_labels(&self) -> Labels;
     /// The evaluation interval in force, for the steps of subqueries and graphs.
     fn scrape_interval(&self) -> Duration;
+    /// How often rule groups are evaluated that do not say so (`global.evaluation_interval`).
+    fn evaluation_interval(&self) -> Duration;
     /// When the configuration was last read well, in milliseconds since the Unix epoch, and whether the last try went well.
     fn last_reload(&self) -> (i64, bool);
 }

@@ -34,6 +34,11 @@ impl ApiError {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", message: message.into() }
     }
 
+    /// What failed inside.
+    pub(crate) fn internal_of(error: impl std::fmt::Display) -> Self {
+        Self::internal(error.to_string())
+    }
+
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, kind: "not_found", message: message.into() }
     }

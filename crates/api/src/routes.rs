@@ -1,6 +1,6 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
-use crate::alerting::{explain, history, routes as tree};
+use crate::alerting::{backtest, explain, history, routes as tree};
 use crate::alertmanager::{alerts as am_alerts, general, silences};
 use crate::people::{incidents, schedules};
 use crate::prometheus::{
@@ -87,6 +87,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/alerts/statistics", Read, history::statistics),
         Route::get("/api/v1/alerts/explain", Read, explain::explain),
         Route::get("/api/v1/routes", Read, tree::tree),
+        Route::post("/api/v1/rules/backtest", Read, backtest::backtest),
         Route::get("/api/v1/routes/test", Read, tree::test),
         Route::post("/api/v1/routes/test", Read, tree::test_posted),
         // Our own API, for the web UI.

@@ -12,6 +12,7 @@
 mod alerts;
 mod error;
 mod history;
+mod imported;
 mod incidents;
 mod outbox;
 mod overrides;
@@ -24,6 +25,7 @@ mod writing;
 pub use alerts::{Alert, Fingerprint, Group, InstanceState, Notified, RuleInstance, RuleState};
 pub use error::LedgerError;
 pub use history::{AlertEvent, AlertEventKind, AlertIdentity, EventDraft, Forgotten, Notice};
+pub use imported::Imported;
 pub use incidents::{
     Acknowledgement, Escalation, EventKind, Incident, IncidentAlert, IncidentEvent, NewEvent, NewIncident,
 };

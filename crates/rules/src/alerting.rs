@@ -1,7 +1,7 @@
 //! Alerting rules: what an expression's answer makes of a rule's instances.
 
 use crate::file::AlertingRule;
-use crate::query::{Asker, float_of};
+use crate::query::{Asker, Found, float_of};
 use crate::sink::{AlertInstance, AlertState, Restored};
 use crate::template::{self, Compiled, Surroundings};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -35,6 +35,16 @@ pub(crate) fn ask(
     around: &Surroundings,
 ) -> Result<Vec<Candidate>, String> {
     let samples = asker.vector(Arc::clone(&rule.expr.tree), at_ms)?;
+    candidates(rule, samples, &rule.annotations, around)
+}
+
+/// The instances that an answer names; fills in the templates of the labels, and of these annotations.
+pub(crate) fn candidates(
+    rule: &AlertingRule,
+    samples: Vec<Found>,
+    annotations: &BTreeMap<String, String>,
+    around: &Surroundings,
+) -> Result<Vec<Candidate>, String> {
     let compile = |texts: &BTreeMap<String, String>| -> Vec<(String, Result<Compiled, String>)> {
         texts
             .iter()
@@ -44,7 +54,7 @@ pub(crate) fn ask(
             })
             .collect()
     };
-    let (label_templates, annotation_templates) = (compile(&rule.labels), compile(&rule.annotations));
+    let (label_templates, annotation_templates) = (compile(&rule.labels), compile(annotations));
     let mut seen = HashSet::with_capacity(samples.len());
     let mut candidates = Vec::with_capacity(samples.len());
     for sample in samples {
@@ -103,6 +113,11 @@ impl Instances {
             })
             .collect();
         Self { active }
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.active.is_empty()
     }
 
     /// All instances, by labels.

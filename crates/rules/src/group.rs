@@ -198,6 +198,7 @@ impl Group {
             name: state.rule.name().to_owned(),
             group: self.spec.name.clone(),
             file: self.file.clone(),
+            interval: self.interval,
         };
         let result = state.evaluate(at_ms, query_ms, (self.spec.limit, origin), surround).await;
         state.settle(at_ms, begun.elapsed(), result, (&self.file, &self.spec.name));

@@ -7,6 +7,7 @@
 //! and never writes to disk itself.
 
 mod alerting;
+pub mod backtest;
 pub mod check;
 pub mod file;
 mod group;

@@ -87,7 +87,7 @@ struct Running {
 }
 
 /// File and name.
-type GroupKey = (String, String);
+pub(crate) type GroupKey = (String, String);
 
 struct RunningGroup {
     stop: watch::Sender<bool>,
@@ -310,7 +310,7 @@ async fn run(
 }
 
 /// The group's place inside its interval: the same after a restart, and spread over all groups.
-fn slot_of(key: &GroupKey, interval_ms: i64) -> i64 {
+pub(crate) fn slot_of(key: &GroupKey, interval_ms: i64) -> i64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in key.0.bytes().chain([0xff]).chain(key.1.bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -319,7 +319,7 @@ fn slot_of(key: &GroupKey, interval_ms: i64) -> i64 {
 }
 
 /// The first time after `now_ms` that lies in the slot.
-fn next_evaluation(now_ms: i64, interval_ms: i64, slot_ms: i64) -> i64 {
+pub(crate) fn next_evaluation(now_ms: i64, interval_ms: i64, slot_ms: i64) -> i64 {
     (now_ms - slot_ms).div_euclid(interval_ms) * interval_ms + slot_ms + interval_ms
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 use watchfire_model::Labels;
 
 /// Where an instance of an alerting rule stands.
@@ -75,6 +76,8 @@ pub struct Origin {
     pub group: String,
     /// The file's.
     pub file: String,
+    /// How often its group is evaluated.
+    pub interval: Duration,
 }
 
 /// What was kept of a rule.

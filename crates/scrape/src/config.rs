@@ -211,14 +211,8 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     }
     let mut jobs = Jobs::default();
     config.scrape_configs = read_jobs(root.list("scrape_configs")?, &global, &mut jobs, reading)?;
-    let place = root.has("alerting");
     if let Some(section) = root.section("alerting", "alerting configuration")? {
         config.alerting = Alerting::read(section, scheme, reading)?;
-        if let (Some(place), false) = (place, config.alerting.alertmanagers.is_empty()) {
-            let message = "alertmanagers are not notified yet; name an Alertmanager configuration with \
-                           alertmanager_file, whose receivers are notified directly";
-            reading.note(place, message);
-        }
     }
     if let Some(section) = root.section("storage", "storage configuration")? {
         config.storage = Storage::read(section, reading)?;

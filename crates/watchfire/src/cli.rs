@@ -7,10 +7,12 @@ mod import;
 mod people;
 mod query;
 
-pub(crate) use alert::{Alert, Kind as AlertTemplateKind, RenderArgs, TestReceiverArgs};
+pub(crate) use alert::{
+    Alert, BacktestArgs, ExplainArgs, Kind as AlertTemplateKind, RenderArgs, Rules, TestReceiverArgs,
+};
 pub(crate) use alertmanager::{AlertingArgs, AlertmanagerArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
-pub(crate) use import::{Import, ImportPrometheusArgs};
+pub(crate) use import::{Import, ImportAlertmanagerArgs, ImportPrometheusArgs};
 
 pub(crate) use people::{
     AckArgs, AskedArgs, EscalateArgs, Incident, IncidentListArgs, IncidentSaidArgs, IncidentShowArgs,
@@ -54,7 +56,7 @@ pub(crate) enum Command {
     /// Runs unit tests.
     #[command(subcommand)]
     Test(Test),
-    /// Tries receivers and notification templates out.
+    /// Tries receivers and notification templates out, and explains who was told of an alert.
     #[command(subcommand)]
     Alert(Alert),
     /// Asks a running server about incidents, and takes them on.
@@ -63,6 +65,9 @@ pub(crate) enum Command {
     /// Asks a running server who is on call.
     #[command(subcommand)]
     Schedule(Schedule),
+    /// Tries rules out over the past.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Asks a running server a PromQL query.
     Query(QueryArgs),
     /// Saves the data folder to another folder or a bucket; only what is new since the last backup is sent.

@@ -8,5 +8,6 @@ pub(crate) mod import;
 pub(crate) mod people;
 mod progress;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod test_rules;
 pub(crate) mod verify;

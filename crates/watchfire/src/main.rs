@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Alert(alert) => commands::alert::run(alert),
         Command::Incident(command) => commands::people::incident(&command),
         Command::Schedule(command) => commands::people::schedule(&command),
+        Command::Rules(rules) => commands::rules::run(rules),
         Command::Query(args) => commands::query::run(&args),
         Command::Backup(args) => commands::backup::backup(&args),
         Command::Restore(args) => commands::backup::restore(&args),

@@ -18,7 +18,9 @@ use control::Center;
 use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
-use watchfire_alerting::{Alerting, AlertingOptions, HistoryLimits, SilenceLimits, Tuning};
+use watchfire_alerting::{
+    Alerting, AlertingOptions, Fanout, HistoryLimits, SenderOptions, Senders, SilenceLimits, Tuning,
+};
 use watchfire_api::{
     ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics,
 };
@@ -104,12 +106,23 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
             }
         }
     });
+    let senders = Senders::new(
+        SenderOptions {
+            queue_capacity: args.alerting.queue_capacity,
+            resend_delay: args.alerting.resend_delay,
+        },
+        Arc::clone(&clock),
+    );
+    let forwarding = tokio::spawn({
+        let (senders, stopped) = (senders.clone(), stop_alerting.subscribe());
+        async move { senders.run(stopped, DRAIN).await }
+    });
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
         // What users ask does not take the threads that help the rules.
         engine: engine.apart(),
         source: Arc::clone(&source) as Arc<dyn watchfire_promql::Source>,
         samples: Arc::clone(&sink),
-        alerts: Arc::new(alerting.clone()),
+        alerts: Arc::new(Fanout { alerting: alerting.clone(), senders: senders.clone() }),
         clock: Arc::clone(&clock),
         query_threads: RULE_QUERY_THREADS,
     })?;
@@ -130,6 +143,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         scrape: Arc::clone(&scrape),
         rules: Arc::clone(&rules),
         alerting,
+        senders,
         control: Arc::clone(&center) as Arc<dyn watchfire_api::Control>,
         clock,
         hosts: HostPolicy::new(args.external_url.as_ref()),
@@ -190,6 +204,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     scrape.stop().await;
     stop_alerting.send_replace(true);
     sending.await?;
+    forwarding.await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     tracing::info!("stopped");
     Arc::into_inner(failure).and_then(OnceLock::into_inner).map_or(Ok(()), Err)
@@ -211,6 +226,7 @@ fn tuning(args: &AlertingArgs) -> Tuning {
             retention: args.history_retention,
             events: args.history_max_events,
             per_rule: args.history_max_events_per_rule,
+            is_quiet: false,
         },
     }
 }
@@ -273,6 +289,8 @@ fn flags(args: &RunArgs) -> Flags {
         ("silences.retention", duration(args.alerting.silence_retention)),
         ("silences.max-silences", args.alerting.max_silences.to_string()),
         ("silences.max-silence-size-bytes", args.alerting.max_silence_size_bytes.to_string()),
+        ("alertmanager.notification-queue-capacity", args.alerting.queue_capacity.to_string()),
+        ("rules.alert.resend-delay", duration(args.alerting.resend_delay)),
         ("alerts.history.retention", duration(args.alerting.history_retention)),
         ("alerts.history.max-events", args.alerting.history_max_events.to_string()),
         ("alerts.history.max-events-per-rule", args.alerting.history_max_events_per_rule.to_string()),

@@ -5,6 +5,7 @@
 //! declares is checked before memory is reserved for it, and that an error says where, what was found and what was
 //! expected. It never opens a socket or a file, and never looks at a clock.
 
+pub mod alertmanager;
 pub mod exposition;
 pub mod prometheus_block;
 pub mod protobuf;

@@ -3,6 +3,7 @@
 
 mod explain;
 mod history;
+mod migration;
 mod muting;
 mod people;
 mod survival;
@@ -159,6 +160,7 @@ impl House {
                 name: "Test".to_owned(),
                 group: "g".to_owned(),
                 file: "f".to_owned(),
+                interval: Duration::from_secs(60),
             },
             rule: "f;g;Down;{}".to_owned(),
             evaluated_ms: now_ms,

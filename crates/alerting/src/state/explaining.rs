@@ -5,7 +5,7 @@ use crate::explain::{GroupSnapshot, Snapshot};
 use crate::inhibit::Inhibitor;
 use crate::routing::{RouteTest, Suppression, integration_name, test};
 use crate::wiring::number;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use watchfire_ledger::{Alert, AlertIdentity, Fingerprint};
 use watchfire_model::Labels;
 
@@ -43,6 +43,14 @@ impl State {
             group: String::new(),
             file: String::new(),
         })
+    }
+
+    /// The names of alerts, each once, sorted.
+    pub(crate) fn names_of<'a>(&self, alerts: impl Iterator<Item = &'a Fingerprint>) -> Vec<String> {
+        let alerts = alerts.filter_map(|alert| self.tables.alerts.get(alert));
+        let names: BTreeSet<&str> =
+            alerts.map(|alert| alert.labels.get("alertname").unwrap_or_default()).collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// The names of all integrations, by receiver and number.

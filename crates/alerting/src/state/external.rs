@@ -152,6 +152,10 @@ fn take(
     let Some(known) = tables.alerts.get(&news.fingerprint) else {
         // The end of something nobody heard of is not news.
         if news.is_resolved(when.now_ms) {
+            // Unless another Alertmanager had told somebody that it fires.
+            if tables.adoption.knows(&news.labels) {
+                begin(tables, write, config, news, when)?;
+            }
             return Ok(());
         }
         return fires(tables, write, config, news, when);

@@ -89,6 +89,7 @@ impl Turn<'_> {
         let mut held_back = false;
         for wire in self.wiring.of(&id.1) {
             let integration = wire.number;
+            tables.adopt(write, id, integration, &members, self.now_ms)?;
             let told = tables.notified.get(&(id.0.clone(), id.1.clone(), integration));
             // Who was told that something fires is told its end, whatever mutes it by then.
             let is_owed = |alert: &Alert| {

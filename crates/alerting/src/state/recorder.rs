@@ -24,11 +24,18 @@ pub struct HistoryLimits {
     pub events: u64,
     /// How many beginnings of one rule within an hour (`--alerts.history.max-events-per-rule`).
     pub per_rule: u64,
+    /// Say nothing about what is not kept.
+    pub is_quiet: bool,
 }
 
 impl Default for HistoryLimits {
     fn default() -> Self {
-        Self { retention: Duration::from_secs(90 * 24 * 60 * 60), events: 2_000_000, per_rule: 20_000 }
+        Self {
+            retention: Duration::from_secs(90 * 24 * 60 * 60),
+            events: 2_000_000,
+            per_rule: 20_000,
+            is_quiet: false,
+        }
     }
 }
 
@@ -131,7 +138,7 @@ impl Recorder {
             *spent += 1;
             return true;
         }
-        if *spent == self.limits.per_rule {
+        if *spent == self.limits.per_rule && !self.limits.is_quiet {
             *spent += 1;
             tracing::warn!(
                 rule,

@@ -1,5 +1,6 @@
 //! The ledger's rows in memory.
 
+use super::adoption::Adoption;
 use super::recorder::Recorder;
 use crate::inhibit::{InhibitRule, Inhibitor};
 use crate::silences::Silences;
@@ -32,6 +33,8 @@ pub(super) struct Tables {
     pub(super) overrides: Vec<Override>,
     /// Of the rules in force; not in the ledger.
     pub(super) inhibitor: Inhibitor,
+    /// What had been told elsewhere.
+    pub(super) adoption: Adoption,
     /// What goes into history.
     pub(super) recorder: Recorder,
     /// In how many groups an alert is.
@@ -116,6 +119,7 @@ impl Tables {
             }
             tables.inhibitor = Inhibitor::new(inhibit_rules, tables.alerts.values());
             tables.recorder = Recorder::load(read)?;
+            tables.adoption = Adoption::load(read)?;
             Ok(tables)
         })
     }

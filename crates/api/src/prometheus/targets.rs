@@ -207,7 +207,9 @@ pub(crate) async fn target_metadata(
     .await
 }
 
-/// Which Alertmanagers are sent to: none, for alerts are delivered from here.
-pub(crate) async fn alertmanagers() -> Response {
-    success(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}))
+/// Which Alertmanagers alerts are sent on to.
+pub(crate) async fn alertmanagers(State(app): State<Arc<App>>) -> Response {
+    let (active, dropped) = app.senders.addresses();
+    let shown = |urls: Vec<String>| urls.into_iter().map(|url| json!({"url": url})).collect::<Vec<_>>();
+    success(&json!({"activeAlertmanagers": shown(active), "droppedAlertmanagers": shown(dropped)}))
 }

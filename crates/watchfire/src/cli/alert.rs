@@ -1,4 +1,4 @@
-//! `watchfire alert`: receivers and templates tried out.
+//! `watchfire alert`: receivers and templates tried out, alerts explained; `watchfire rules`: rules over the past.
 
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -11,6 +11,58 @@ pub(crate) enum Alert {
     TestReceiver(TestReceiverArgs),
     /// Fills a notification template in and prints it.
     Render(RenderArgs),
+    /// Asks a running server why somebody was told of an alert, or was not.
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Which alert: matchers such as 'alertname="Down"' or instance=~"a.*", or its fingerprint.
+    #[arg(value_name = "MATCHER", required = true)]
+    pub(crate) alert: Vec<String>,
+    /// The life that was going on then: RFC 3339 or Unix seconds; now by default.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    /// Only what this receiver was told.
+    #[arg(long, value_name = "RECEIVER")]
+    pub(crate) receiver: Option<String>,
+    /// The server asked.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) server: String,
+    /// Print the server's JSON as it is.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Asks a running server how often the alerting rules of a file would have paged, from the data it has stored.
+    Backtest(BacktestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    /// The rule file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only the alert with this name.
+    #[arg(long, value_name = "ALERT")]
+    pub(crate) rule: Option<String>,
+    /// From when: RFC 3339 or Unix seconds; 30 days before the end by default.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Until when; now by default.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// A routing to try instead of the server's: an Alertmanager configuration file.
+    #[arg(long = "alertmanager.file", value_name = "FILE")]
+    pub(crate) alertmanager_file: Option<PathBuf>,
+    /// The server asked.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) server: String,
+    /// Print the server's JSON as it is.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

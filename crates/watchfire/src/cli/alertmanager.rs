@@ -26,6 +26,14 @@ pub(crate) struct AlertingArgs {
     #[arg(long = "silences.max-silence-size-bytes", value_name = "BYTES", default_value_t = 0)]
     pub(crate) max_silence_size_bytes: usize,
 
+    /// How many alerts may wait for one Alertmanager of `alerting` in the configuration; the oldest are dropped first.
+    #[arg(long = "alertmanager.notification-queue-capacity", value_name = "N", default_value_t = 10_000)]
+    pub(crate) queue_capacity: usize,
+
+    /// How long an alert that fires is not sent again to the Alertmanagers of `alerting` in the configuration.
+    #[arg(long = "rules.alert.resend-delay", value_name = "DURATION", default_value = "1m", value_parser = super::duration)]
+    pub(crate) resend_delay: Duration,
+
     /// How long the history of alerts is kept.
     #[arg(long = "alerts.history.retention", value_name = "DURATION", default_value = "90d", value_parser = super::duration)]
     pub(crate) history_retention: Duration,

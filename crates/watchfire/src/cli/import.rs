@@ -26,6 +26,29 @@ pub(crate) enum Import {
     /// not imported twice. Where the target has a value for the same series and time already, that value stays.
     #[command(after_long_help = EXAMPLES)]
     Prometheus(ImportPrometheusArgs),
+    /// Takes over from an Alertmanager: its silences, and what it has told to whom, so that nobody is told twice of what
+    /// fires, and everybody is told of its end.
+    ///
+    /// From a folder both are read; stop that Alertmanager before, so that it has written them down. From a URL the
+    /// silences are asked for; what was told cannot be. Stop the server that uses the target folder first. May be
+    /// repeated.
+    Alertmanager(ImportAlertmanagerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportAlertmanagerArgs {
+    /// Alertmanager's data folder (its --storage.path), or its URL.
+    #[arg(value_name = "DIR|URL")]
+    pub(crate) source: String,
+
+    /// Folder it goes to: that of the server that will use it, which must not run meanwhile.
+    #[arg(
+        long = "storage.tsdb.path",
+        visible_alias = "storage.path",
+        value_name = "DIR",
+        default_value = "data"
+    )]
+    pub(crate) storage_path: PathBuf,
 }
 
 #[derive(Debug, Args)]

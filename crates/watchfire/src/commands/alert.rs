@@ -1,6 +1,7 @@
 //! `watchfire alert`.
 
-use crate::cli::{Alert, AlertTemplateKind, RenderArgs, TestReceiverArgs};
+use crate::cli::{Alert, AlertTemplateKind, ExplainArgs, RenderArgs, TestReceiverArgs};
+use crate::commands::query;
 use anyhow::{Context, anyhow, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ pub(crate) fn run(alert: Alert) -> anyhow::Result<()> {
     match alert {
         Alert::TestReceiver(args) => test_receiver(&args),
         Alert::Render(args) => render(&args),
+        Alert::Explain(args) => explain(&args),
     }
 }
 
@@ -44,6 +46,39 @@ fn test_receiver(args: &TestReceiverArgs) -> anyhow::Result<()> {
     }
     if failed > 0 {
         bail!("{failed} of {} attempts failed", trials.len());
+    }
+    Ok(())
+}
+
+fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
+    let is_fingerprint = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut form: Vec<(&str, &str)> = Vec::new();
+    for text in &args.alert {
+        form.push((if is_fingerprint(text) { "fingerprint" } else { "filter" }, text));
+    }
+    form.extend(args.time.as_deref().map(|time| ("time", time)));
+    form.extend(args.receiver.as_deref().map(|receiver| ("receiver", receiver)));
+    let path = format!("alerts/explain?{}", query::encoded(&form));
+    let body = super::backup::runtime()?.block_on(query::get(&args.server, &path))?;
+    if args.json {
+        println!("{body}");
+        return Ok(());
+    }
+    let data = query::data(&body)?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    let labels = data["alert"]["labels"].as_object().into_iter().flatten();
+    let labels: Vec<String> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    println!("{{{}}}  {}", labels.join(", "), text(&data["alert"]["fingerprint"]));
+    println!("told: {}\n{}\n", text(&data["told"]), text(&data["summary"]));
+    for step in data["steps"].as_array().into_iter().flatten() {
+        let (at, verdict) = (text(&step["at"]), text(&step["verdict"]));
+        println!("{at:<24}  {:<10}  {verdict:<7}  {}", text(&step["step"]), text(&step["text"]));
+    }
+    for note in data["notes"].as_array().into_iter().flatten() {
+        println!("note: {}", text(note));
+    }
+    if let Some(others) = data["others"].as_u64().filter(|others| *others > 0) {
+        println!("note: {others} other alerts match, too; this is the one that was heard of last");
     }
     Ok(())
 }

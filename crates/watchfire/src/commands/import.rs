@@ -1,5 +1,6 @@
 //! `watchfire import`: another system's history becomes ours.
 
+mod alertmanager;
 mod remote;
 mod terminal;
 
@@ -19,7 +20,13 @@ use watchfire_model::time::{Clock, SystemClock};
 static STOP: Stop = Stop::new();
 
 pub(crate) fn run(import: Import) -> anyhow::Result<()> {
-    let Import::Prometheus(args) = import;
+    match import {
+        Import::Prometheus(args) => prometheus(&args),
+        Import::Alertmanager(args) => alertmanager::run(&args),
+    }
+}
+
+fn prometheus(args: &ImportPrometheusArgs) -> anyhow::Result<()> {
     logging::start(LogLevel::Warn, LogFormat::Logfmt);
     stop_on_signals()?;
     let mut terminal = Terminal::new();
@@ -28,12 +35,12 @@ pub(crate) fn run(import: Import) -> anyhow::Result<()> {
         range: TimeRange::new(args.min_time.unwrap_or(i64::MIN), args.max_time.unwrap_or(i64::MAX)),
     };
     let imported = if args.source.contains("://") {
-        remote::import(&args, choice, &mut terminal)
+        remote::import(args, choice, &mut terminal)
     } else {
-        import_folder(&args, &choice, &mut terminal)
+        import_folder(args, &choice, &mut terminal)
     };
     terminal.end();
-    imported?.tell(&args);
+    imported?.tell(args);
     let damage = terminal.damage();
     if damage > 0 {
         bail!("{} and left out; everything else is imported", places(damage));

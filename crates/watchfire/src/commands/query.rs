@@ -26,7 +26,7 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<()> {
 }
 
 /// What a request has in its form.
-type Form<'a> = Vec<(&'a str, &'a str)>;
+pub(crate) type Form<'a> = Vec<(&'a str, &'a str)>;
 
 async fn ask(args: &AskArgs) -> anyhow::Result<()> {
     let mut form = vec![("query", args.query.as_deref().unwrap_or_default())];
@@ -147,14 +147,14 @@ async fn send(server: &str, path: &str, form: &Form<'_>, headers: &[(&str, &str)
     Ok(response.text().await?)
 }
 
-async fn get(server: &str, path: &str) -> anyhow::Result<String> {
+pub(crate) async fn get(server: &str, path: &str) -> anyhow::Result<String> {
     let url = format!("{}/api/v1/{path}", server.trim_end_matches('/'));
     let sent = reqwest::Client::new().get(&url).send().await;
     let response = sent.with_context(|| format!("cannot reach {server}; is the server running there?"))?;
     Ok(response.text().await?)
 }
 
-fn encoded(form: &Form<'_>) -> String {
+pub(crate) fn encoded(form: &Form<'_>) -> String {
     form.iter()
         .map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)))
         .collect::<Vec<_>>()
@@ -173,7 +173,7 @@ fn percent_encode(text: &str) -> String {
 }
 
 /// The data of an answer; what it remarks goes to standard error, and an error is one.
-fn data(body: &str) -> anyhow::Result<Value> {
+pub(crate) fn data(body: &str) -> anyhow::Result<Value> {
     let mut answer: Value = serde_json::from_str(body)
         .context("the server's answer is not JSON; is it a Watchfire or Prometheus server?")?;
     if answer["status"] != "success" {

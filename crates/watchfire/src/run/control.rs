@@ -95,6 +95,7 @@ impl Center {
             }
             return Err(error.into());
         }
+        app.senders.apply(&loaded.config.alerting, global.naming.scheme);
         local::apply(app, &loaded.config.collect);
         if let Err(error) = app.queries.log_to(global.query_log_file.as_deref()) {
             let path = global.query_log_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
@@ -198,6 +199,11 @@ impl Control for Center {
             let only_local = config.collect.enabled && config.scrape_configs.is_empty();
             if only_local { local } else { config.global.scrape_interval.max(local) }
         })
+    }
+
+    fn evaluation_interval(&self) -> Duration {
+        let default = Settings::default().evaluation_interval;
+        self.in_force().as_ref().map_or(default, |config| config.global.evaluation_interval)
     }
 
     fn last_reload(&self) -> (i64, bool) {

@@ -24,6 +24,7 @@ pub(crate) fn exposition(app: &App, format: Format) -> String {
     let mut text = String::new();
     app.rules.write_metrics(&mut text);
     app.alerting.write_metrics(&mut text);
+    app.senders.write_metrics(&mut text);
     copy(&text, &mut writer);
     writer.finish()
 }
