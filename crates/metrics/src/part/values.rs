@@ -125,9 +125,10 @@ impl Part {
 
     /// The ranks of the series that satisfy all matchers. Pages that cannot be read are left out and named.
     pub(crate) fn select(&self, matchers: &[Matcher], damage: &mut Vec<String>) -> RoaringBitmap {
-        let mut found = self.all();
+        // All series are not written down only to be struck out.
+        let mut found: Option<RoaringBitmap> = None;
         for matcher in matchers {
-            if found.is_empty() {
+            if found.as_ref().is_some_and(RoaringBitmap::is_empty) {
                 break;
             }
             let needs_label = !matcher.matches_empty();
@@ -148,13 +149,13 @@ impl Part {
                 }
                 Some(ControlFlow::Continue(()))
             });
-            if needs_label {
-                found &= ids;
-            } else {
-                found -= ids;
-            }
+            found = Some(match found {
+                found if !needs_label => found.unwrap_or_else(|| self.all()) - ids,
+                Some(found) => found & ids,
+                None => ids,
+            });
         }
-        found
+        found.unwrap_or_else(|| self.all())
     }
 
     /// Calls `each` with those values of a label that are wanted, until it says to stop; `None` says that the postings
