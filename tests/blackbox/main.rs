@@ -22,6 +22,7 @@ mod interop;
 mod keeping;
 mod kill_nine;
 mod limits;
+mod people;
 mod remote_read;
 mod remote_write;
 mod safety;

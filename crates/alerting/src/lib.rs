@@ -53,6 +53,7 @@ pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,
 };
 pub use status::{AlertView, GroupView, OutboxView};
+pub use watchfire_channels::{Answer, Refusal, Wish, of_pagerduty, of_slack};
 pub use watchfire_ledger::{
     Acknowledgement, AlertEvent, AlertEventKind, AlertIdentity, EventKind, Incident, IncidentAlert,
     IncidentEvent, NewOverride, Outcome, Override, Silence, SilenceMatcher,

@@ -1,5 +1,6 @@
 //! Incidents, and who is on call: our own API beside Prometheus's, in the same envelope.
 
+pub(crate) mod hooks;
 pub(crate) mod incidents;
 pub(crate) mod schedules;
 

@@ -2,14 +2,14 @@
 
 use crate::alerting::{backtest, explain, history, routes as tree};
 use crate::alertmanager::{alerts as am_alerts, general, silences};
-use crate::people::{incidents, schedules};
+use crate::people::{hooks, incidents, schedules};
 use crate::prometheus::{
     admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
 use crate::{manage, pages, push};
-use watchfire_guard::Permission::{Admin, Open, Read, Write};
+use watchfire_guard::Permission::{Admin, Open, Read, Signed, Write};
 
 /// All routes.
 pub fn routes() -> Vec<Route> {
@@ -61,6 +61,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/schedules/{name}/calendar.ics", Read, schedules::calendar),
         Route::post("/api/v1/schedules/{name}/overrides", Write, schedules::add_override),
         Route::delete("/api/v1/schedules/{name}/overrides/{id}", Write, schedules::remove_override),
+        Route::post("/hooks/pagerduty", Signed, hooks::pagerduty),
+        Route::post("/hooks/slack", Signed, hooks::slack),
         Route::get("/api/v1/alertmanagers", Read, targets::alertmanagers),
         Route::get("/api/v1/status/config", Read, status::config),
         Route::get("/api/v1/status/flags", Read, status::flags),
@@ -180,7 +182,8 @@ mod tests {
                 path.starts_with("/api/") || matches!(path, "/metrics" | "/federate" | "/version");
             assert_eq!(
                 telemetry,
-                route.permission != Permission::Open && !path.starts_with("/-/"),
+                !matches!(route.permission, Permission::Open | Permission::Signed)
+                    && !path.starts_with("/-/"),
                 "{route:?}"
             );
             let manages = path == "/-/reload" || path == "/-/quit";

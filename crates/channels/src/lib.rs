@@ -6,6 +6,7 @@
 //! that a template that fails sends a plain text instead, that files with secrets are read anew for every attempt, and
 //! that no secret is in any error. It never decides when or how often to tell anybody, and it remembers nothing.
 
+mod answers;
 mod attempt;
 mod channel;
 mod client;
@@ -34,6 +35,7 @@ mod webex;
 mod webhook;
 mod wechat;
 
+pub use answers::{Answer, Refusal, Wish, group_identity, of_pagerduty, of_slack};
 pub use attempt::{Attempt, Outcome, Receipt};
 pub use channel::{Channel, Tools};
 pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings, Smtp};

@@ -236,7 +236,7 @@ impl<'a> Sending<'a> {
 
     /// The group's identity for other systems: the hash of its key.
     pub(crate) fn key_hash(&self) -> String {
-        crate::encoding::sha256_hex(self.notification.group_key.as_bytes())
+        crate::answers::group_identity(&self.notification.group_key)
     }
 
     /// A secret; a file is read anew.

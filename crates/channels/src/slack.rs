@@ -1,5 +1,6 @@
 //! Slack, by an incoming webhook or by an app: messages with attachments, updated in place or continued in a thread.
 
+use crate::answers::BUTTONS;
 use crate::attempt::{Attempt, Outcome, Receipt};
 use crate::config::read::{self, records, text_or};
 use crate::config::{Global, SLACK_POST};
@@ -348,6 +349,11 @@ fn button(sending: &Sending<'_>, (action, confirm): &(Pairs, Option<Pairs>)) -> 
         texts.filter(|(_, text)| !text.is_empty()).map(|(key, text)| (key, text.into())).collect()
     };
     let mut button = filled(action);
+    // A button that is answered here says which group it is about.
+    let is_ours = button.get("name").and_then(Value::as_str).is_some_and(|name| BUTTONS.contains(&name));
+    if is_ours && !button.contains_key("url") {
+        button.entry("value").or_insert_with(|| sending.key_hash().into());
+    }
     if let Some(confirm) = confirm {
         button.insert("confirm".to_owned(), Value::Object(filled(confirm)));
     }

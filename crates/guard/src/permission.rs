@@ -5,6 +5,8 @@
 pub enum Permission {
     /// Nothing: liveness, and the files of the web UI, which hold no telemetry.
     Open,
+    /// A signature over the body with a secret that is shared with the sender; the route itself checks it.
+    Signed,
     /// Read telemetry, rules, alerts, and the state of the program.
     Read,
     /// Add telemetry.
@@ -18,6 +20,7 @@ impl Permission {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Signed => "signed",
             Self::Read => "read",
             Self::Write => "write",
             Self::Admin => "admin",

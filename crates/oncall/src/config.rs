@@ -1,5 +1,6 @@
 //! The on-call file: people, schedules, policies, and how incidents are kept.
 
+mod integrations;
 mod policies;
 mod schedules;
 
@@ -59,6 +60,8 @@ pub struct Person {
     pub receivers: Vec<String>,
 }
 
+pub use integrations::Integrations;
+
 /// An on-call file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnCall {
@@ -66,6 +69,8 @@ pub struct OnCall {
     pub incidents: Incidents,
     /// How bad alerts are.
     pub severities: Severities,
+    /// The secrets of those who send what people answer elsewhere.
+    pub integrations: Integrations,
     /// The people.
     pub people: Vec<Person>,
     /// The schedules.
@@ -156,6 +161,12 @@ impl Reader<'_> {
         if let Some(Some(section)) = self.keep(severities) {
             let read = severities_of(section);
             self.read.severities = self.keep(read).unwrap_or_default();
+        }
+        let integrations = root.section("integrations", "integrations configuration");
+        if let Some(Some(section)) = self.keep(integrations) {
+            let folder = self.path.parent().unwrap_or(Path::new(""));
+            let read = Integrations::read(section, folder);
+            self.read.integrations = self.keep(read).unwrap_or_default();
         }
         for node in self.list(&mut root, "people") {
             let read = self.person(node);

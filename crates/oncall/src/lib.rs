@@ -15,7 +15,7 @@ mod severity;
 mod shift;
 mod wall;
 
-pub use config::{ConfigError, Incidents, OnCall, Person};
+pub use config::{ConfigError, Incidents, Integrations, OnCall, Person};
 pub use policy::{Policy, Step, Target};
 pub use schedule::{Layer, Restriction, Rotation, Schedule, Source, Stand};
 pub use severity::Severities;

@@ -5,6 +5,7 @@ use crate::incident::{
     Acknowledge, IncidentFilter, IncidentState, IncidentStory, IncidentView, Incidents, PeopleError, Told,
 };
 use std::sync::Arc;
+use watchfire_channels::Answer;
 use watchfire_ledger::{Incident, LedgerError, NewOverride, Override, Reading};
 use watchfire_oncall::{OnCall, Stand, Target};
 
@@ -74,6 +75,11 @@ impl Alerting {
         to: Option<Target>,
     ) -> Result<(), PeopleError> {
         self.act(move |state, now_ms| state.escalate(id, (&by, &note), to.as_ref(), now_ms)).await
+    }
+
+    /// Somebody answered where they were told; how many incidents that was about. On disk when this resolves.
+    pub async fn answered(&self, answer: Answer) -> Result<usize, PeopleError> {
+        self.act(move |state, now_ms| state.answered(&answer, now_ms)).await
     }
 
     /// Somebody stands in for whoever would be on call.

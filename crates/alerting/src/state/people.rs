@@ -1,14 +1,16 @@
 //! What people do with incidents and schedules: on disk before anybody is told that it is done.
 
 use super::State;
-use super::escalation::reach;
+use super::escalation::{ESCALATION, Paged, reach};
+use super::evaluation::millis;
 use super::incidents::{Tally, event, restart};
 use super::tables::{GroupId, Tables};
 use crate::incident::{Acknowledge, PeopleError};
+use watchfire_channels::{Answer, Wish, group_identity};
 use watchfire_ledger::{
     Acknowledgement, EventKind, Incident, LedgerError, NewEvent, NewOverride, Override, Writing,
 };
-use watchfire_oncall::{Stand, Target};
+use watchfire_oncall::{OnCall, Stand, Target};
 
 /// No text of people is longer, in bytes.
 const MOST_TEXT: usize = 16 << 10;
@@ -142,9 +144,17 @@ impl State {
         };
         let group = (incident.group_key.clone(), incident.receiver.clone());
         let mut tally = Tally::default();
-        self.with_pager(now_ms, |pager, tables, write| {
-            let Some(mut incident) = tables.incidents.get(&group).cloned() else { return Ok(()) };
-            incident.acknowledgement = None;
+        let paged = self.with_pager(now_ms, |pager, tables, write| {
+            let Some(mut incident) = tables.incidents.get(&group).cloned() else { return Ok(Paged::Told) };
+            if let Some((receivers, _)) = &receivers {
+                let reason = format!("{ESCALATION}by {}", if by.is_empty() { "hand" } else { by });
+                let receivers = receivers.iter().cloned().collect();
+                let paged = pager.page(tables, write, &mut incident, &receivers, &reason)?;
+                if paged != Paged::Told {
+                    return Ok(paged);
+                }
+            }
+            let taken_back = incident.acknowledgement.take().is_some();
             incident.updated_ms = now_ms;
             let words = match &receivers {
                 Some((_, words)) => format!("asked for {words} to be told"),
@@ -153,27 +163,53 @@ impl State {
             let text = if note.is_empty() { words } else { format!("{words}: {note}") };
             let asked = event(&incident, now_ms, EventKind::Escalated, text);
             tally.event(write, &NewEvent { actor: named(by), ..asked })?;
-            match &receivers {
-                Some((receivers, _)) => {
-                    let reason = format!(
-                        "{}by {}",
-                        super::escalation::ESCALATION,
-                        if by.is_empty() { "hand" } else { by }
-                    );
-                    let receivers = receivers.iter().cloned().collect();
-                    pager.page(tables, write, &mut incident, &receivers, &reason)?;
-                }
-                None => {
-                    begin_again_when_through(pager.oncall, &mut incident);
-                    pager.step(tables, write, &mut tally, &mut incident)?;
-                }
+            if receivers.is_none() {
+                begin_again_when_through(pager.oncall, &mut incident);
+                pager.step(tables, write, &mut tally, &mut incident)?;
+            } else if taken_back {
+                go_on(pager.oncall, &mut incident, now_ms);
             }
             write.put_incident(&incident)?;
             tables.incidents.insert(group.clone(), incident);
-            Ok(())
+            Ok(Paged::Told)
         })?;
         self.tally.add(tally);
-        Ok(())
+        match paged {
+            Paged::Told => Ok(()),
+            Paged::Muted => {
+                Err(PeopleError::Conflict(format!("everything that fires in incident {id} is muted")))
+            }
+            Paged::Busy => {
+                Err(PeopleError::Conflict("they are being told right now; try again in a moment".to_owned()))
+            }
+        }
+    }
+
+    /// Somebody answered where they were told: every incident of that group that fires is meant. One that stands as they
+    /// want it already is left alone, because whoever sends an answer may send it twice.
+    pub(crate) fn answered(&mut self, answer: &Answer, now_ms: i64) -> Result<usize, PeopleError> {
+        let meant = |incident: &&Incident| group_identity(&incident.group_key) == answer.group;
+        let found: Vec<(i64, bool)> = self
+            .tables
+            .incidents
+            .values()
+            .filter(meant)
+            .map(|incident| (incident.id, incident.acknowledgement.is_some()))
+            .collect();
+        for (id, is_acknowledged) in &found {
+            let id = *id;
+            match &answer.wish {
+                Wish::Acknowledge if !is_acknowledged => {
+                    let taken = Acknowledge { owner: answer.by.clone(), ..Acknowledge::default() };
+                    self.acknowledge(id, &taken, now_ms)?;
+                }
+                Wish::Unacknowledge if *is_acknowledged => self.unacknowledge(id, &answer.by, "", now_ms)?,
+                Wish::Escalate => self.escalate(id, (&answer.by, ""), None, now_ms)?,
+                Wish::Note(note) => self.note_incident(id, &answer.by, note, now_ms)?,
+                Wish::Acknowledge | Wish::Unacknowledge => {}
+            }
+        }
+        Ok(found.len())
     }
 
     /// Keeps an override of a schedule.
@@ -261,8 +297,17 @@ impl State {
     }
 }
 
+/// The policy that an acknowledgement stopped goes on after the time that people have to acknowledge.
+fn go_on(oncall: &OnCall, incident: &mut Incident, now_ms: i64) {
+    let Some(escalation) = &mut incident.escalation else { return };
+    let Some(policy) = oncall.policy(&escalation.policy) else { return };
+    let taken = usize::try_from(escalation.step.saturating_sub(1)).unwrap_or_default();
+    let wait = policy.steps.get(taken).map(|step| step.wait).unwrap_or_default();
+    escalation.next_ms = Some(now_ms.saturating_add(millis(wait)));
+}
+
 /// Whoever asks for the next step where there is none left gets the first.
-fn begin_again_when_through(oncall: &watchfire_oncall::OnCall, incident: &mut Incident) {
+fn begin_again_when_through(oncall: &OnCall, incident: &mut Incident) {
     let severity = incident.severity;
     let Some(escalation) = &mut incident.escalation else { return };
     let Some(policy) = oncall.policy(&escalation.policy) else { return };

@@ -103,6 +103,23 @@ fn every_fault_is_told_at_its_place_with_the_mend() {
 }
 
 #[test]
+fn secrets_are_read_from_files_and_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oncall.yml");
+    let text = "integrations: {slack: {signing_secret: s3cret}, pagerduty: {secret_file: pd}}\n";
+    let error = OnCall::parse(&path, text).unwrap_err().to_string();
+    assert!(error.contains("oncall.yml:1:") && error.contains("secret_file"), "{error}");
+    std::fs::write(folder.path().join("pd"), "hush\n").unwrap();
+    let read = OnCall::parse(&path, text).unwrap();
+    assert_eq!(read.integrations.pagerduty.as_ref().map(|secret| secret.expose()), Some("hush"));
+    let shown = format!("{read:?}");
+    assert!(!shown.contains("s3cret") && !shown.contains("hush"), "{shown}");
+    let both = "integrations: {slack: {signing_secret: a, signing_secret_file: b}}\n";
+    let error = OnCall::parse(&path, both).unwrap_err().to_string();
+    assert!(error.contains("expected one of signing_secret, signing_secret_file"), "{error}");
+}
+
+#[test]
 fn a_calendar_is_read_and_its_faults_have_their_own_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oncall.yml");

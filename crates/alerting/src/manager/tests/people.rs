@@ -84,22 +84,26 @@ impl Team {
         self.alerting.commit(evaluation).await.unwrap();
     }
 
-    /// Lets time pass in steps of ten seconds, killed at every step where that is asked for; who was told what.
+    /// Lets time pass in steps of ten seconds, killed at every step where that is asked for; who was told what. What is
+    /// sent at once arrives in any order, and is put into one.
     async fn told(&mut self, ms: i64, kill: bool) -> Vec<String> {
+        let mut all = Vec::new();
         for _ in 0..ms / (10 * SECOND) {
             self.clock.advance(10 * SECOND);
             self.alerting.tick().await.unwrap();
             if kill {
                 self.kill().await;
             }
+            let word =
+                |body: &serde_json::Value, key: &str| body[key].as_str().unwrap_or_default().to_owned();
+            let received = self.script.take();
+            let told = received.iter().map(|one| (word(&one.body, "receiver"), word(&one.body, "status")));
+            let mut told: Vec<String> =
+                told.map(|(receiver, status)| format!("{receiver} {status}")).collect();
+            told.sort_by(|left, right| right.cmp(left));
+            all.extend(told);
         }
-        let word = |body: &serde_json::Value, key: &str| body[key].as_str().unwrap_or_default().to_owned();
-        let mut told: Vec<String> = Vec::new();
-        for received in self.script.take() {
-            let body = &received.body;
-            told.push(format!("{} {}", word(body, "receiver"), word(body, "status")));
-        }
-        told
+        all
     }
 
     async fn stories(&self) -> Vec<IncidentStory> {
@@ -362,4 +366,31 @@ async fn a_page_that_could_not_be_delivered_yet_ends_with_the_incident() {
     ends.sort();
     assert_eq!(ends, ["ada resolved", "team resolved"]);
     assert_eq!(team.alerting.outbox(1).await.unwrap().counts.open, 0);
+}
+
+#[tokio::test]
+async fn who_answers_where_they_were_told_is_heard_once() {
+    use watchfire_channels::{Answer, Wish, group_identity};
+    let mut team = Team::new("gpu").await;
+    team.post(HOT, &[]).await;
+    team.told(MINUTE, false).await;
+    let group = group_identity("{}:{alertname=\"Hot\"}");
+    let answer = |wish: Wish| Answer { group: group.clone(), by: "ada".to_owned(), wish };
+    for _ in 0..2 {
+        assert_eq!(team.alerting.answered(answer(Wish::Acknowledge)).await.unwrap(), 1);
+    }
+    assert_eq!(team.told(30 * MINUTE, true).await.len(), QUIET);
+    team.alerting.answered(answer(Wish::Escalate)).await.unwrap();
+    assert_eq!(team.told(10 * SECOND, false).await, ["ben firing"]);
+    // By hand, the policy goes on after the time that people have to answer.
+    team.alerting.answered(answer(Wish::Acknowledge)).await.unwrap();
+    let ben = Some(Target::Person("ben".to_owned()));
+    let id = team.stories().await[0].view.incident.id;
+    team.alerting.escalate(id, "ada".to_owned(), String::new(), ben).await.unwrap();
+    assert_eq!(team.told(9 * MINUTE, false).await, ["ben firing"]);
+    assert_eq!(team.told(2 * MINUTE, false).await, ["ada firing"], "the second round");
+    let other = Answer { group: "else".to_owned(), ..answer(Wish::Acknowledge) };
+    assert_eq!(team.alerting.answered(other).await.unwrap(), 0);
+    let kinds = team.kinds().await;
+    assert_eq!(kinds.iter().filter(|kind| **kind == EventKind::Acknowledged).count(), 2, "{kinds:?}");
 }
