@@ -3,7 +3,6 @@
 mod addresses;
 mod mime;
 mod smtp;
-mod tls;
 
 use crate::attempt::Attempt;
 use crate::config::read::{self, pairs, text_or};

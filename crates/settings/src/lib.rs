@@ -11,6 +11,7 @@ pub mod http;
 mod reading;
 pub mod secret;
 pub mod section;
+pub mod tls;
 pub mod units;
 pub mod yaml;
 

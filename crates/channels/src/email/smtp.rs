@@ -1,6 +1,5 @@
 //! SMTP (RFC 5321): one mail to one server.
 
-use super::tls;
 use crate::attempt::{Attempt, Outcome};
 use crate::encoding::{hex, unbase64};
 use crate::sending::{DEFAULT_TIMEOUT, Sending};
@@ -120,7 +119,7 @@ async fn talk(
 
 async fn encrypted(stream: Box<dyn Stream>, server: &Server<'_>) -> Result<Box<dyn Stream>, Attempt> {
     let tls = server.tls.clone();
-    let config = tokio::task::spawn_blocking(move || tls::config(&tls)).await;
+    let config = tokio::task::spawn_blocking(move || watchfire_settings::tls::config(&tls)).await;
     let config = config
         .map_err(|error| Attempt::retry(error.to_string()))?
         .map_err(|error| Attempt::retry(format!("tls_config: {error}")))?;

@@ -1,5 +1,6 @@
-//! TLS for a mail server, as its `tls_config` says.
+//! TLS for connections that are not HTTP's, as a `tls_config` says.
 
+use crate::client::{TlsConfig, TlsVersion};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -7,7 +8,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::sync::Arc;
-use watchfire_settings::client::{TlsConfig, TlsVersion};
 
 /// Whatever certificate the server shows is taken; for `insecure_skip_verify`.
 #[derive(Debug)]
@@ -49,7 +49,10 @@ impl ServerCertVerifier for Anybody {
 }
 
 /// A client's configuration. Reads certificates; blocks.
-pub(super) fn config(tls: &TlsConfig) -> Result<ClientConfig, String> {
+///
+/// # Errors
+/// Says what in the configuration cannot be used.
+pub fn config(tls: &TlsConfig) -> Result<ClientConfig, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions: &[&rustls::SupportedProtocolVersion] = match (tls.min_version, tls.max_version) {
         (TlsVersion::Tls13, _) => &[&rustls::version::TLS13],
