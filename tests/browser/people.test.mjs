@@ -93,4 +93,30 @@ describe("incidents, history and explanations", async () => {
     await page.getByRole("alert").getByText(/5:/).waitFor();
     await close();
   });
+
+  test("the calendar says who is on call, and somebody stands in for a day and takes it back", ownServer, async () => {
+    const { page, faults, close } = await openPage(house, { path: "/alerts/schedules" });
+    await page.locator(".rota-shift").first().waitFor();
+    await page.getByRole("list", { name: "On call now" }).getByText(/ada|ben/).waitFor();
+    assert.deepEqual(await violations(page), []);
+    await page.getByText("As a table").click();
+    await page.getByRole("region", { name: "Shifts" }).getByRole("row").nth(1).waitFor();
+
+    await page.getByRole("button", { name: "Stand in" }).click();
+    await page.getByText("Somebody must stand in.").waitFor();
+    await page.getByLabel("Stands in").selectOption("ben");
+    await page.getByLabel("Your name").fill("ada");
+    await page.getByLabel("Note").fill(HOSTILE);
+    await page.getByRole("button", { name: "Stand in" }).click();
+    await page.locator(".overrides").getByText(HOSTILE).waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+    const { overrides } = await data("api/v1/schedules/primary");
+    assert.deepEqual(overrides.map((one) => one.people), [["ben"]]);
+    await page.getByRole("button", { name: /^Take back ben/ }).click();
+    await page.getByText("Nobody stands in for another in this time.").waitFor();
+    await page.getByRole("button", { name: "A week later" }).click();
+    await page.waitForURL(/from=\d+/);
+    assert.deepEqual(faults, []);
+    await close();
+  });
 });

@@ -109,6 +109,7 @@ async function writeConfiguration(folder, exposition) {
   evaluation_interval: 1s
 rule_files: [rules.yml]
 alertmanager_file: alertmanager.yml
+oncall_file: oncall.yml
 metrics:
   limits: { series_per_tenant: 50 }
 scrape_configs:
@@ -135,6 +136,18 @@ receivers:
   - name: pager
     webhook_configs:
       - url: "http://127.0.0.1:${exposition.port}/told"
+`,
+  );
+  writeFileSync(
+    join(folder, "oncall.yml"),
+    `people:
+  - { name: ada, receivers: [pager] }
+  - { name: ben, receivers: [pager] }
+schedules:
+  - name: primary
+    time_zone: Europe/Berlin
+    layers:
+      - { name: week, rotation: weekly, start: 2026-01-05 09:00, people: [ada, ben] }
 `,
   );
   writeFileSync(

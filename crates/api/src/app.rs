@@ -5,6 +5,7 @@ use crate::error::ApiError;
 use crate::metrics::{HttpMetrics, QueryMetrics};
 use crate::origin::Origin;
 use crate::prometheus::read::ReadLimits;
+use crate::probes::Probes;
 use crate::queries::ActiveQueries;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub struct App {
     pub cache: QueryCache,
     /// Queries from outside that are under way, or were slow.
     pub queries: Arc<ActiveQueries>,
+    /// How targets are probed.
+    pub probes: Probes,
 }
 
 impl std::fmt::Debug for App {

@@ -8,7 +8,7 @@ use crate::prometheus::{
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
-use crate::{manage, pages, push};
+use crate::{manage, pages, probes, push};
 use watchfire_guard::Permission::{Admin, Open, Read, Signed, Write};
 
 /// All routes.
@@ -26,6 +26,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/metrics", Read, manage::metrics),
         Route::get("/federate", Read, federate::federate),
         Route::get("/version", Read, status::version),
+        // blackbox_exporter's.
+        Route::get("/probe", Read, probes::probe),
         // Prometheus's HTTP API.
         Route::get("/api/v1/query", Read, query::instant),
         Route::post("/api/v1/query", Read, query::instant),
@@ -179,7 +181,7 @@ mod tests {
             assert!(seen.insert(format!("{} {}", route.method, route.path)), "{route:?} stands twice");
             let path = route.path.strip_prefix("/alertmanager").unwrap_or(route.path);
             let telemetry =
-                path.starts_with("/api/") || matches!(path, "/metrics" | "/federate" | "/version");
+                path.starts_with("/api/") || matches!(path, "/metrics" | "/federate" | "/version" | "/probe");
             assert_eq!(
                 telemetry,
                 !matches!(route.permission, Permission::Open | Permission::Signed)

@@ -88,6 +88,8 @@ pub struct Config {
     pub otlp: Otlp,
     /// `alertmanager_file`: Watchfire's own key, an Alertmanager configuration.
     pub alertmanager_file: Option<PathBuf>,
+    /// `probe_file`: Watchfire's own key, modules of probes in blackbox_exporter's format.
+    pub probe_file: Option<PathBuf>,
     /// `oncall_file`: Watchfire's own key, people and schedules.
     pub oncall_file: Option<PathBuf>,
     /// `collect`: Watchfire's own key.
@@ -115,6 +117,7 @@ impl Default for Config {
             storage: Storage::default(),
             otlp: Otlp::default(),
             alertmanager_file: None,
+            probe_file: None,
             oncall_file: None,
             collect: Collect::default(),
             metrics: Metrics::default(),
@@ -251,6 +254,7 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     }
     config.alertmanager_file =
         root.placed_text("alertmanager_file")?.map(|(path, place)| reading.refer(&path, place));
+    config.probe_file = root.placed_text("probe_file")?.map(|(path, place)| reading.refer(&path, place));
     config.oncall_file = root.placed_text("oncall_file")?.map(|(path, place)| reading.refer(&path, place));
     let base = Collect::default();
     config.collect = Collect { enabled: false, ..base.clone() };

@@ -22,7 +22,7 @@ use watchfire_alerting::{
     Alerting, AlertingOptions, Fanout, HistoryLimits, SenderOptions, Senders, SilenceLimits, Tuning,
 };
 use watchfire_api::{
-    ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics,
+    ActiveQueries, Probes, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics,
 };
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
@@ -172,6 +172,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         query_metrics: Arc::new(QueryMetrics::default()),
         cache: cache(&args, &loaded),
         queries: Arc::new(ActiveQueries::default()),
+        probes: Probes::default(),
     });
     center.adopt(Arc::clone(&app));
     let failure = Arc::new(OnceLock::new());

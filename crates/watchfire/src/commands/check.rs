@@ -150,6 +150,9 @@ fn config(
     let files = existing_rule_files(&config, read_options(options))?;
     files.iter().for_each(|file| tell_duplicates(file, options, told));
     let rules: usize = files.iter().map(RuleFile::rule_count).sum();
+    if let Some(probes) = &config.probe_file {
+        watchfire_probe::Modules::load(probes)?;
+    }
     if let Some(alertmanager) = &config.alertmanager_file {
         let alertmanager = alertmanager_config(alertmanager, MatcherMode::default())?;
         read_oncall(config.oncall_file.as_ref(), &alertmanager)?;

@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use std::path::Path;
 use watchfire_alerting::oncall::OnCall;
 use watchfire_alerting::{Config as AlertmanagerConfig, MatcherMode};
+use watchfire_probe::Modules;
 use watchfire_rules::file::files_of;
 use watchfire_rules::{ReadOptions, RuleFile};
 use watchfire_scrape::{Check, Config};
@@ -18,6 +19,8 @@ pub(crate) struct Loaded {
     pub(crate) alertmanager: AlertmanagerConfig,
     /// Without a file, nobody is on call.
     pub(crate) oncall: OnCall,
+    /// Without a file, those built in.
+    pub(crate) probes: Modules,
 }
 
 impl Loaded {
@@ -47,7 +50,8 @@ impl Loaded {
             None => AlertmanagerConfig::default(),
         };
         let oncall = oncall(args.oncall_file.as_ref().or(config.oncall_file.as_ref()), &alertmanager)?;
-        Ok(Self { config, rules, alertmanager, oncall })
+        let probes = config.probe_file.as_ref().map_or_else(|| Ok(Modules::default()), |file| Modules::load(file))?;
+        Ok(Self { config, rules, alertmanager, oncall, probes })
     }
 }
 

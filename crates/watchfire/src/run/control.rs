@@ -96,6 +96,7 @@ impl Center {
             return Err(error.into());
         }
         app.senders.apply(&loaded.config.alerting, global.naming.scheme);
+        app.probes.set(loaded.probes);
         local::apply(app, &loaded.config.collect);
         if let Err(error) = app.queries.log_to(global.query_log_file.as_deref()) {
             let path = global.query_log_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
