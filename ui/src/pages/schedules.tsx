@@ -262,7 +262,8 @@ function Policies({ list }: { list: ScheduleList }) {
           <ol className="policy-steps">
             {policy.steps.map((step, index) => (
               <li key={`${policy.name} ${index}`}>
-                <span className="muted">after {step.wait}:</span> {step.tell.map((target) => Object.entries(target).map(([kind, name]) => `${kind} ${name}`)).join(", ")}
+                {step.tell.map((target) => Object.entries(target).map(([kind, name]) => `${kind} ${name}`)).join(", ")}
+                {index < policy.steps.length - 1 || policy.repeat > 0 ? <span className="muted">, then after {step.wait}</span> : null}
               </li>
             ))}
             {policy.repeat > 0 ? <li className="muted">and from the beginning, {policy.repeat === 1 ? "once" : `${policy.repeat} times`} more</li> : null}
