@@ -54,7 +54,10 @@ pub(crate) async fn probe(
     let name = params.get("module").unwrap_or("http_2xx");
     let module = modules.get(name).ok_or_else(|| {
         let known: Vec<&str> = modules.names().collect();
-        ApiError::bad_parameter("module", format!("unknown module {name:?}; expected one of {}", known.join(", ")))
+        ApiError::bad_parameter(
+            "module",
+            format!("unknown module {name:?}; expected one of {}", known.join(", ")),
+        )
     })?;
     let target = params.get("target").filter(|target| !target.is_empty());
     let target = target.ok_or_else(|| ApiError::bad_parameter("target", "missing; expected an address"))?;

@@ -179,15 +179,20 @@ pub(crate) fn request(
 }
 
 fn authorization(client: &ClientConfig, url: &Url) -> Result<Option<String>, String> {
-    let basic = |user: &str, password: &str| format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
+    let basic =
+        |user: &str, password: &str| format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
     match &client.credentials {
         Some(Credentials::Basic { username, password }) => {
             let password = password.as_ref().map(Source::reveal).transpose()?;
             Ok(Some(basic(&username.reveal()?, password.as_deref().unwrap_or_default())))
         }
-        Some(Credentials::Header { kind, credentials }) => Ok(Some(format!("{kind} {}", credentials.reveal()?))),
+        Some(Credentials::Header { kind, credentials }) => {
+            Ok(Some(format!("{kind} {}", credentials.reveal()?)))
+        }
         Some(Credentials::OAuth2(_)) => Err("oauth2 is not supported in probes yet".to_owned()),
-        None if !url.username().is_empty() => Ok(Some(basic(url.username(), url.password().unwrap_or_default()))),
+        None if !url.username().is_empty() => {
+            Ok(Some(basic(url.username(), url.password().unwrap_or_default())))
+        }
         None => Ok(None),
     }
 }

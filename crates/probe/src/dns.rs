@@ -26,7 +26,11 @@ pub(crate) async fn probe(dns: &Dns, target: &str, report: &mut Report) -> Resul
     for (name, help) in COUNTS {
         report.gauge(name, help, 0.0);
     }
-    report.flag("probe_dns_query_succeeded", "Displays whether or not the query was executed successfully", false);
+    report.flag(
+        "probe_dns_query_succeeded",
+        "Displays whether or not the query was executed successfully",
+        false,
+    );
     report.labelled(PHASES, PHASES_HELP, &[("phase", "resolve")], resolve.as_secs_f64());
     let question = question(dns)?;
     let bytes = question.to_vec().map_err(|error| format!("the question cannot be written: {error}"))?;
@@ -55,7 +59,11 @@ pub(crate) async fn probe(dns: &Dns, target: &str, report: &mut Report) -> Resul
     if answer.metadata.id != question.metadata.id {
         return Err("the answer is to another question".to_owned());
     }
-    report.flag("probe_dns_query_succeeded", "Displays whether or not the query was executed successfully", true);
+    report.flag(
+        "probe_dns_query_succeeded",
+        "Displays whether or not the query was executed successfully",
+        true,
+    );
     judge(dns, &answer, report)
 }
 

@@ -62,11 +62,7 @@ pub(crate) async fn probe(grpc: &Grpc, target: &str, report: &mut Report) -> Res
     }
     report.labelled(PHASES, PHASES_HELP, &[("phase", "check")], start.elapsed().as_secs_f64());
     let status = trailers.get("grpc-status").and_then(|status| status.to_str().ok()?.parse::<u8>().ok());
-    report.gauge(
-        "probe_grpc_status_code",
-        "Response gRPC status code",
-        status.map_or(f64::NAN, f64::from),
-    );
+    report.gauge("probe_grpc_status_code", "Response gRPC status code", status.map_or(f64::NAN, f64::from));
     match status {
         Some(0) => {}
         Some(code) => {

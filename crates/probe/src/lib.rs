@@ -20,7 +20,8 @@ mod testing;
 mod tls;
 
 pub use config::{
-    Dns, Exchange, Grpc, HeaderCheck, Http, Icmp, Llm, LlmStyle, Module, Modules, Prober, RecordChecks, Tcp, Transport,
+    Dns, Exchange, Grpc, HeaderCheck, Http, Icmp, Llm, LlmStyle, Module, Modules, Prober, RecordChecks, Tcp,
+    Transport,
 };
 pub use dial::IpChoice;
 pub use report::Report;

@@ -95,7 +95,9 @@ fn question(llm: &Llm, model: &str) -> (&'static str, Value) {
         "stream_options": { "include_usage": true },
     });
     let (path, key, asked) = match llm.style {
-        LlmStyle::Chat => ("v1/chat/completions", "messages", json!([{ "role": "user", "content": llm.prompt }])),
+        LlmStyle::Chat => {
+            ("v1/chat/completions", "messages", json!([{ "role": "user", "content": llm.prompt }]))
+        }
         LlmStyle::Completion => ("v1/completions", "prompt", json!(llm.prompt)),
     };
     let mut question = common;
@@ -126,12 +128,8 @@ async fn send(
     report: &mut Report,
 ) -> Result<(u16, Incoming), String> {
     let encrypted = url.scheme() == "https";
-    let opening = Opening {
-        ip: IpChoice::default(),
-        tls: &llm.client.tls,
-        protocols: &[Protocol::Http1],
-        encrypted,
-    };
+    let opening =
+        Opening { ip: IpChoice::default(), tls: &llm.client.tls, protocols: &[Protocol::Http1], encrypted };
     let host = url.host_str().unwrap_or_default().to_owned();
     let port = url.port_or_known_default().unwrap_or(80);
     let (mut connection, _) = Connection::open(&host, port, opening, report).await?;

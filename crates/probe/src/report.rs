@@ -90,8 +90,7 @@ impl Report {
     /// A sample of 1 whose labels have names of the configuration's own.
     pub(crate) fn info(&mut self, name: &'static str, help: &'static str, labels: &[(String, String)]) {
         let mut family = Family::new(name, MetricType::Gauge, help);
-        let labels =
-            labels.iter().map(|(name, text)| (Cow::Owned(name.clone()), shortened(text))).collect();
+        let labels = labels.iter().map(|(name, text)| (Cow::Owned(name.clone()), shortened(text))).collect();
         family.points.push(Point { labels, value: 1.0, ..Point::default() });
         self.families.push(family);
     }
@@ -134,11 +133,7 @@ impl Report {
         let took = self.start.elapsed().as_secs_f64();
         let (success, families) = (self.success, std::mem::take(&mut self.families));
         self.flag("probe_success", "Displays whether or not the probe was a success", success);
-        self.gauge(
-            "probe_duration_seconds",
-            "Returns how long the probe took to complete in seconds",
-            took,
-        );
+        self.gauge("probe_duration_seconds", "Returns how long the probe took to complete in seconds", took);
         self.families.extend(families);
         self
     }

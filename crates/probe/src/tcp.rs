@@ -88,7 +88,8 @@ async fn expect_line<S: AsyncRead + Unpin>(
     loop {
         let mut line = Vec::new();
         let mut limited = stream.take(MAX_LINE_BYTES);
-        let read = limited.read_until(b'\n', &mut line).await.map_err(|error| format!("cannot read: {error}"))?;
+        let read =
+            limited.read_until(b'\n', &mut line).await.map_err(|error| format!("cannot read: {error}"))?;
         while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
             line.pop();
         }

@@ -22,7 +22,7 @@ use watchfire_alerting::{
     Alerting, AlertingOptions, Fanout, HistoryLimits, SenderOptions, Senders, SilenceLimits, Tuning,
 };
 use watchfire_api::{
-    ActiveQueries, Probes, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, QueryLimits, QueryMetrics,
+    ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, Probes, QueryLimits, QueryMetrics,
 };
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};

@@ -110,8 +110,13 @@ pub(super) fn read(node: Option<Node>, reading: &mut Reading<'_>) -> Result<Http
         body_size_limit: section
             .size("body_size_limit")?
             .filter(|size| *size > 0)
-            .map_or(MAX_BODY_BYTES, |size| usize::try_from(size).unwrap_or(MAX_BODY_BYTES).min(MAX_BODY_BYTES)),
-        compression: section.choice("compression", &[("gzip", Some("gzip")), ("identity", Some("identity")), ("", None)])?.flatten().map(str::to_owned),
+            .map_or(MAX_BODY_BYTES, |size| {
+                usize::try_from(size).unwrap_or(MAX_BODY_BYTES).min(MAX_BODY_BYTES)
+            }),
+        compression: section
+            .choice("compression", &[("gzip", Some("gzip")), ("identity", Some("identity")), ("", None)])?
+            .flatten()
+            .map(str::to_owned),
         client: ClientConfig::take(&mut section, reading)?,
     };
     section.flag("skip_resolve_phase_with_proxy")?;

@@ -1,7 +1,8 @@
 use super::*;
 
 fn parse(text: &str) -> Result<Modules, String> {
-    Modules::parse(text, Path::new("")).map_err(|problem| problem.in_file(Path::new("probes.yml")).to_string())
+    Modules::parse(text, Path::new(""))
+        .map_err(|problem| problem.in_file(Path::new("probes.yml")).to_string())
 }
 
 #[test]
@@ -97,16 +98,34 @@ modules:
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     for (text, expected) in [
-        ("modules:\n  a: { prober: htp }", "probes.yml:2:16: prober is \"htp\"; expected one of http, tcp, dns, icmp, grpc, llm"),
+        (
+            "modules:\n  a: { prober: htp }",
+            "probes.yml:2:16: prober is \"htp\"; expected one of http, tcp, dns, icmp, grpc, llm",
+        ),
         ("modules:\n  a: {}", "probes.yml:2:6: prober is missing in module; expected a value"),
-        ("modules:\n  a: { prober: http, http: { methods: GET } }", "unknown key \"methods\" in http probe; did you mean \"method\"?"),
-        ("modules:\n  a: { prober: http, http: { fail_if_body_matches_regexp: [\"(\"] } }", "fail_if_body_matches_regexp holds no regular expression"),
+        (
+            "modules:\n  a: { prober: http, http: { methods: GET } }",
+            "unknown key \"methods\" in http probe; did you mean \"method\"?",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { fail_if_body_matches_regexp: [\"(\"] } }",
+            "fail_if_body_matches_regexp holds no regular expression",
+        ),
         ("modules:\n  a: { prober: dns }", "query_name is missing in dns probe"),
-        ("modules:\n  a: { prober: dns, dns: { query_name: x, query_type: NOPE } }", "query_type is \"NOPE\"; expected one such as ANY"),
+        (
+            "modules:\n  a: { prober: dns, dns: { query_name: x, query_type: NOPE } }",
+            "query_type is \"NOPE\"; expected one such as ANY",
+        ),
         ("modules:\n  a: { prober: http, http: { valid_status_codes: [2xx] } }", "\"2xx\" is no HTTP status"),
         ("modules:\n  a: { prober: icmp, icmp: { ttl: 256 } }", "ttl is 256; expected at most 255"),
-        ("modules:\n  a: { prober: http, http: { body: x, body_file: y } }", "body and body_file exclude each other"),
-        ("module:\n  a: { prober: http }", "unknown key \"module\" in probe configuration; did you mean \"modules\"?"),
+        (
+            "modules:\n  a: { prober: http, http: { body: x, body_file: y } }",
+            "body and body_file exclude each other",
+        ),
+        (
+            "module:\n  a: { prober: http }",
+            "unknown key \"module\" in probe configuration; did you mean \"modules\"?",
+        ),
     ] {
         let told = parse(text).err().unwrap_or_default();
         assert!(told.contains(expected), "{text}\n  told: {told}");

@@ -41,5 +41,12 @@ pub(crate) fn rcode_name(number: u8) -> String {
 
 /// A record as zone files write it, its columns apart by tabs, so that patterns written for other probers fit.
 pub(crate) fn line(record: &Record) -> String {
-    format!("{}\t{}\t{}\t{}\t{}", record.name, record.ttl, record.dns_class, record.record_type(), record.data)
+    format!(
+        "{}\t{}\t{}\t{}\t{}",
+        record.name,
+        record.ttl,
+        record.dns_class,
+        record.record_type(),
+        record.data
+    )
 }

@@ -85,16 +85,26 @@ async fn codes_and_records_are_judged() {
     assert!(!report.success());
     assert!(report.lines().last().is_some_and(|line| line.contains("answered NXDOMAIN; expected NOERROR")));
     assert_eq!(value(&report, "probe_dns_query_succeeded", &[]), Some(1.0), "it was answered all the same");
-    assert!(ask("query_name: unknown.example, query_type: A, valid_rcodes: [NXDOMAIN]", &address).await.success());
+    assert!(
+        ask("query_name: unknown.example, query_type: A, valid_rcodes: [NXDOMAIN]", &address).await.success()
+    );
     for (check, said) in [
         ("fail_if_matches_regexp: [192]", "matches 192"),
         ("fail_if_all_match_regexp: [IN]", "all answer records match IN"),
         ("fail_if_not_matches_regexp: [AAAA]", "does not match AAAA"),
         ("fail_if_none_matches_regexp: [AAAA]", "no answer record matches AAAA"),
     ] {
-        let report = ask(&format!("query_name: known.example, query_type: A, validate_answer_rrs: {{ {check} }}"), &address).await;
+        let report = ask(
+            &format!("query_name: known.example, query_type: A, validate_answer_rrs: {{ {check} }}"),
+            &address,
+        )
+        .await;
         assert!(!report.success(), "{check}");
-        assert!(report.lines().last().is_some_and(|line| line.contains(said)), "{check}: {:?}", report.lines());
+        assert!(
+            report.lines().last().is_some_and(|line| line.contains(said)),
+            "{check}: {:?}",
+            report.lines()
+        );
         assert_eq!(value(&report, "probe_failed_due_to_regex", &[]), Some(1.0));
     }
 }

@@ -12,7 +12,8 @@ async fn ask(module: &str, target: &str) -> Report {
 #[tokio::test]
 async fn a_good_answer_is_measured_in_all_its_phases() {
     let server = answering(|_| {
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\nhello".into()
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\nhello"
+            .into()
     })
     .await;
     let report = ask("{ prober: http, http: { preferred_ip_protocol: ip4 } }", &server.address()).await;
@@ -55,23 +56,37 @@ async fn an_endless_chain_of_redirects_ends() {
         answering(|_| "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n".into()).await;
     let report = ask("{ prober: http }", &server.address()).await;
     assert!(!report.success());
-    assert!(report.lines().last().is_some_and(|line| line.contains("more than 10 redirects")), "{:?}", report.lines());
+    assert!(
+        report.lines().last().is_some_and(|line| line.contains("more than 10 redirects")),
+        "{:?}",
+        report.lines()
+    );
 }
 
 #[tokio::test]
 async fn each_check_fails_by_itself_and_says_so() {
-    let server = answering(|_| {
-        "HTTP/1.1 503 Busy\r\nContent-Length: 5\r\nServer: old\r\n\r\nwrong".into()
-    })
-    .await;
+    let server =
+        answering(|_| "HTTP/1.1 503 Busy\r\nContent-Length: 5\r\nServer: old\r\n\r\nwrong".into()).await;
     for (checks, said, by_regex) in [
         ("", "status 503; expected 200 to 299", 0.0),
         ("valid_status_codes: [503], fail_if_not_ssl: true", "fail_if_not_ssl is on", 0.0),
         ("valid_status_codes: [503], valid_http_versions: [HTTP/2.0]", "HTTP/1.1; expected one of", 0.0),
         ("valid_status_codes: [503], fail_if_body_matches_regexp: [wro]", "the body matches wro", 1.0),
-        ("valid_status_codes: [503], fail_if_body_not_matches_regexp: [right]", "the body does not match right", 1.0),
-        ("valid_status_codes: [503], fail_if_header_matches: [{ header: server, regexp: old }]", "the header server matches old", 1.0),
-        ("valid_status_codes: [503], fail_if_header_not_matches: [{ header: x-no, regexp: a }]", "the header x-no is missing", 1.0),
+        (
+            "valid_status_codes: [503], fail_if_body_not_matches_regexp: [right]",
+            "the body does not match right",
+            1.0,
+        ),
+        (
+            "valid_status_codes: [503], fail_if_header_matches: [{ header: server, regexp: old }]",
+            "the header server matches old",
+            1.0,
+        ),
+        (
+            "valid_status_codes: [503], fail_if_header_not_matches: [{ header: x-no, regexp: a }]",
+            "the header x-no is missing",
+            1.0,
+        ),
         ("valid_status_codes: [503], body_size_limit: 4B", "the body is larger than 4 bytes", 0.0),
     ] {
         let report = ask(&format!("{{ prober: http, http: {{ {checks} }} }}"), &server.address()).await;
@@ -90,7 +105,12 @@ async fn what_is_sent_is_what_the_module_says() {
     let module = "{ prober: http, http: { method: POST, body: hello, headers: { X-One: two }, basic_auth: { username: ada, password: x } } }";
     assert!(ask(module, &format!("http://{}/path?q=1", server.address())).await.success());
     let request = requests.lock().unwrap().concat();
-    for part in ["POST /path?q=1 HTTP/1.1\r\n", "x-one: two\r\n", "authorization: Basic YWRhOng=\r\n", "content-length: 5\r\n"] {
+    for part in [
+        "POST /path?q=1 HTTP/1.1\r\n",
+        "x-one: two\r\n",
+        "authorization: Basic YWRhOng=\r\n",
+        "content-length: 5\r\n",
+    ] {
         assert!(request.contains(part), "{part:?} is not in {request:?}");
     }
 }
@@ -103,7 +123,8 @@ async fn credentials_do_not_follow_to_another_host() {
         format!("HTTP/1.1 302 Found\r\nLocation: http://localhost:{port}/\r\nContent-Length: 0\r\n\r\n")
     })
     .await;
-    let module = "{ prober: http, http: { preferred_ip_protocol: ip4, basic_auth: { username: ada, password: x } } }";
+    let module =
+        "{ prober: http, http: { preferred_ip_protocol: ip4, basic_auth: { username: ada, password: x } } }";
     assert!(ask(module, &server.address()).await.success());
     let request = requests.lock().unwrap().concat();
     assert!(!request.contains("authorization"), "{request:?}");

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 async fn ask(llm: &str, target: &str) -> Report {
-    let modules = Modules::parse(&format!("modules:\n  m: {{ prober: llm, llm: {{ {llm} }} }}"), Path::new("")).unwrap();
+    let modules =
+        Modules::parse(&format!("modules:\n  m: {{ prober: llm, llm: {{ {llm} }} }}"), Path::new(""))
+            .unwrap();
     probe(modules.get("m").unwrap(), target, Duration::from_secs(10)).await
 }
 
@@ -25,7 +27,10 @@ async fn the_first_model_is_asked_and_its_answer_measured() {
             ok("application/json", "{\"data\":[{\"id\":\"small\"},{\"id\":\"big\"}]}")
         } else {
             assert!(request.starts_with("POST /v1/chat/completions"), "{request}");
-            assert!(request.contains("\"model\":\"small\"") && request.contains("\"stream\":true"), "{request}");
+            assert!(
+                request.contains("\"model\":\"small\"") && request.contains("\"stream\":true"),
+                "{request}"
+            );
             ok("text/event-stream", STREAM)
         }
     })
@@ -51,18 +56,29 @@ async fn a_wrong_answer_an_empty_one_and_a_failure_are_told_apart() {
         let server = answering(move |_| ok("text/event-stream", body)).await;
         let report = ask("model: m", &server.address()).await;
         assert!(!report.success(), "{body}");
-        assert!(report.lines().last().is_some_and(|line| line.contains(said)), "{said}: {:?}", report.lines());
+        assert!(
+            report.lines().last().is_some_and(|line| line.contains(said)),
+            "{said}: {:?}",
+            report.lines()
+        );
         assert_eq!(value(&report, "probe_llm_answer_correct", &[]), correct, "{body}");
     }
     let server = answering(|_| "HTTP/1.1 404 Not Found\r\nContent-Length: 8\r\n\r\nno model".into()).await;
     let report = ask("model: m", &server.address()).await;
-    assert!(report.lines().last().is_some_and(|line| line.contains("HTTP 404: no model")), "{:?}", report.lines());
+    assert!(
+        report.lines().last().is_some_and(|line| line.contains("HTTP 404: no model")),
+        "{:?}",
+        report.lines()
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_stream_is_understood() {
     let server = answering(|request| {
-        assert!(request.starts_with("POST /v1/completions") && request.contains("\"prompt\":\"2+2=\""), "{request}");
+        assert!(
+            request.starts_with("POST /v1/completions") && request.contains("\"prompt\":\"2+2=\""),
+            "{request}"
+        );
         ok("application/json", "{\"choices\":[{\"text\":\"4\"}],\"usage\":{\"completion_tokens\":1}}")
     })
     .await;
@@ -75,5 +91,8 @@ fn thinking_aloud_is_a_first_token_but_no_answer() {
     let mut told = Told::default();
     hear(b"data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}", 0.5, &mut told).unwrap();
     hear(b"data: {\"choices\":[{\"delta\":{\"content\":\"Paris\"}}]}", 0.9, &mut told).unwrap();
-    assert_eq!(told, Told { text: "Paris".to_owned(), first_token_s: Some(0.5), parts: 2, completion_tokens: None });
+    assert_eq!(
+        told,
+        Told { text: "Paris".to_owned(), first_token_s: Some(0.5), parts: 2, completion_tokens: None }
+    );
 }

@@ -35,7 +35,11 @@ async fn a_port_that_listens_is_good_and_one_that_does_not_is_not() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
     let report = ask("{ prober: tcp }", &closed).await;
     assert!(!report.success());
-    assert!(report.lines().last().is_some_and(|line| line.contains("cannot connect")), "{:?}", report.lines());
+    assert!(
+        report.lines().last().is_some_and(|line| line.contains("cannot connect")),
+        "{:?}",
+        report.lines()
+    );
 }
 
 #[tokio::test]
@@ -53,7 +57,8 @@ async fn a_conversation_puts_what_was_said_into_what_is_sent_and_told() {
 #[tokio::test]
 async fn a_line_that_never_comes_fails_the_probe() {
     let address = mail_server().await;
-    let report = ask("{ prober: tcp, tcp: { query_response: [{ send: x }, { expect: nothing }] } }", &address).await;
+    let report =
+        ask("{ prober: tcp, tcp: { query_response: [{ send: x }, { expect: nothing }] } }", &address).await;
     assert!(!report.success());
     assert_eq!(value(&report, "probe_failed_due_to_regex", &[]), Some(1.0));
     assert!(report.lines().last().is_some_and(|line| line.contains("ended before a line matched")));

@@ -50,7 +50,8 @@ impl Loaded {
             None => AlertmanagerConfig::default(),
         };
         let oncall = oncall(args.oncall_file.as_ref().or(config.oncall_file.as_ref()), &alertmanager)?;
-        let probes = config.probe_file.as_ref().map_or_else(|| Ok(Modules::default()), |file| Modules::load(file))?;
+        let probes =
+            config.probe_file.as_ref().map_or_else(|| Ok(Modules::default()), |file| Modules::load(file))?;
         Ok(Self { config, rules, alertmanager, oncall, probes })
     }
 }
