@@ -12,6 +12,7 @@ pub mod config;
 mod decide;
 mod explain;
 mod fingerprint;
+mod heartbeat;
 mod history;
 mod incident;
 mod inhibit;
@@ -34,6 +35,7 @@ pub use backtest::{SimulatedPage, SimulatedSuppressions, Simulation};
 pub use config::{Config, ConfigError};
 pub use explain::{DestinationView, ExplainQuery, Explained, NotificationView, Step, Timers, Verdict};
 pub use fingerprint::fingerprint;
+pub use heartbeat::Heartbeat;
 pub use history::{
     Day, Durations, HistoryEvent, HistoryPage, HistoryQuery, RuleStatistics, Statistics, StatisticsQuery,
 };

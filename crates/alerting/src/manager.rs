@@ -13,6 +13,7 @@ use crate::status::{AlertView, GroupView, OutboxView};
 use crate::telling;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -32,6 +33,9 @@ const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 const PRUNE_AGAIN_MS: i64 = 250;
 /// The longest the loop sleeps: a clock that is set forward is noticed after this.
 const LONGEST_NAP: Duration = Duration::from_secs(60);
+
+/// A loop that has not turned for so long, in milliseconds, is stuck: it sleeps a minute at most.
+const STUCK_MS: i64 = 180_000;
 
 /// What alerting works with; fixed while it lives.
 #[derive(Clone)]
@@ -99,6 +103,8 @@ struct Inner {
     tuning: Tuning,
     /// Something happened that the loop should look at.
     wake: Notify,
+    /// When the loop turned last, in milliseconds since the Unix epoch.
+    turned_ms: AtomicI64,
 }
 
 impl fmt::Debug for Alerting {
@@ -126,6 +132,7 @@ impl Alerting {
             clock: options.clock,
             metrics: Metrics::default(),
             wake: Notify::new(),
+            turned_ms: AtomicI64::new(i64::MIN),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -194,6 +201,23 @@ impl Alerting {
                 "notifications still being sent at the end, they stay in the outbox"
             );
         }
+    }
+
+    /// Whether alerts can be kept and told: the ledger takes a transaction, and the loop turned a while ago.
+    ///
+    /// # Errors
+    /// Says what does not work.
+    pub(crate) async fn prove_alive(&self) -> Result<(), String> {
+        self.blocking(|inner| {
+            let now_ms = inner.clock.now_ms();
+            let turned_ms = inner.turned_ms.load(Ordering::Relaxed);
+            if now_ms.saturating_sub(turned_ms) > STUCK_MS {
+                return Err("the loop that sends notifications does not turn".to_owned());
+            }
+            let kept = inner.state().keep_beat(now_ms);
+            kept.map_err(|error| format!("the state of alerts cannot be kept: {error}"))
+        })
+        .await
     }
 
     /// One round of the loop at the clock's time, its sending included; returns how many attempts were made.
@@ -373,7 +397,7 @@ impl Alerting {
                 "notification not delivered"
             );
         }
-        let job = claim.job.id;
+        let (job, kind) = (claim.job.id, claim.kind);
         let finished = self
             .blocking(move |inner| {
                 let now_ms = inner.clock.now_ms();
@@ -385,8 +409,11 @@ impl Alerting {
                 finished
             })
             .await;
-        if let Err(error) = finished {
-            tracing::error!(job, %error, "the end of a delivery could not be kept, it will be repeated");
+        match finished {
+            Ok(waits) => self.inner.metrics.delivered(kind, &waits),
+            Err(error) => {
+                tracing::error!(job, %error, "the end of a delivery could not be kept, it will be repeated");
+            }
         }
         self.inner.wake.notify_one();
     }
@@ -413,6 +440,7 @@ impl Inner {
     /// What is to be sent, when there is something to do next, and whether there is more to prune.
     fn round(&self, now_ms: i64, prune: bool) -> Result<(Vec<Claim>, Option<i64>, bool), LedgerError> {
         let mut state = self.state();
+        self.turned_ms.store(now_ms, Ordering::Relaxed);
         let mut more = false;
         if prune {
             let early;

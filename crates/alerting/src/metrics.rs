@@ -10,6 +10,9 @@ use watchfire_model::Severity;
 
 const LATENCY_BOUNDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
 
+/// From firing to confirmed delivery: the waits of groups lie within it, so hours are possible.
+const DELIVERY_BOUNDS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
+
 /// What was counted since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -36,6 +39,9 @@ struct Sent {
     failed_other: u64,
     latency_buckets: [u64; LATENCY_BOUNDS.len()],
     latency_sum: f64,
+    delivered: u64,
+    delivery_buckets: [u64; DELIVERY_BOUNDS.len()],
+    delivery_sum: f64,
 }
 
 /// What is counted at the moment of asking.
@@ -61,6 +67,24 @@ impl Out<'_> {
 
     fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    /// One histogram of a kind of integration; buckets count all below their bound.
+    fn histogram(
+        &mut self,
+        name: &str,
+        kind: &str,
+        (bounds, buckets): (&[f64], &[u64]),
+        count: u64,
+        sum: f64,
+    ) {
+        let bucket = format!("{name}_bucket");
+        for (bound, below) in bounds.iter().zip(buckets) {
+            self.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"{bound}\"}}"), below);
+        }
+        self.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"+Inf\"}}"), count);
+        self.sample(&format!("{name}_sum"), &format!("{{integration=\"{kind}\"}}"), sum);
+        self.sample(&format!("{name}_count"), &format!("{{integration=\"{kind}\"}}"), count);
     }
 
     fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
@@ -99,6 +123,20 @@ impl Metrics {
             Some(400..=499) => sent.failed_client += 1,
             Some(500..=599) => sent.failed_server += 1,
             _ => sent.failed_other += 1,
+        }
+    }
+
+    /// A destination confirmed alerts that it was told for the first time, each so many milliseconds after it fired.
+    pub(crate) fn delivered(&self, kind: &'static str, waits_ms: &[i64]) {
+        let mut counts = self.counts();
+        let sent = counts.by_kind.entry(kind).or_default();
+        for wait_ms in waits_ms {
+            let seconds = *wait_ms as f64 / 1_000.0;
+            sent.delivered += 1;
+            sent.delivery_sum += seconds;
+            for (bucket, bound) in sent.delivery_buckets.iter_mut().zip(DELIVERY_BOUNDS) {
+                *bucket += u64::from(seconds <= bound);
+            }
         }
     }
 
@@ -212,12 +250,21 @@ fn sent(out: &mut Out<'_>, by_kind: &BTreeMap<&'static str, Sent>) {
     let name = "alertmanager_notification_latency_seconds";
     out.family(name, "histogram", "How long attempts took.");
     for (kind, sent) in by_kind {
-        let bucket = format!("{name}_bucket");
-        for (bound, count) in LATENCY_BOUNDS.iter().zip(sent.latency_buckets) {
-            out.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"{bound}\"}}"), count);
-        }
-        out.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"+Inf\"}}"), sent.attempts);
-        out.sample(&format!("{name}_sum"), &format!("{{integration=\"{kind}\"}}"), sent.latency_sum);
-        out.sample(&format!("{name}_count"), &format!("{{integration=\"{kind}\"}}"), sent.attempts);
+        out.histogram(name, kind, (&LATENCY_BOUNDS, &sent.latency_buckets), sent.attempts, sent.latency_sum);
+    }
+    let name = "watchfire_alert_delivery_seconds";
+    out.family(
+        name,
+        "histogram",
+        "From the evaluation in which an alert fired to the first confirmed delivery, the waits of its group included.",
+    );
+    for (kind, sent) in by_kind {
+        out.histogram(
+            name,
+            kind,
+            (&DELIVERY_BOUNDS, &sent.delivery_buckets),
+            sent.delivered,
+            sent.delivery_sum,
+        );
     }
 }

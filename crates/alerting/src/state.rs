@@ -120,6 +120,11 @@ impl State {
         Ok(())
     }
 
+    /// Proves that the ledger takes a transaction.
+    pub(crate) fn keep_beat(&mut self, now_ms: i64) -> Result<(), LedgerError> {
+        self.change(|_, write| write.set_meta("heartbeat_ms", &now_ms.to_string()))
+    }
+
     /// How much history is kept.
     pub(crate) const fn set_history(&mut self, limits: HistoryLimits) {
         self.tables.recorder.set_limits(limits);

@@ -38,6 +38,8 @@ pub struct App {
     pub alerting: watchfire_alerting::Alerting,
     /// Which other Alertmanagers are told.
     pub senders: watchfire_alerting::Senders,
+    /// The dead man's switch.
+    pub heartbeat: watchfire_alerting::Heartbeat,
     /// Reload, stop, readiness, the running configuration.
     pub control: Arc<dyn Control>,
     /// The present.

@@ -38,7 +38,7 @@ pub enum Prober {
     /// A connection, and what is said on it.
     Tcp(Tcp),
     /// A question to a name server.
-    Dns(Dns),
+    Dns(Box<Dns>),
     /// An echo.
     Icmp(Icmp),
     /// gRPC's health check.
@@ -178,7 +178,7 @@ fn read_module(node: Node, reading: &mut Reading<'_>) -> Result<Module, Problem>
     let prober = match (prober.as_str(), dns) {
         ("http", _) => Prober::Http(Box::new(http)),
         ("tcp", _) => Prober::Tcp(tcp),
-        ("dns", Some(dns)) => Prober::Dns(dns),
+        ("dns", Some(dns)) => Prober::Dns(Box::new(dns)),
         ("icmp", _) => Prober::Icmp(icmp),
         ("grpc", _) => Prober::Grpc(grpc),
         ("llm", _) => Prober::Llm(Box::new(llm)),

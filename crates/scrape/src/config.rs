@@ -5,6 +5,7 @@
 
 pub mod alerting;
 pub mod global;
+mod heartbeat;
 pub mod job;
 mod kubernetes;
 mod mask;
@@ -15,6 +16,7 @@ pub mod storage;
 
 pub use alerting::{Alerting, Alertmanager};
 pub use global::Global;
+pub use heartbeat::Heartbeat;
 pub use job::ScrapeConfig;
 pub use metrics::Metrics;
 pub use storage::{Otlp, Storage};
@@ -90,6 +92,8 @@ pub struct Config {
     pub alertmanager_file: Option<PathBuf>,
     /// `probe_file`: Watchfire's own key, modules of probes in blackbox_exporter's format.
     pub probe_file: Option<PathBuf>,
+    /// `heartbeat`: Watchfire's own key, whom to tell that all is well.
+    pub heartbeat: Option<Heartbeat>,
     /// `oncall_file`: Watchfire's own key, people and schedules.
     pub oncall_file: Option<PathBuf>,
     /// `collect`: Watchfire's own key.
@@ -118,6 +122,7 @@ impl Default for Config {
             otlp: Otlp::default(),
             alertmanager_file: None,
             probe_file: None,
+            heartbeat: None,
             oncall_file: None,
             collect: Collect::default(),
             metrics: Metrics::default(),
@@ -255,6 +260,7 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     config.alertmanager_file =
         root.placed_text("alertmanager_file")?.map(|(path, place)| reading.refer(&path, place));
     config.probe_file = root.placed_text("probe_file")?.map(|(path, place)| reading.refer(&path, place));
+    config.heartbeat = heartbeat::read(root.take("heartbeat"), reading)?;
     config.oncall_file = root.placed_text("oncall_file")?.map(|(path, place)| reading.refer(&path, place));
     let base = Collect::default();
     config.collect = Collect { enabled: false, ..base.clone() };

@@ -19,7 +19,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use watchfire_alerting::{
-    Alerting, AlertingOptions, Fanout, HistoryLimits, SenderOptions, Senders, SilenceLimits, Tuning,
+    Alerting, AlertingOptions, Fanout, Heartbeat, HistoryLimits, SenderOptions, Senders, SilenceLimits,
+    Tuning,
 };
 use watchfire_api::{
     ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, Probes, QueryLimits, QueryMetrics,
@@ -117,6 +118,11 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         let (senders, stopped) = (senders.clone(), stop_alerting.subscribe());
         async move { senders.run(stopped, DRAIN).await }
     });
+    let heartbeat = Heartbeat::new(alerting.clone(), Arc::clone(&clock));
+    let beating = tokio::spawn({
+        let (heartbeat, stopped) = (heartbeat.clone(), stop_alerting.subscribe());
+        async move { heartbeat.run(stopped).await }
+    });
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
         // What users ask does not take the threads that help the rules.
         engine: engine.apart(),
@@ -144,6 +150,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         rules: Arc::clone(&rules),
         alerting,
         senders,
+        heartbeat,
         control: Arc::clone(&center) as Arc<dyn watchfire_api::Control>,
         clock,
         hosts: HostPolicy::new(args.external_url.as_ref()),
@@ -206,6 +213,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     stop_alerting.send_replace(true);
     sending.await?;
     forwarding.await?;
+    beating.await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     tracing::info!("stopped");
     Arc::into_inner(failure).and_then(OnceLock::into_inner).map_or(Ok(()), Err)

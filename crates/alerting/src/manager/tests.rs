@@ -234,6 +234,28 @@ async fn an_alert_is_told_after_group_wait_once_and_so_is_its_end() {
 }
 
 #[tokio::test]
+async fn the_time_from_firing_to_the_first_confirmation_is_counted_once_for_each_alert() {
+    let house = House::new("").await;
+    house.script.then([Answer::RetryAfter(429, 20)]);
+    house.evaluate(&["a", "b"], &[]).await;
+    house.pass(10 * SECOND).await;
+    house.pass(20 * SECOND).await;
+    house.evaluate(&["b"], &["a"]).await;
+    house.pass(MINUTE).await;
+    assert_eq!(house.script.told().len(), 2);
+    let mut text = String::new();
+    house.alerting.write_metrics(&mut text);
+    for line in [
+        "watchfire_alert_delivery_seconds_bucket{integration=\"webhook\",le=\"15\"} 0",
+        "watchfire_alert_delivery_seconds_bucket{integration=\"webhook\",le=\"30\"} 2",
+        "watchfire_alert_delivery_seconds_sum{integration=\"webhook\"} 60",
+        "watchfire_alert_delivery_seconds_count{integration=\"webhook\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[tokio::test]
 async fn people_are_told_again_after_repeat_interval() {
     let house = House::new("").await;
     house.evaluate(&["a"], &[]).await;

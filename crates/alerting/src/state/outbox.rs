@@ -118,13 +118,15 @@ impl State {
     }
 
     /// Notes how an attempt ended, and what follows. On an error the job stays open and is sent again: at least once.
+    /// Returns how long each alert fired until this destination confirmed that it was told so, in milliseconds, of those
+    /// that it was told for the first time.
     pub(crate) fn finish(
         &mut self,
         claim: &Claim,
         attempt: &Attempt,
         latency: Duration,
         now_ms: i64,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Vec<i64>, LedgerError> {
         self.release(claim);
         let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
         let job = &claim.job;
@@ -141,6 +143,7 @@ impl State {
         let id = (job.group_key.clone(), job.receiver.clone());
         let flush_again = self.reflush.remove(&id);
         let mut tally = Tally::default();
+        let mut waits = Vec::new();
         self.change(|tables, write| {
             let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
             let error = attempt.error.as_deref();
@@ -153,6 +156,9 @@ impl State {
             match attempt.outcome {
                 Told::Delivered | Told::Dead => {
                     let delivered = attempt.outcome == Told::Delivered;
+                    if delivered {
+                        waits = first_heard(tables, job, now_ms);
+                    }
                     let state = if delivered { JobState::Done } else { JobState::Dead };
                     write.finish_job(job.id, state, now_ms, error)?;
                     tables.remove_job(job.id);
@@ -185,7 +191,7 @@ impl State {
             Ok(())
         })?;
         self.tally.add(tally);
-        Ok(())
+        Ok(waits)
     }
 
     /// An attempt whose end could not be noted: the job is open again.
@@ -208,6 +214,16 @@ impl State {
         let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.jitter.u64(0..=bound_ms)).max(BACKOFF_FLOOR)
     }
+}
+
+/// How long the alerts of a job fire that its destination hears of for the first time, in milliseconds.
+fn first_heard(tables: &Tables, job: &Job, now_ms: i64) -> Vec<i64> {
+    let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+    let known = tables.notified.get(&key).map(|told| &told.open);
+    let new = job.firing.iter().filter(|alert| known.is_none_or(|known| !known.contains(alert)));
+    new.filter_map(|alert| tables.alerts.get(alert))
+        .map(|alert| now_ms.saturating_sub(alert.starts_ms).max(0))
+        .collect()
 }
 
 /// Counts, for the statistics of each rule, a notification that was confirmed or refused.

@@ -95,6 +95,7 @@ impl Center {
             }
             return Err(error.into());
         }
+        app.heartbeat.apply(loaded.config.heartbeat.clone());
         app.senders.apply(&loaded.config.alerting, global.naming.scheme);
         app.probes.set(loaded.probes);
         local::apply(app, &loaded.config.collect);
