@@ -2,6 +2,7 @@ import { useAlertStatistics, type RuleNoise } from "../api/history.ts";
 import { describeDuration } from "../time/duration.ts";
 import { DayBars } from "./day-bars.tsx";
 import { Failed, Loading, Notice } from "../widgets/states.tsx";
+import { Tile } from "../widgets/tile.tsx";
 
 /** Which rules woke people, how often, and whether it was worth it. */
 export function NoiseView({ params }: { params: URLSearchParams }) {
@@ -95,15 +96,5 @@ function NoiseRow({ rule }: { rule: RuleNoise }) {
       <td className="numeric">{rule.shortLived === null ? "–" : `${Math.round(rule.shortLived * 100)}%`}</td>
       <td>{rule.receivers.map((one) => `${one.receiver} ${one.notifications}`).join(", ") || "nobody"}</td>
     </tr>
-  );
-}
-
-function Tile({ value, name, note }: { value: string; name: string; note: string }) {
-  return (
-    <li className="tile">
-      <span className="tile-value">{value}</span>
-      <span className="tile-name">{name}</span>
-      <span className="tile-note">{note}</span>
-    </li>
   );
 }

@@ -15,6 +15,7 @@ import { Choice } from "../widgets/choice.tsx";
 import { FilterButtons } from "../widgets/filter-bar.tsx";
 import { Icon } from "../widgets/icons.tsx";
 import { Failed, Loading, Notice } from "../widgets/states.tsx";
+import { Tile } from "../widgets/tile.tsx";
 
 const MOST_SHOWN = 300;
 const QUIET: readonly Standing[] = ["silenced", "inhibited", "muted"];
@@ -119,16 +120,6 @@ function Tiles({ items }: { items: readonly AlertItem[] }) {
       <Tile tone={pending > 0 ? "warn" : "plain"} value={pending} name="pending" note="true, not yet for long enough" />
       <Tile tone="plain" value={quiet} name="kept quiet" note="silenced, inhibited or muted" />
     </ul>
-  );
-}
-
-function Tile({ tone, value, name, note }: { tone: string; value: number; name: string; note: string }) {
-  return (
-    <li className="tile" data-tone={tone}>
-      <span className="tile-value">{value}</span>
-      <span className="tile-name">{name}</span>
-      <span className="tile-note">{note}</span>
-    </li>
   );
 }
 

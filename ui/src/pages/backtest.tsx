@@ -14,6 +14,7 @@ import { Field } from "../widgets/field.tsx";
 import { FilterButtons } from "../widgets/filter-bar.tsx";
 import { Icon } from "../widgets/icons.tsx";
 import { LabelChips } from "../widgets/states.tsx";
+import { Tile } from "../widgets/tile.tsx";
 
 const SPANS = [
   { value: "1", text: "1 day" },
@@ -172,16 +173,6 @@ function RuleAnswer({ rule }: { rule: BacktestRule }) {
         </div>
       ) : null}
     </section>
-  );
-}
-
-function Tile({ value, name, note }: { value: number; name: string; note: string }) {
-  return (
-    <li className="tile">
-      <span className="tile-value">{value}</span>
-      <span className="tile-name">{name}</span>
-      <span className="tile-note">{note}</span>
-    </li>
   );
 }
 
