@@ -107,16 +107,20 @@ async fn an_outage_reaches_the_webhook_and_so_does_its_end_after_a_restart() {
 
     put(&store, 1.0);
     let second = start(&path, &store, &url).await;
-    until("the end", || bodies.lock().unwrap().len() > 1).await;
-    {
-        let bodies = bodies.lock().unwrap();
-        assert_eq!(bodies[1]["status"], "resolved");
-        assert_eq!(bodies[1]["alerts"][0]["startsAt"], starts);
-        assert_ne!(bodies[1]["alerts"][0]["endsAt"], "0001-01-01T00:00:00Z");
-    }
+    let ended = |bodies: &Bodies| bodies.lock().unwrap().iter().any(|body| body["status"] == "resolved");
+    until("the end", || ended(&bodies)).await;
     second.stop.send(true).unwrap();
     second.delivery.await.unwrap();
     second.manager.stop().await;
-    assert_eq!(bodies.lock().unwrap().len(), 2);
+
+    let bodies = bodies.lock().unwrap().clone();
+    let (end, firing) = bodies.split_last().unwrap();
+    // The cut may fall between the webhook's answer and its record: then the outage is told once more.
+    assert!(firing.len() <= 2, "{bodies:?}");
+    for body in firing {
+        assert_eq!((&body["status"], &body["alerts"][0]["startsAt"]), (&"firing".into(), &starts));
+    }
+    assert_eq!((&end["status"], &end["alerts"][0]["startsAt"]), (&"resolved".into(), &starts));
+    assert_ne!(end["alerts"][0]["endsAt"], "0001-01-01T00:00:00Z");
     assert!(second.alerting.groups(AlertFilter::default()).await.is_empty());
 }
