@@ -28,5 +28,6 @@ mod remote_write;
 mod safety;
 mod schema;
 mod scraping;
+mod services;
 mod storage;
 mod tiers;

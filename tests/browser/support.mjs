@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startFeed } from "./feed.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CHROMIUM_ARGUMENTS = [
@@ -28,16 +29,17 @@ export const HOSTILE = "<img src=x onerror=\"window.hostileRan=1\">";
 /**
  * Starts what a file of tests needs, or says in `missing` why it cannot.
  * `WATCHFIRE_URL` names a Watchfire that is already running; otherwise one is started with fresh data: as it
- * comes, watching this machine, or `configured` with targets and rules that misbehave.
+ * comes, watching this machine, `configured` with targets and rules that misbehave, or `fed` by a platform that has one
+ * of everything.
  */
-export async function openHouse({ configured = false } = {}) {
+export async function openHouse({ configured = false, fed = false } = {}) {
   const missing = whatIsMissing();
   if (missing) {
     console.log(`skipped: ${missing}`);
     return { missing, close: async () => {} };
   }
   const { chromium } = require("playwright-core");
-  const server = process.env.WATCHFIRE_URL ? { url: process.env.WATCHFIRE_URL.replace(/\/$/, ""), stop: async () => {} } : await startWatchfire(configured);
+  const server = process.env.WATCHFIRE_URL ? { url: process.env.WATCHFIRE_URL.replace(/\/$/, ""), stop: async () => {} } : await startWatchfire(configured, fed);
   const page = await (await fetch(`${server.url}/`, { headers: { accept: "text/html" } })).text();
   if (!page.includes('id="root"')) {
     await server.stop();
@@ -166,18 +168,25 @@ schedules:
   return `--config.file=${join(folder, "prometheus.yml")}`;
 }
 
-async function startWatchfire(configured) {
+async function startWatchfire(configured, fed) {
   const folder = mkdtempSync(join(tmpdir(), "watchfire-browser-"));
   const exposition = await startExposition();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const flags = [`--storage.tsdb.path=${join(folder, "data")}`, `--web.listen-address=127.0.0.1:${port}`];
   if (configured) flags.push(await writeConfiguration(folder, exposition));
+  const feed = fed ? await startFeed() : undefined;
+  if (feed) {
+    const file = join(folder, "prometheus.yml");
+    writeFileSync(file, `global: { scrape_interval: 1s, evaluation_interval: 1s }\ncollect: { interval: 1s }\nscrape_configs:\n${feed.scrapes}`);
+    flags.push(`--config.file=${file}`);
+  }
   const watchfire = spawn(binaryPath(), flags, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [watchfire.stdout, watchfire.stderr]) stream.on("data", (chunk) => (output = (output + chunk).slice(-4000)));
   const stop = async () => {
     exposition.server.close();
+    feed?.stop();
     if (watchfire.exitCode === null) {
       watchfire.kill("SIGTERM");
       const killer = setTimeout(() => watchfire.kill("SIGKILL"), 5_000);
@@ -217,7 +226,7 @@ export async function until(condition, what, limit = START_LIMIT_MS) {
   for (;;) {
     const found = await condition();
     if (found) return found;
-    if (Date.now() > deadline) throw new Error(`waited ${limit} ms in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`waited ${limit} ms in vain for ${typeof what === "function" ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
