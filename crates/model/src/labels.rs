@@ -115,6 +115,19 @@ impl Labels {
         if packed.len() == self.packed.len() { self.clone() } else { Self { packed: packed.into() } }
     }
 
+    /// Appends what [`Labels::as_bytes`] would be with those labels alone whose names `keep` chooses.
+    pub fn pack_those(&self, packed: &mut Vec<u8>, mut keep: impl FnMut(&str) -> bool) {
+        let mut labels = self.iter();
+        loop {
+            let before = labels.rest;
+            let Some((name, _)) = labels.next() else { return };
+            if keep(name) {
+                let len = before.len() - labels.rest.len();
+                packed.extend_from_slice(before.get(..len).unwrap_or_default());
+            }
+        }
+    }
+
     /// These labels without the metric name.
     pub fn without_name(&self) -> Self {
         self.without(|name| name == METRIC_NAME)

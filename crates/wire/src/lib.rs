@@ -7,6 +7,7 @@
 
 pub mod alertmanager;
 pub mod exposition;
+pub mod gzip;
 pub mod prometheus_block;
 pub mod protobuf;
 pub mod remote_read;

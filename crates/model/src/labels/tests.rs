@@ -60,6 +60,16 @@ fn labels_above_a_limit_are_told_with_the_limit() {
     assert_eq!(none.check(Labels::from_pairs([("abcd", "12345")]).as_bytes()), Ok(()));
 }
 
+#[test]
+fn some_labels_pack_as_those_alone_do() {
+    let labels = Labels::from_pairs([("__name__", "up"), ("instance", &"x".repeat(300)), ("job", "a")]);
+    for kept in [&[][..], &["job"], &["__name__", "instance"], &["instance", "job", "none"]] {
+        let mut packed = Vec::new();
+        labels.pack_those(&mut packed, |name| kept.contains(&name));
+        assert_eq!(packed, labels.without(|name| !kept.contains(&name)).as_bytes());
+    }
+}
+
 proptest! {
     #[test]
     fn packed_labels_read_back(pairs in proptest::collection::vec(("[a-z]{1,8}", ".{0,200}"), 0..8)) {
