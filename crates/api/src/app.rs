@@ -1,17 +1,20 @@
 //! What the handlers work with.
 
+use crate::answer::{Packing, Page, Reply};
 use crate::cors::Cors;
 use crate::error::ApiError;
-use crate::metrics::{HttpMetrics, QueryMetrics};
+use crate::metrics::{HttpMetrics, QueryMetrics, RunningQuery};
 use crate::origin::Origin;
 use crate::probes::Probes;
 use crate::prometheus::read::ReadLimits;
-use crate::queries::ActiveQueries;
+use crate::queries::{ActiveQueries, Underway};
+use crate::quick::{self, Number, QuickQueries};
+use axum::response::Response;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchfire_guard::HostPolicy;
 use watchfire_model::Labels;
 use watchfire_model::ingest::MetricSink;
@@ -84,6 +87,8 @@ pub struct App {
     pub queries: Arc<ActiveQueries>,
     /// How targets are probed.
     pub probes: Probes,
+    /// Which queries were quick.
+    pub quick: QuickQueries,
 }
 
 impl std::fmt::Debug for App {
@@ -165,54 +170,85 @@ impl App {
     /// answers. Dropping the future stops the query.
     pub(crate) async fn evaluate<T: Send + 'static>(
         self: &Arc<Self>,
-        mut query: Query,
+        query: Query,
         text: &str,
-        (origin, cached): (Origin, bool),
+        source: (Origin, bool),
         finish: impl FnOnce(QueryResult, Timings) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
+        let give = |result, timings, reply: Reply<T>| reply.give(Ok(finish(result, timings)));
+        self.evaluate_into(query, text, source, give).await
+    }
+
+    /// As [`App::evaluate`], with an answer that may be given before all of it is made.
+    pub(crate) async fn evaluate_into<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: Query,
+        text: &str,
+        (origin, cached): (Origin, bool),
+        finish: impl FnOnce(QueryResult, Timings, Reply<T>) + Send + 'static,
+    ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
-        let mut underway = self.queries.begin(&query, text, origin, self.clock.now_ms());
+        let underway = self.queries.begin(&query, text, origin, self.clock.now_ms());
         let asked = Instant::now();
         let timeout = self.engine.options().timeout.min(query.timeout.unwrap_or(Duration::MAX));
-        let killed = underway.killed();
-        let slot = tokio::select! {
+        let slot = self.slot(timeout, underway.killed()).await?;
+        let cancel = CancelOnDrop(Arc::clone(&query.cancel));
+        let number = self.quick.number(text, &query);
+        let app = Arc::clone(self);
+        let evaluation = Evaluation { app, query, underway, running, slot, asked, timeout, cached, number };
+        let (reply, awaited) = Reply::new();
+        let left = if self.quick.may_try(number) {
+            // Should it come to an end by itself, the answer is there already.
+            tokio::task::block_in_place(|| evaluation.try_quickly(finish, reply))
+        } else {
+            Some((evaluation, finish, reply))
+        };
+        if let Some((evaluation, finish, reply)) = left {
+            tokio::task::spawn_blocking(move || evaluation.run(finish, reply));
+        }
+        let outcome = awaited.await;
+        drop(cancel);
+        outcome.unwrap_or_else(|_| {
+            // Why was written to standard error when it happened.
+            tracing::error!("query evaluation failed unexpectedly");
+            Err(ApiError::internal("query evaluation failed unexpectedly; please report it with the query"))
+        })
+    }
+
+    /// Waits for a slot, until the query times out or is killed.
+    async fn slot(
+        &self,
+        timeout: Duration,
+        killed: impl Future<Output = ()>,
+    ) -> Result<OwnedSemaphorePermit, ApiError> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        tokio::select! {
             slot = tokio::time::timeout(timeout, Arc::clone(&self.slots).acquire_owned()) => slot
                 .map_err(|_| ApiError::timeout("query timed out in query queue"))?
-                .map_err(|_| ApiError::unavailable("the server is shutting down"))?,
-            () = killed => return Err(QueryError::Cancelled.into()),
-        };
-        let cancel = CancelOnDrop(Arc::clone(&query.cancel));
-        let app = Arc::clone(self);
-        let outcome = tokio::task::spawn_blocking(move || {
-            let queued = asked.elapsed();
-            underway.runs(queued);
-            query.timeout = Some(timeout.saturating_sub(queued));
-            let started = Instant::now();
-            let source = app.source.as_ref();
-            let outcome = if cached {
-                app.cache.evaluate(&app.engine, &query, source, app.clock.now_ms())
-            } else {
-                app.engine.evaluate(&query, source)
-            };
-            let timings = Timings { queued, evaluated: started.elapsed() };
-            underway.ends(outcome.as_ref().err().map(ToString::to_string));
-            drop(underway);
-            drop(slot);
-            let samples = outcome.as_ref().map_or(0, |result| result.samples_read);
-            running.end(timings, samples);
-            outcome.map(|result| finish(result, timings))
-        })
-        .await;
-        drop(cancel);
-        match outcome {
-            Ok(outcome) => outcome.map_err(ApiError::from),
-            Err(panic) => {
-                tracing::error!(%panic, "query evaluation failed unexpectedly");
-                Err(ApiError::internal(
-                    "query evaluation failed unexpectedly; please report it with the query",
-                ))
-            }
+                .map_err(|_| ApiError::unavailable("the server is shutting down")),
+            () = killed => Err(QueryError::Cancelled.into()),
         }
+    }
+
+    /// Reads the store and writes an answer, which may be long, off the threads that serve requests.
+    pub(crate) async fn written<W: FnOnce(&mut Page)>(
+        self: &Arc<Self>,
+        packing: Packing,
+        read: impl FnOnce(&Self) -> Result<W, ApiError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let app = Arc::clone(self);
+        let (reply, awaited) = Reply::new();
+        tokio::task::spawn_blocking(move || match read(&app) {
+            Ok(write) => {
+                let mut page = Page::new(packing, reply);
+                write(&mut page);
+                page.finish();
+            }
+            Err(error) => reply.give(Err(error)),
+        });
+        awaited.await.unwrap_or_else(|_| Err(ApiError::internal("request failed unexpectedly")))
     }
 
     /// Runs something short that reads the store, off the threads that serve requests.
@@ -224,6 +260,79 @@ impl App {
         tokio::task::spawn_blocking(move || work(&app))
             .await
             .unwrap_or_else(|panic| Err(ApiError::internal(format!("request failed unexpectedly: {panic}"))))
+    }
+}
+
+/// A query that has its slot.
+struct Evaluation {
+    app: Arc<App>,
+    query: Query,
+    underway: Underway,
+    running: RunningQuery,
+    slot: OwnedSemaphorePermit,
+    asked: Instant,
+    timeout: Duration,
+    cached: bool,
+    number: Number,
+}
+
+impl Evaluation {
+    /// Evaluates to the end and answers.
+    fn run<T>(mut self, finish: impl FnOnce(QueryResult, Timings, Reply<T>), reply: Reply<T>) {
+        let started = Instant::now();
+        let (outcome, timings) = self.evaluate(self.timeout);
+        self.end(started, outcome, timings, finish, reply);
+    }
+
+    /// As [`Evaluation::run`] if that is quick; else gives everything back.
+    fn try_quickly<T, F: FnOnce(QueryResult, Timings, Reply<T>)>(
+        mut self,
+        finish: F,
+        reply: Reply<T>,
+    ) -> Option<(Self, F, Reply<T>)> {
+        let started = Instant::now();
+        let (outcome, timings) = self.evaluate(quick::PATIENCE);
+        let gave_up = matches!(outcome, Err(QueryError::Timeout)) && self.asked.elapsed() < self.timeout;
+        if gave_up {
+            self.query.usage.forget();
+            return Some((self, finish, reply));
+        }
+        self.end(started, outcome, timings, finish, reply);
+        None
+    }
+
+    fn evaluate(&mut self, most: Duration) -> (Result<QueryResult, QueryError>, Timings) {
+        let queued = self.asked.elapsed();
+        self.underway.runs(queued);
+        self.query.timeout = Some(self.timeout.saturating_sub(queued).min(most));
+        let (app, started) = (&self.app, Instant::now());
+        let source = app.source.as_ref();
+        let outcome = if self.cached {
+            app.cache.evaluate(&app.engine, &self.query, source, app.clock.now_ms())
+        } else {
+            app.engine.evaluate(&self.query, source)
+        };
+        (outcome, Timings { queued, evaluated: started.elapsed() })
+    }
+
+    fn end<T>(
+        mut self,
+        started: Instant,
+        outcome: Result<QueryResult, QueryError>,
+        timings: Timings,
+        finish: impl FnOnce(QueryResult, Timings, Reply<T>),
+        reply: Reply<T>,
+    ) {
+        self.underway.ends(outcome.as_ref().err().map(ToString::to_string));
+        drop(self.underway);
+        drop(self.slot);
+        let samples = outcome.as_ref().map_or(0, |result| result.samples_read);
+        self.running.end(timings, samples);
+        match outcome {
+            Ok(result) => finish(result, timings, reply),
+            Err(error) => reply.give(Err(error.into())),
+        }
+        self.app.quick.took(self.number, started.elapsed());
     }
 }
 

@@ -33,7 +33,7 @@ impl Cors {
     /// What tells the browser so, as Prometheus does.
     pub(crate) fn mark(headers: &mut HeaderMap, origin: HeaderValue) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        headers.append(VARY, HeaderValue::from_static("Origin"));
         for (name, value) in [
             (ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type, Origin"),
             (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),

@@ -1,5 +1,9 @@
 //! Values as Prometheus's JSON writes them: `[1435781451.781,"1"]`.
 
+mod stamps;
+
+use crate::answer::Page;
+use stamps::Stamps;
 use watchfire_model::{Histogram, Labels, SampleValue, Samples};
 use watchfire_promql::value::VectorSample;
 use watchfire_promql::{Annotations, Value};
@@ -67,12 +71,12 @@ fn push_number(out: &mut Vec<u8>, value: f64) {
         out.extend_from_slice(b"NaN");
     } else if value.is_infinite() {
         out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
-    } else if value.fract() == 0.0 && magnitude < WHOLE && magnitude != 0.0 {
+    } else if magnitude < WHOLE && is_whole(magnitude) && magnitude != 0.0 {
         if value < 0.0 {
             out.push(b'-');
         }
         push_integer(out, magnitude as u64);
-    } else if value.fract() != 0.0 && PLAIN.contains(&magnitude) {
+    } else if PLAIN.contains(&magnitude) && !is_whole(magnitude) {
         // Faster than the standard library, and where two shortest forms are equally near it takes the even one, as Go
         // does and the standard library does not.
         let _ = serde_json::to_writer(out, &value);
@@ -91,6 +95,12 @@ fn push_number(out: &mut Vec<u8>, value: f64) {
         };
         out.extend_from_slice(text.as_bytes());
     }
+}
+
+/// Whether a number that is not negative has no fraction. From 2^53 on none has; [`f64::fract`] is a call.
+#[inline]
+fn is_whole(magnitude: f64) -> bool {
+    magnitude as u64 as f64 == magnitude
 }
 
 pub(crate) fn push_labels(out: &mut Vec<u8>, labels: &Labels) {
@@ -158,19 +168,20 @@ fn push_vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
     out.push(b'}');
 }
 
-fn push_samples(out: &mut Vec<u8>, samples: &Samples) {
+fn push_samples(out: &mut Vec<u8>, samples: &Samples, stamps: &mut Stamps) {
     if !samples.has_histograms() {
         if samples.is_empty() {
             return;
         }
-        out.extend_from_slice(b",\"values\":");
-        push_list(out, samples.timestamps_ms.iter().zip(&samples.floats), |out, (timestamp_ms, value)| {
-            out.push(b'[');
-            push_timestamp(out, *timestamp_ms);
-            out.push(b',');
-            push_float(out, *value);
-            out.push(b']');
-        });
+        out.extend_from_slice(b",\"values\":[");
+        stamps.rewind();
+        for (timestamp_ms, value) in samples.timestamps_ms.iter().zip(&samples.floats) {
+            stamps.push(out, *timestamp_ms);
+            push_number(out, *value);
+            out.extend_from_slice(b"\"],");
+        }
+        out.pop();
+        out.push(b']');
         return;
     }
     for (key, histograms) in [("values", false), ("histograms", true)] {
@@ -223,58 +234,49 @@ fn push_bare_timestamp(out: &mut Vec<u8>, timestamp_ms: i64) {
     }
 }
 
-/// About how long an answer will be, so that a long one is not moved again and again while it grows.
-fn estimated_bytes(value: &Value) -> usize {
-    const HEAD: usize = 512;
-    const SERIES: usize = 160;
-    const SAMPLE: usize = 28;
-    HEAD + match value {
-        Value::Scalar { .. } | Value::String { .. } => 0,
-        Value::Vector(samples) => samples.len() * (SERIES + SAMPLE),
-        Value::Matrix(series) => series.iter().map(|series| SERIES + series.samples.len() * SAMPLE).sum(),
-    }
-}
-
-/// A whole successful answer to a query: status, data, and what there is to remark.
+/// Writes a whole successful answer to a query: status, data, and what there is to remark.
 pub(crate) fn query_response(
+    page: &mut Page,
     value: &Value,
     limit: usize,
     annotations: &Annotations,
     query: &str,
     stats: Option<&serde_json::Value>,
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(estimated_bytes(value));
+) {
+    let out = page.buffer();
     out.extend_from_slice(b"{\"status\":\"success\",\"data\":{\"resultType\":\"");
     out.extend_from_slice(value.value_type().api_name().as_bytes());
     out.extend_from_slice(b"\",\"result\":");
     let mut truncated = false;
     match value {
-        Value::Scalar { timestamp_ms, value } => push_scalar(&mut out, *timestamp_ms, *value),
+        Value::Scalar { timestamp_ms, value } => push_scalar(out, *timestamp_ms, *value),
         Value::String { timestamp_ms, value } => {
             out.push(b'[');
-            push_bare_timestamp(&mut out, *timestamp_ms);
+            push_bare_timestamp(out, *timestamp_ms);
             out.push(b',');
-            push_string(&mut out, value);
+            push_string(out, value);
             out.push(b']');
         }
         Value::Vector(samples) => {
             truncated = samples.len() > limit;
-            push_list(&mut out, samples.iter().take(limit), push_vector_sample);
+            write_list(page, samples.iter().take(limit), push_vector_sample);
         }
         Value::Matrix(series) => {
             truncated = series.len() > limit;
-            push_list(&mut out, series.iter().take(limit), |out, series| {
+            let mut stamps = Stamps::default();
+            write_list(page, series.iter().take(limit), |out, series| {
                 out.extend_from_slice(b"{\"metric\":");
                 push_labels(out, &series.labels);
-                push_samples(out, &series.samples);
+                push_samples(out, &series.samples, &mut stamps);
                 out.push(b'}');
             });
         }
     }
+    let out = page.buffer();
     if let Some(stats) = stats {
         out.extend_from_slice(b",\"stats\":");
         // Writing to a vector cannot fail, nor can a value that is JSON already.
-        let _ = serde_json::to_writer(&mut out, stats);
+        let _ = serde_json::to_writer(&mut *out, stats);
     }
     out.push(b'}');
     let (mut warnings, infos) = annotation_texts(annotations, query);
@@ -284,11 +286,26 @@ pub(crate) fn query_response(
     for (key, texts) in [("warnings", &warnings), ("infos", &infos)] {
         if !texts.is_empty() {
             out.extend_from_slice(format!(",{key:?}:").as_bytes());
-            push_list(&mut out, texts, |out, text| push_string(out, text));
+            push_list(out, texts, |out, text| push_string(out, text));
         }
     }
     out.push(b'}');
-    out
+}
+
+/// As [`push_list`], of a list that may be long.
+fn write_list<T>(page: &mut Page, items: impl IntoIterator<Item = T>, mut push: impl FnMut(&mut Vec<u8>, T)) {
+    page.buffer().push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        let out = page.buffer();
+        if index > 0 {
+            out.push(b',');
+        }
+        push(out, item);
+        if !page.pause() {
+            break;
+        }
+    }
+    page.buffer().push(b']');
 }
 
 /// Warnings and infos as texts, at most ten of each kind and then how many more, as Prometheus does.
@@ -330,6 +347,18 @@ pub(crate) fn success_with_warnings(
     json(out)
 }
 
+/// Writes `{"status":"success","data":[…]}` with a list of texts, and warnings.
+pub(crate) fn texts_response(page: &mut Page, texts: &[String], warnings: &[String]) {
+    page.buffer().extend_from_slice(b"{\"status\":\"success\",\"data\":");
+    write_list(page, texts, |out, text| push_string(out, text));
+    let out = page.buffer();
+    if !warnings.is_empty() {
+        out.extend_from_slice(b",\"warnings\":");
+        push_list(out, warnings, |out, text| push_string(out, text));
+    }
+    out.push(b'}');
+}
+
 /// A body that is JSON already.
 pub(crate) fn json(body: Vec<u8>) -> axum::response::Response {
     axum::response::IntoResponse::into_response(([(http::header::CONTENT_TYPE, "application/json")], body))
@@ -343,6 +372,13 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    fn response_of(value: &Value, query: &str) -> String {
+        let (reply, _awaited) = crate::answer::Reply::new();
+        let mut page = Page::new(crate::answer::Packing::Plain, reply);
+        query_response(&mut page, value, usize::MAX, &Annotations::default(), query, None);
+        String::from_utf8(page.buffer().clone()).unwrap()
     }
 
     #[test]
@@ -411,8 +447,8 @@ mod tests {
     #[test]
     fn scalars_and_strings_look_as_prometheus_writes_them() {
         let answer = |value: Value| {
-            let body = query_response(&value, usize::MAX, &Annotations::default(), "", None);
-            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let body = response_of(&value, "");
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
             body["data"]["result"].to_string()
         };
         for (timestamp_ms, value, expected) in [
@@ -436,10 +472,8 @@ mod tests {
             timestamp_ms: 1_000,
             value: SampleValue::Float(1.0),
         };
-        let body =
-            query_response(&Value::Vector(vec![sample]), usize::MAX, &Annotations::default(), "up", None);
         assert_eq!(
-            String::from_utf8(body).unwrap(),
+            response_of(&Value::Vector(vec![sample]), "up"),
             r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up"},"value":[1,"1"]}]}}"#
         );
     }

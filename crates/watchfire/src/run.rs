@@ -180,6 +180,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         cache: cache(&args, &loaded),
         queries: Arc::new(ActiveQueries::default()),
         probes: Probes::default(),
+        quick: watchfire_api::QuickQueries::default(),
     });
     center.adopt(Arc::clone(&app));
     let failure = Arc::new(OnceLock::new());

@@ -1,8 +1,9 @@
 //! `query`, `query_range`, `format_query`, `parse_query`.
 
+use crate::answer::{Packing, Page};
 use crate::app::{App, Timings};
 use crate::error::ApiError;
-use crate::format::{json, query_response, success};
+use crate::format::{query_response, success};
 use crate::origin::Origin;
 use crate::params::Params;
 use crate::time::parse_duration;
@@ -18,17 +19,19 @@ use watchfire_promql::{Expr, ParseOptions, QueryResult};
 pub(crate) async fn instant(
     State(app): State<Arc<App>>,
     origin: Origin,
+    packing: Packing,
     params: Params,
 ) -> Result<Response, ApiError> {
     let limit = params.limit()?;
     let at_ms = params.optional_time("time")?.unwrap_or_else(|| app.clock.now_ms());
     let query = Query::instant(parse(query_text(&params)?, app.parse)?, at_ms);
-    evaluated(&app, with_options(query, &params)?, origin, &params, limit).await
+    evaluated(&app, with_options(query, &params)?, (origin, packing), &params, limit).await
 }
 
 pub(crate) async fn range(
     State(app): State<Arc<App>>,
     origin: Origin,
+    packing: Packing,
     params: Params,
 ) -> Result<Response, ApiError> {
     let limit = params.limit()?;
@@ -48,14 +51,14 @@ pub(crate) async fn range(
     let expr = parse(query_text(&params)?, app.parse)?;
     check_range_type(&expr)?;
     let query = with_options(Query::range(expr, start_ms, end_ms, step_ms), &params)?;
-    evaluated(&app, query, origin, &params, limit).await
+    evaluated(&app, query, (origin, packing), &params, limit).await
 }
 
 /// Runs the query and writes its answer.
 async fn evaluated(
     app: &Arc<App>,
     query: Query,
-    origin: Origin,
+    (origin, packing): (Origin, Packing),
     params: &Params,
     limit: usize,
 ) -> Result<Response, ApiError> {
@@ -63,13 +66,13 @@ async fn evaluated(
     let with_stats = params.get("stats").is_some();
     // As VictoriaMetrics calls it. What a query costs is asked for its evaluation.
     let cached = !with_stats && !params.get("nocache").is_some_and(|off| !matches!(off, "0" | "false"));
-    let body = app
-        .evaluate(query, query_text(params)?, (origin, cached), move |result, timings| {
-            let stats = with_stats.then(|| stats(&result, timings));
-            query_response(&result.value, limit, &result.annotations, &text, stats.as_ref())
-        })
-        .await?;
-    Ok(json(body))
+    app.evaluate_into(query, query_text(params)?, (origin, cached), move |result, timings, reply| {
+        let stats = with_stats.then(|| stats(&result, timings));
+        let mut page = Page::new(packing, reply);
+        query_response(&mut page, &result.value, limit, &result.annotations, &text, stats.as_ref());
+        page.finish();
+    })
+    .await
 }
 
 /// What Prometheus tells of a query under `stats`, as far as it is measured here.

@@ -1,8 +1,9 @@
 //! `series`, `labels`, `label/<name>/values`.
 
+use crate::answer::{Packing, Page};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::format::{success, success_with_warnings};
+use crate::format::{success, success_with_warnings, texts_response};
 use crate::params::Params;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -42,27 +43,34 @@ pub(crate) async fn series(State(app): State<Arc<App>>, params: Params) -> Resul
     .await
 }
 
-pub(crate) async fn labels(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
-    names(app, params, |app, matchers, range| app.source.label_names(matchers, range)).await
+pub(crate) async fn labels(
+    State(app): State<Arc<App>>,
+    packing: Packing,
+    params: Params,
+) -> Result<Response, ApiError> {
+    names(app, packing, params, |app, matchers, range| app.source.label_names(matchers, range)).await
 }
 
 pub(crate) async fn label_values(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    packing: Packing,
     params: Params,
 ) -> Result<Response, ApiError> {
     let name = unescape_label_name(&name)?;
-    names(app, params, move |app, matchers, range| app.source.label_values(&name, matchers, range)).await
+    names(app, packing, params, move |app, matchers, range| app.source.label_values(&name, matchers, range))
+        .await
 }
 
 async fn names(
     app: Arc<App>,
+    packing: Packing,
     params: Params,
     read: impl Fn(&App, &[Matcher], TimeRange) -> Result<Vec<String>, SourceError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let (limit, range, selectors) = (params.limit()?, params.range()?, params.matchers()?);
     let Some(range) = range else { return Ok(success(&[(); 0])) };
-    app.blocking(move |app| {
+    app.written(packing, move |app| {
         let mut found = match selectors.as_slice() {
             [] => read(app, &[], range)?,
             selectors => {
@@ -78,7 +86,7 @@ async fn names(
             found.truncate(limit);
             warnings.push(TRUNCATED.to_owned());
         }
-        Ok(success_with_warnings(&found, &warnings))
+        Ok(move |page: &mut Page| texts_response(page, &found, &warnings))
     })
     .await
 }

@@ -30,6 +30,13 @@ impl QueryUsage {
         self.peak.load(Ordering::Relaxed).saturating_mul(SAMPLE_BYTES)
     }
 
+    /// Begins anew, for a query that was given up and is evaluated again.
+    pub fn forget(&self) {
+        self.held.store(0, Ordering::Relaxed);
+        self.peak.store(0, Ordering::Relaxed);
+        self.read.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn read(&self, samples: usize) {
         self.read.fetch_add(samples as u64, Ordering::Relaxed);
     }

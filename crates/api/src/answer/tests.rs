@@ -1,0 +1,72 @@
+use super::*;
+use http_body_util::BodyExt;
+use std::io::Read;
+
+fn accepting(value: &str) -> Packing {
+    Packing::of(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, value.parse().unwrap())]))
+}
+
+#[test]
+fn gzip_is_chosen_where_it_is_welcome_and_nothing_is_more_so() {
+    for value in ["gzip", "gzip, deflate, br, zstd", "br;q=1.0, GZIP;q=0.8", "deflate , gzip; q=0.5"] {
+        assert_eq!(accepting(value), Packing::Gzip, "{value}");
+    }
+    for value in ["", "identity", "zstd", "gzip;q=0", "gzip;q=0.5, zstd", "gzip;q=nonsense", "xgzip"] {
+        assert_eq!(accepting(value), Packing::Plain, "{value}");
+    }
+    assert_eq!(Packing::of(&HeaderMap::new()), Packing::Plain);
+}
+
+/// The answer made of these texts, with a pause after each.
+async fn answer(packing: Packing, texts: &[&str]) -> (HeaderMap, Vec<u8>) {
+    let (reply, awaited) = Reply::new();
+    let mut page = Page::new(packing, reply);
+    for text in texts {
+        page.buffer().extend_from_slice(text.as_bytes());
+        assert!(page.pause());
+    }
+    page.finish();
+    let response = awaited.await.unwrap().unwrap();
+    let (parts, body) = response.into_parts();
+    (parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn short_and_long_answers_arrive_whole_compressed_or_not() {
+    let piece = "[1732208000,\"0.25\"],".repeat(700);
+    for pieces in [0, 1, 40] {
+        let texts = vec![piece.as_str(); pieces];
+        let (headers, body) = answer(Packing::Plain, &texts).await;
+        assert!(body == texts.concat().as_bytes() && !headers.contains_key(header::CONTENT_ENCODING));
+        let (headers, body) = answer(Packing::Gzip, &texts).await;
+        assert_eq!(headers.contains_key(header::CONTENT_ENCODING), pieces > 0, "{pieces}");
+        let mut unpacked = Vec::new();
+        if pieces > 0 {
+            assert_eq!(headers[header::VARY], "accept-encoding");
+            flate2::read::GzDecoder::new(body.as_slice()).read_to_end(&mut unpacked).unwrap();
+        }
+        assert!(unpacked == texts.concat().as_bytes(), "{pieces}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_does_not_pass_for_a_whole_one() {
+    let (reply, awaited) = Reply::new();
+    let mut page = Page::new(Packing::Plain, reply);
+    page.buffer().resize(PIECE_BYTES, b' ');
+    assert!(page.pause());
+    drop(page);
+    assert!(awaited.await.unwrap().unwrap().into_body().collect().await.is_err());
+}
+
+#[tokio::test]
+async fn what_nobody_wants_any_more_is_not_written_on() {
+    let (reply, awaited) = Reply::new();
+    let mut page = Page::new(Packing::Gzip, reply);
+    page.buffer().resize(PIECE_BYTES, b' ');
+    assert!(page.pause());
+    drop(awaited.await);
+    page.buffer().resize(PIECE_BYTES, b' ');
+    assert!(!page.pause());
+    page.finish();
+}
