@@ -10,7 +10,8 @@ use super::column::{BoxOperator, Held, HeldSeries, Operator, SeriesKey, StepVect
 use super::context::{Context, Steps};
 use super::scalar::Scalar;
 use crate::ast::{AggregateOp, Grouping, Span, StringLiteral};
-use std::collections::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
 use watchfire_model::Labels;
 
 pub(crate) use fold::RunningHistogram;
@@ -20,6 +21,8 @@ pub(crate) use quantile::{quantile_of, quantile_of_sorted};
 pub(crate) struct Aggregation<'a> {
     pub(crate) op: AggregateOp,
     pub(crate) inner: BoxOperator<'a>,
+    /// Series that are to lose their names do so as they find their groups; see [`folds`].
+    pub(crate) settles: bool,
     pub(crate) grouping: &'a Grouping,
     pub(crate) parameter: Parameter<'a>,
     pub(crate) steps: Steps,
@@ -46,6 +49,19 @@ impl<'a> Operator<'a> for Aggregation<'a> {
     }
 }
 
+/// Whether an aggregation makes one number or histogram of each group, so that what its series are called does not matter.
+pub(crate) const fn folds(op: AggregateOp) -> bool {
+    !matches!(
+        op,
+        AggregateOp::Topk
+            | AggregateOp::Bottomk
+            | AggregateOp::Limitk
+            | AggregateOp::LimitRatio
+            | AggregateOp::CountValues
+            | AggregateOp::Quantile
+    )
+}
+
 impl<'a> Aggregation<'a> {
     fn run(&mut self, cx: &mut Context<'a>) -> Result<Vec<HeldSeries>, QueryError> {
         match self.op {
@@ -59,7 +75,7 @@ impl<'a> Aggregation<'a> {
     }
 
     fn fold(&mut self, cx: &mut Context<'a>) -> Result<Vec<HeldSeries>, QueryError> {
-        let mut groups = Groups::default();
+        let mut groups = Groups { settles: self.settles, ..Groups::default() };
         let mut vector = StepVector::default();
         while let Some(key) = self.inner.next(cx, &mut vector)? {
             let make = |cx: &mut Context<'a>| {
@@ -91,13 +107,25 @@ impl<'a> Aggregation<'a> {
 
 /// Groups in the order they are met.
 pub(crate) struct Groups<T> {
-    places: HashMap<Labels, usize>,
+    /// By their labels, which are in `entries`.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    /// The labels of the group asked for last, packed; memory that is used again.
+    packed: Vec<u8>,
+    /// Names that are to go are gone for groups.
+    settles: bool,
     entries: Vec<(SeriesKey, T)>,
 }
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
-        Self { places: HashMap::new(), entries: Vec::new() }
+        Self {
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            packed: Vec::new(),
+            settles: false,
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -110,19 +138,32 @@ impl<T> Groups<T> {
         cx: &mut C,
         make: impl FnOnce(&mut C) -> Result<T, QueryError>,
     ) -> Result<&mut T, QueryError> {
-        let labels = group_labels(grouping, &key.labels);
-        let place = match self.places.get(&labels) {
-            Some(place) => *place,
+        // Most series belong to a group that is known: no labels are made to find it.
+        self.packed.clear();
+        let nameless = self.settles && key.drop_name;
+        let keeps = |name: &str| grouping_keeps(grouping, name) && !(nameless && is_metadata(name));
+        key.labels.pack_those(&mut self.packed, keeps);
+        let hash = self.hasher.hash_one(self.packed.as_slice());
+        let labels_of =
+            |place: usize| self.entries.get(place).map_or(&[][..], |(key, _)| key.labels.as_bytes());
+        let known = self.places.find(hash, |place| labels_of(*place) == self.packed).copied();
+        let place = match known {
+            Some(place) => place,
             None => {
                 let made = make(cx)?;
-                self.places.insert(labels.clone(), self.entries.len());
+                let labels = key.labels.without(|name| !keeps(name));
                 self.entries.push((SeriesKey::new(labels), made));
-                self.entries.len() - 1
+                let place = self.entries.len() - 1;
+                let (entries, hasher) = (&self.entries, &self.hasher);
+                self.places.insert_unique(hash, place, |place| {
+                    hasher.hash_one(entries.get(*place).map_or(&[][..], |(key, _)| key.labels.as_bytes()))
+                });
+                place
             }
         };
         match self.entries.get_mut(place) {
             Some((group, made)) => {
-                group.drop_name |= key.drop_name;
+                group.drop_name |= key.drop_name && !nameless;
                 Ok(made)
             }
             None => Err(QueryError::Execution("a group of an aggregation is lost".to_owned())),
@@ -130,14 +171,13 @@ impl<T> Groups<T> {
     }
 }
 
+/// Whether a group has this label of its series.
+fn grouping_keeps(grouping: &Grouping, name: &str) -> bool {
+    let named = grouping.labels.iter().any(|label| label == name);
+    if grouping.without { !named && !is_metadata(name) } else { named }
+}
+
 /// The labels a series' group has.
 pub(crate) fn group_labels(grouping: &Grouping, labels: &Labels) -> Labels {
-    let named = |name: &str| grouping.labels.iter().any(|label| label == name);
-    if grouping.without {
-        labels.without(|name| is_metadata(name) || named(name))
-    } else if grouping.labels.is_empty() {
-        Labels::empty()
-    } else {
-        labels.without(|name| !named(name))
-    }
+    labels.without(|name| !grouping_keeps(grouping, name))
 }

@@ -34,6 +34,58 @@ impl Kahan {
     }
 }
 
+/// No sum of a billion of these comes near to where sums need more care.
+pub(crate) const TAME: f64 = 1e200;
+
+/// Whether all values are smaller than [`TAME`]; NaN is not.
+pub(crate) fn tame(values: &[f64]) -> bool {
+    values.iter().fold(true, |tame, value| tame & (value.abs() < TAME))
+}
+
+/// Running sums side by side, one for each step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kahans {
+    sums: Vec<f64>,
+    compensations: Vec<f64>,
+    /// How many values a sum has at most, while all of them are tame.
+    tame: Option<u32>,
+}
+
+impl Kahans {
+    pub(crate) fn new(steps: usize) -> Self {
+        Self { sums: vec![0.0; steps], compensations: vec![0.0; steps], tame: Some(0) }
+    }
+
+    /// Adds to each sum the value that is present: the very bits of [`Kahan::add`].
+    pub(crate) fn add(&mut self, values: &[f64], present: &[bool]) {
+        self.tame = self.tame.filter(|count| *count < 1_000_000_000 && tame(values)).map(|count| count + 1);
+        let sums = self.sums.iter_mut().zip(&mut self.compensations);
+        if self.tame.is_none() {
+            for ((sum, compensation), (value, present)) in sums.zip(values.iter().zip(present)) {
+                if *present {
+                    let mut one = Kahan { sum: *sum, compensation: *compensation };
+                    one.add(*value);
+                    (*sum, *compensation) = (one.sum, one.compensation);
+                }
+            }
+            return;
+        }
+        for ((sum, compensation), (value, present)) in sums.zip(values.iter().zip(present)) {
+            // No sum is ever -0, so that adding 0 changes no bit; and without a branch several are added at once.
+            let value = if *present { *value } else { 0.0 };
+            let total = *sum + value;
+            let added = total - *sum;
+            *compensation += (*sum - (total - added)) + (value - added);
+            *sum = total;
+        }
+    }
+
+    pub(crate) fn total(&self, step: usize) -> f64 {
+        let at = |column: &[f64]| column.get(step).copied().unwrap_or(0.0);
+        at(&self.sums) + at(&self.compensations)
+    }
+}
+
 /// Sums of several terms each side by side: the very bits of [`Kahan`], as long as no sum comes near 1e300.
 pub(crate) fn sums<const N: usize>(terms: impl Iterator<Item = [f64; N]>) -> [f64; N] {
     let (mut sums, mut lost) = ([0.0; N], [0.0; N]);

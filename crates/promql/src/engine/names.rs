@@ -37,6 +37,11 @@ pub(crate) fn may_drop(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Unary(_) | ExprKind::Call(_) | ExprKind::Binary(_))
 }
 
+/// Whether an expression may drop names, and no two of its series get the same labels by that.
+pub(crate) fn only_drops(expr: &Expr) -> bool {
+    may_drop(expr) && !may_collide(expr)
+}
+
 fn is_range(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::MatrixSelector(_) | ExprKind::Subquery(_))
 }

@@ -1,13 +1,14 @@
 //! `sum_over_time` and its kin.
 
 use super::aggregate::{RunningHistogram, quantile_of, quantile_of_sorted};
-use super::column::Point;
+use super::column::{Point, StepVector};
 use super::context::Context;
 use super::grid;
 use super::histograms::{HistogramMean, HistogramSum};
 use super::kahan::{Kahan, Mean};
+use super::scalar::ScalarColumn;
 use super::sorted::{SortedWindow, nan_first};
-use super::window::{Columns, RangeFunction, Window};
+use super::window::{Columns, Frame, RangeFunction, Window};
 use crate::ast::Span;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -267,8 +268,26 @@ struct Quantile {
 }
 
 impl RangeFunction for Quantile {
-    fn begin(&mut self, _series: &Columns<'_>) {
-        self.sorted.clear();
+    fn begin(&mut self, series: &Columns<'_>) {
+        self.sorted.begin(series.values);
+    }
+
+    fn slide(
+        &mut self,
+        series: &Columns<'_>,
+        frame: Frame,
+        arguments: &[ScalarColumn],
+        out: &mut StepVector,
+    ) -> bool {
+        // What is remarked about another quantile is said step by step.
+        let Some(ScalarColumn::Constant(quantile)) = arguments.first() else { return false };
+        if !(0.0..=1.0).contains(quantile) {
+            return false;
+        }
+        frame.slide(series.times, |step, _, inside| {
+            out.set_float(step, self.sorted.quantile(*quantile, inside.start, inside.len()));
+        });
+        true
     }
 
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
@@ -278,9 +297,9 @@ impl RangeFunction for Quantile {
             let mut values = weighted_values(&window.samples);
             return Some(SampleValue::Float(weighted_quantile(quantile, &mut values)));
         }
-        let sorted = self.sorted.slide(window.first_float, window.samples.values);
         let [quantile, _] = window.arguments;
-        Some(SampleValue::Float(quantile_of_sorted(quantile, sorted)))
+        let len = window.samples.values.len();
+        Some(SampleValue::Float(self.sorted.quantile(quantile, window.first_float, len)))
     }
 }
 
@@ -362,6 +381,16 @@ pub(crate) struct CheckedQuantile<'a> {
 impl RangeFunction for CheckedQuantile<'_> {
     fn begin(&mut self, series: &Columns<'_>) {
         self.inner.begin(series);
+    }
+
+    fn slide(
+        &mut self,
+        series: &Columns<'_>,
+        frame: Frame,
+        arguments: &[ScalarColumn],
+        out: &mut StepVector,
+    ) -> bool {
+        self.inner.slide(series, frame, arguments, out)
     }
 
     fn evaluate(&mut self, window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {

@@ -5,7 +5,7 @@ mod invariant;
 mod ranges;
 
 use super::QueryError;
-use super::aggregate::{Aggregation, Parameter};
+use super::aggregate::{self, Aggregation, Parameter};
 use super::binary::{Negated, WithScalar};
 use super::column::BoxOperator;
 use super::context::Steps;
@@ -158,9 +158,14 @@ impl Planner {
             (Some(parameter), _) => Parameter::Number(self.scalar(parameter, steps)?),
             (None, _) => Parameter::None,
         };
+        let inner = aggregate.expr.unwrap_parens();
+        let settles =
+            aggregate::folds(aggregate.op) && !self.delayed_name_removal && names::only_drops(inner);
+        let inner = if settles { self.unsettled(inner, steps)? } else { self.vector(inner, steps)? };
         Ok(Box::new(Aggregation {
             op: aggregate.op,
-            inner: self.vector(&aggregate.expr, steps)?,
+            inner,
+            settles,
             grouping: &aggregate.grouping,
             parameter,
             steps,

@@ -4,6 +4,7 @@ use super::column::{Point, StepVector};
 use super::context::Context;
 use super::histograms;
 use super::resets::{FloatResets, is_histogram_reset, overlaps};
+use super::scalar::ScalarColumn;
 use super::timeline::{Extension, Timeline};
 use super::window::{Columns, Frame, RangeFunction, Window, beyond_itself, total_weight};
 use crate::ast::Span;
@@ -165,9 +166,28 @@ fn gaps(rollups: &[Rollup], times: &[i64]) -> u64 {
     total_weight(rollups.get(1..).unwrap_or(&[]), times.len().saturating_sub(1))
 }
 
-/// Makes of the changes in windows what they are over whole windows, as [`Extrapolated::factor`] does for one, so that
-/// many are divided at once.
+/// Makes of the changes in windows what they are over whole windows, as [`Extrapolated::factor`] does for one. How far a
+/// window reaches is known already, but where a counter would have been below zero there.
 fn extrapolate(timeline: &Timeline, firsts: &[f64], changes: &mut [f64], counter: bool, window_seconds: f64) {
+    /// What is larger than another number by more than this is so for certain, however both were rounded.
+    const CERTAINLY: f64 = 1.0 + 1e-9;
+    /// Below this products lose digits.
+    const SMALL: f64 = 1e-290;
+    let mut doubtful = false;
+    if counter {
+        let edges = timeline.sampled.iter().zip(&timeline.to_start);
+        for ((change, first), (sampled, to_start)) in changes.iter().zip(firsts).zip(edges) {
+            // That the way to zero, `sampled * (first / change)`, is not shorter is seen without dividing.
+            let (way, least) = (sampled * first, to_start * *change * CERTAINLY);
+            doubtful |= (*change > 0.0) & (*first >= 0.0) & !((way > least) & (way > SMALL));
+        }
+    }
+    if !doubtful {
+        for (change, factor) in changes.iter_mut().zip(&timeline.factors) {
+            *change *= factor;
+        }
+        return;
+    }
     let edges = timeline.sampled.iter().zip(timeline.to_start.iter().zip(&timeline.to_end));
     for ((change, first), (sampled, (to_start, to_end))) in changes.iter_mut().zip(firsts).zip(edges) {
         let to_zero = sampled * (first / *change);
@@ -190,11 +210,18 @@ impl RangeFunction for Extrapolated {
         }
     }
 
-    fn slide(&mut self, series: &Columns<'_>, frame: Frame, out: &mut StepVector) -> bool {
+    fn slide(
+        &mut self,
+        series: &Columns<'_>,
+        frame: Frame,
+        _arguments: &[ScalarColumn],
+        out: &mut StepVector,
+    ) -> bool {
         if self.resets.uses_start_timestamps() && !series.starts.is_empty() {
             return false;
         }
-        self.timeline.lay(series.times, frame);
+        let window_seconds = if self.kind.per_second { frame.range_ms as f64 / 1_000.0 } else { 1.0 };
+        self.timeline.lay(series.times, frame, window_seconds);
         self.firsts.clear();
         self.changes.clear();
         let value = |place: u32| series.values.get(place as usize).copied().unwrap_or(f64::NAN);
@@ -209,8 +236,13 @@ impl RangeFunction for Extrapolated {
                 }
             }
         }
-        let window_seconds = if self.kind.per_second { frame.range_ms as f64 / 1_000.0 } else { 1.0 };
         extrapolate(&self.timeline, &self.firsts, &mut self.changes, self.kind.counter, window_seconds);
+        if self.changes.len() == frame.count && out.values.len() == frame.count {
+            // Every step has its window.
+            out.values.copy_from_slice(&self.changes);
+            out.present.fill(true);
+            return true;
+        }
         for (step, value) in self.timeline.steps.iter().zip(&self.changes) {
             out.set_float(*step, *value);
         }

@@ -18,6 +18,8 @@ pub(crate) struct Timeline {
     /// many, and to its end.
     pub(crate) to_start: Vec<f64>,
     pub(crate) to_end: Vec<f64>,
+    /// By what a change is multiplied that is extended so far, and made one per second where that is wanted.
+    pub(crate) factors: Vec<f64>,
 }
 
 fn seconds(from_ms: i64, to_ms: i64) -> f64 {
@@ -26,7 +28,7 @@ fn seconds(from_ms: i64, to_ms: i64) -> f64 {
 
 impl Timeline {
     /// Moves on to a series with these timestamps.
-    pub(crate) fn lay(&mut self, times: &[i64], frame: Frame) {
+    pub(crate) fn lay(&mut self, times: &[i64], frame: Frame, window_seconds: f64) {
         if self.frame == Some(frame) && self.times == times {
             return;
         }
@@ -38,6 +40,7 @@ impl Timeline {
         self.sampled.clear();
         self.to_start.clear();
         self.to_end.clear();
+        self.factors.clear();
         frame.slide(times, |step, (start_ms, end_ms), inside| {
             let gaps = inside.len().saturating_sub(1);
             let (first, last) = (inside.start, inside.end.saturating_sub(1));
@@ -50,9 +53,12 @@ impl Timeline {
             let extension = Extension::new(sampled / gaps as f64);
             self.steps.push(step);
             self.places.push((first, last));
+            let to_start = extension.of(seconds(start_ms, *first_ms));
+            let to_end = extension.of(seconds(*last_ms, end_ms));
             self.sampled.push(sampled);
-            self.to_start.push(extension.of(seconds(start_ms, *first_ms)));
-            self.to_end.push(extension.of(seconds(*last_ms, end_ms)));
+            self.to_start.push(to_start);
+            self.to_end.push(to_end);
+            self.factors.push((sampled + to_start + to_end) / sampled / window_seconds);
         });
     }
 }

@@ -128,7 +128,13 @@ pub(crate) trait RangeFunction {
 
     /// The values at all steps of a series of floats that stand for themselves; false when this function has no quicker
     /// way than [`RangeFunction::evaluate`] step by step. The series has begun.
-    fn slide(&mut self, _series: &Columns<'_>, _frame: Frame, _out: &mut StepVector) -> bool {
+    fn slide(
+        &mut self,
+        _series: &Columns<'_>,
+        _frame: Frame,
+        _arguments: &[ScalarColumn],
+        _out: &mut StepVector,
+    ) -> bool {
         false
     }
 
@@ -148,6 +154,8 @@ pub(crate) struct Frame {
     pub(crate) interval_ms: i64,
     pub(crate) count: usize,
     pub(crate) range_ms: i64,
+    /// By how much evaluation times are behind the ends of their windows.
+    pub(crate) offset_ms: i64,
 }
 
 impl Frame {
@@ -467,13 +475,15 @@ impl<'a> RangeCall<'a> {
             && series.histogram_times.is_empty()
             && series.rollups.is_empty();
         if plain {
+            let end_ms = self.reference.apply(self.steps.start_ms);
             let frame = Frame {
-                end_ms: self.reference.apply(self.steps.start_ms),
+                end_ms,
                 interval_ms: self.steps.interval_ms,
                 count: self.steps.count,
                 range_ms: self.range_ms,
+                offset_ms: self.steps.start_ms.saturating_sub(end_ms),
             };
-            if self.function.slide(&series, frame, out) {
+            if self.function.slide(&series, frame, arguments, out) {
                 cx.worked(series.times.len().saturating_add(self.steps.count))?;
                 self.function.end(out, metric, self.span, cx);
                 return Ok(());

@@ -4,7 +4,7 @@ use crate::ast::{AggregateOp, Span};
 use crate::engine::column::StepVector;
 use crate::engine::context::Context;
 use crate::engine::histograms::{HistogramMean, HistogramSum};
-use crate::engine::kahan::{Kahan, Mean};
+use crate::engine::kahan::{Kahans, Mean};
 use std::sync::Arc;
 
 /// What a group has gathered so far, over all steps.
@@ -18,8 +18,10 @@ pub(super) trait Accumulator {
 
 pub(super) fn accumulator(op: AggregateOp, steps: usize) -> Box<dyn Accumulator> {
     match op {
-        AggregateOp::Sum => Box::new(SumLike::<Kahan, HistogramSum>::new(steps)),
-        AggregateOp::Avg => Box::new(SumLike::<Mean, HistogramMean>::new(steps)),
+        AggregateOp::Sum => Box::new(SumLike::<Kahans, HistogramSum>::new(Kahans::new(steps), steps)),
+        AggregateOp::Avg => {
+            Box::new(SumLike::<Means, HistogramMean>::new(vec![Mean::default(); steps], steps))
+        }
         AggregateOp::Min => Box::new(Extreme { out: StepVector::absent(steps), max: false }),
         AggregateOp::Max => Box::new(Extreme { out: StepVector::absent(steps), max: true }),
         AggregateOp::Stddev | AggregateOp::Stdvar => {
@@ -30,27 +32,33 @@ pub(super) fn accumulator(op: AggregateOp, steps: usize) -> Box<dyn Accumulator>
     }
 }
 
-/// A running sum or mean of floats.
-trait Running: Copy + Default {
-    fn add(&mut self, value: f64);
-    fn total(self) -> f64;
+/// Running sums or means of floats, one for each step.
+trait Running {
+    fn add(&mut self, values: &[f64], present: &[bool]);
+    fn total(&self, step: usize) -> f64;
 }
 
-impl Running for Kahan {
-    fn add(&mut self, value: f64) {
-        Self::add(self, value);
+impl Running for Kahans {
+    fn add(&mut self, values: &[f64], present: &[bool]) {
+        Self::add(self, values, present);
     }
-    fn total(self) -> f64 {
-        Self::total(self)
+    fn total(&self, step: usize) -> f64 {
+        Self::total(self, step)
     }
 }
 
-impl Running for Mean {
-    fn add(&mut self, value: f64) {
-        Self::add(self, value);
+type Means = Vec<Mean>;
+
+impl Running for Means {
+    fn add(&mut self, values: &[f64], present: &[bool]) {
+        for (mean, (value, present)) in self.iter_mut().zip(values.iter().zip(present)) {
+            if *present {
+                mean.add(*value);
+            }
+        }
     }
-    fn total(self) -> f64 {
-        self.value()
+    fn total(&self, step: usize) -> f64 {
+        self.get(step).map_or(f64::NAN, |mean| mean.value())
     }
 }
 
@@ -62,49 +70,55 @@ pub(crate) trait RunningHistogram: Default {
 
 /// `sum` and `avg`
 struct SumLike<F, H> {
-    floats: Vec<F>,
+    floats: F,
     seen: Vec<bool>,
     histograms: Vec<Option<Box<H>>>,
+    /// Which values of a series with histograms are floats.
+    are_floats: Vec<bool>,
 }
 
 impl<F: Running, H: RunningHistogram> SumLike<F, H> {
-    fn new(steps: usize) -> Self {
-        Self { floats: vec![F::default(); steps], seen: vec![false; steps], histograms: Vec::new() }
+    fn new(floats: F, steps: usize) -> Self {
+        Self { floats, seen: vec![false; steps], histograms: Vec::new(), are_floats: Vec::new() }
+    }
+
+    fn add_floats(&mut self, values: &[f64], present: &[bool]) {
+        self.floats.add(values, present);
+        for (seen, present) in self.seen.iter_mut().zip(present) {
+            *seen |= present;
+        }
     }
 }
 
 impl<F: Running, H: RunningHistogram> Accumulator for SumLike<F, H> {
     fn add(&mut self, vector: &StepVector, span: &Span, cx: &mut Context<'_>) {
-        let rows = self.floats.iter_mut().zip(&mut self.seen).zip(vector.values.iter().zip(&vector.present));
         if !vector.has_histograms() {
-            for ((running, seen), (value, present)) in rows {
-                if *present {
-                    running.add(*value);
-                    *seen = true;
-                }
-            }
+            self.add_floats(&vector.values, &vector.present);
             return;
         }
         if self.histograms.is_empty() {
             self.histograms.resize_with(vector.len(), || None);
         }
-        let histograms = vector.histograms.iter().zip(&mut self.histograms);
-        for (((running, seen), (value, present)), (histogram, running_histogram)) in rows.zip(histograms) {
-            match histogram {
-                _ if !present => {}
-                Some(histogram) => running_histogram.get_or_insert_default().add(histogram, span, cx),
-                None => {
-                    running.add(*value);
-                    *seen = true;
+        let mut are_floats = std::mem::take(&mut self.are_floats);
+        are_floats.clear();
+        are_floats.extend_from_slice(&vector.present);
+        let rows = vector.histograms.iter().zip(&vector.present).zip(&mut self.histograms);
+        for (((histogram, present), running), is_float) in rows.zip(&mut are_floats) {
+            if let Some(histogram) = histogram {
+                *is_float = false;
+                if *present {
+                    running.get_or_insert_default().add(histogram, span, cx);
                 }
             }
         }
+        self.add_floats(&vector.values, &are_floats);
+        self.are_floats = are_floats;
     }
 
     fn finish(self: Box<Self>, span: &Span, cx: &mut Context<'_>) -> StepVector {
-        let mut out = StepVector::absent(self.floats.len());
+        let mut out = StepVector::absent(self.seen.len());
         let mut histograms = self.histograms.into_iter();
-        for (step, (running, seen)) in self.floats.into_iter().zip(self.seen).enumerate() {
+        for (step, seen) in self.seen.into_iter().enumerate() {
             match (histograms.next().flatten(), seen) {
                 (Some(_), true) => cx.notes.mixed_aggregation(span),
                 (Some(histogram), false) => {
@@ -112,7 +126,7 @@ impl<F: Running, H: RunningHistogram> Accumulator for SumLike<F, H> {
                         out.set_histogram(step, Arc::new(total));
                     }
                 }
-                (None, true) => out.set_float(step, running.total()),
+                (None, true) => out.set_float(step, self.floats.total(step)),
                 (None, false) => {}
             }
         }

@@ -1,4 +1,4 @@
-use super::{Kahan, Mean};
+use super::{Kahan, Kahans, Mean};
 use proptest::prelude::*;
 
 /// Neumaier's sum as it is defined, with its branch.
@@ -46,5 +46,31 @@ proptest! {
             mean.add(*value);
         }
         prop_assert_eq!(bits(Mean::of(&values)), bits(mean.value()));
+    }
+
+    #[test]
+    fn sums_of_many_steps_at_once_have_the_bits_of_one_by_one(
+        series in proptest::collection::vec(
+            proptest::collection::vec((prop_oneof![3 => (-1e6..1e6_f64).boxed(), 1 => value().boxed()], any::<bool>()), 7),
+            0..20,
+        ),
+        tame in any::<bool>(),
+    ) {
+        let mut together = Kahans::new(7);
+        let mut alone = [Kahan::default(); 7];
+        for row in &series {
+            let values: Vec<f64> =
+                row.iter().map(|(value, _)| if tame && !super::tame(&[*value]) { 1.0 } else { *value }).collect();
+            let present: Vec<bool> = row.iter().map(|(_, present)| *present).collect();
+            together.add(&values, &present);
+            for ((sum, value), present) in alone.iter_mut().zip(&values).zip(&present) {
+                if *present {
+                    sum.add(*value);
+                }
+            }
+        }
+        for (step, sum) in alone.iter().enumerate() {
+            prop_assert_eq!(bits(together.total(step)), bits(sum.total()));
+        }
     }
 }
