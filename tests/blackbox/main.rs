@@ -23,6 +23,7 @@ mod keeping;
 mod kill_nine;
 mod limits;
 mod people;
+mod push;
 mod remote_read;
 mod remote_write;
 mod safety;

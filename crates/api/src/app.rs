@@ -89,6 +89,8 @@ pub struct App {
     pub probes: Probes,
     /// Which queries were quick.
     pub quick: QuickQueries,
+    /// Training runs.
+    pub training: Arc<watchfire_training::Runs>,
 }
 
 impl std::fmt::Debug for App {

@@ -31,6 +31,7 @@ mod route;
 mod routes;
 mod server;
 mod time;
+mod training;
 mod ui;
 
 pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};

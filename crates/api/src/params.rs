@@ -3,8 +3,9 @@
 use crate::error::ApiError;
 use crate::time::{parse_duration, parse_time};
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use watchfire_model::{Matcher, TimeRange};
 
 /// All parameters of a request, in the order given; a name may come more than once.
@@ -46,6 +47,11 @@ impl Params {
             .iter()
             .find(|(found, value)| found == name && !value.is_empty())
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Everything, in the order given.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// All values given.
@@ -156,6 +162,27 @@ impl<S: Send + Sync> FromRequest<S> for Params {
             ApiError::bad_data(format!("could not read the request body: {rejection}"))
         })?;
         Self::parse(&query, &form)
+    }
+}
+
+/// The parameters of the query string alone: the body is something else, whatever its `Content-Type` says. `curl -d` calls
+/// everything a form.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct QueryParams(Params);
+
+impl std::ops::Deref for QueryParams {
+    type Target = Params;
+
+    fn deref(&self) -> &Params {
+        &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for QueryParams {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Params::parse(parts.uri.query().unwrap_or(""), b"").map(Self)
     }
 }
 

@@ -1,6 +1,7 @@
-//! Pushed telemetry: remote write.
+//! Pushed telemetry: remote write, and expositions as text.
 
 use crate::app::App;
+use crate::params::QueryParams as Params;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -8,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::sync::Arc;
 use watchfire_model::Labels;
 use watchfire_model::ingest::WriteError;
+use watchfire_receive::exposition;
 use watchfire_receive::remote_write::{self, Headers, Received};
 
 /// Remote write 1.0 and 2.0: 204 once everything is on disk. What is refused is named in a 400, and the rest is kept.
@@ -27,14 +29,7 @@ pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap
     }
     let report = match app.sink.write(batch).await {
         Ok(report) => report,
-        // Nothing was acknowledged: 503 makes the sender keep the batch and try again.
-        Err(error) => {
-            let mut response = (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
-            if matches!(error, WriteError::Starting(_)) {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            return response;
-        }
+        Err(error) => return try_again(&error),
     };
     let answer = remote_write::answer(&report);
     let mut response = (status(answer.status), answer.message).into_response();
@@ -42,6 +37,47 @@ pub(crate) async fn remote_write(State(app): State<Arc<App>>, headers: HeaderMap
         if let Ok(name) = HeaderName::try_from(name) {
             response.headers_mut().insert(name, HeaderValue::from(count));
         }
+    }
+    response
+}
+
+/// An exposition as text, as VictoriaMetrics takes it: 204 once everything is on disk. Lines that are refused are named in a
+/// 400, and the rest is kept.
+pub(crate) async fn exposition(
+    State(app): State<Arc<App>>,
+    params: Params,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let sent_header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let sent = exposition::Headers {
+        content_type: sent_header("content-type"),
+        content_encoding: sent_header("content-encoding"),
+    };
+    let read =
+        exposition::Options::read(params.all("extra_label"), params.get("timestamp"), app.clock.now_ms())
+            .and_then(|options| exposition::accept(sent, &options, &body));
+    let (batch, metadata, faults) = match read {
+        Ok(received) => received.into_parts(),
+        Err(error) => return (status(error.status), format!("{error}\n")).into_response(),
+    };
+    for (family, metadata) in metadata {
+        app.sink.describe(&Labels::empty(), &family, metadata);
+    }
+    match app.sink.write(batch).await {
+        Ok(report) => {
+            let answer = exposition::answer(&faults, &report);
+            (status(answer.status), answer.message).into_response()
+        }
+        Err(error) => try_again(&error),
+    }
+}
+
+/// Nothing was acknowledged: 503 makes the sender keep the batch and try again.
+fn try_again(error: &WriteError) -> Response {
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+    if matches!(error, WriteError::Starting(_)) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

@@ -2,14 +2,21 @@
 
 use crate::alerting::{backtest, explain, history, routes as tree};
 use crate::alertmanager::{alerts as am_alerts, general, silences};
+use crate::app::App;
+use crate::origin::Origin;
+use crate::params::QueryParams;
 use crate::people::{hooks, incidents, schedules};
 use crate::prometheus::{
     admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
-use crate::{manage, pages, probes, push};
+use crate::{manage, pages, probes, push, training};
+use axum::body::Bytes;
+use axum::extract::State;
+use std::sync::Arc;
 use watchfire_guard::Permission::{Admin, Open, Read, Signed, Write};
+use watchfire_training::mlflow::Endpoint;
 
 /// All routes.
 pub fn routes() -> Vec<Route> {
@@ -86,6 +93,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
         Route::put("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
         Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
+        Route::post("/api/v1/import/prometheus", Write, push::exposition).with_body_limit(PUSH_LIMIT_BYTES),
         // Alerting beyond Prometheus and Alertmanager.
         Route::get("/api/v1/alerts/history", Read, history::history),
         Route::get("/api/v1/alerts/statistics", Read, history::statistics),
@@ -94,6 +102,15 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/rules/backtest", Read, backtest::backtest),
         Route::get("/api/v1/routes/test", Read, tree::test),
         Route::post("/api/v1/routes/test", Read, tree::test_posted),
+        // Training runs.
+        Route::get("/api/v1/training/experiments", Read, training::runs::experiments),
+        Route::get("/api/v1/training/runs", Read, training::runs::list),
+        Route::get("/api/v1/training/runs/{id}", Read, training::runs::one),
+        Route::post("/api/v1/training/runs/{id}", Write, training::runs::change),
+        Route::delete("/api/v1/training/runs/{id}", Write, training::runs::delete),
+        Route::post("/api/v1/training/runs/{id}/restore", Write, training::runs::restore),
+        Route::get("/api/v1/training/runs/{id}/metrics", Read, training::lines::of_run),
+        Route::get("/api/v1/training/compare", Read, training::lines::compare),
         // Our own API, for the web UI.
         Route::get("/api/ui/v1/boot", Read, boot::boot),
         Route::get("/api/ui/v1/targets", Read, targets::detailed_targets),
@@ -138,6 +155,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/alertmanager/-/reload", Admin, manage::reload),
         Route::get("/alertmanager/metrics", Read, manage::metrics),
     ]);
+    table.extend(mlflow());
     // Its pages, each of which starts from the same file.
     for page in [
         "/",
@@ -165,6 +183,65 @@ pub fn routes() -> Vec<Route> {
     ] {
         table.push(Route::get(page, Open, pages::index));
     }
+    table
+}
+
+/// MLflow's tracking protocol.
+fn mlflow() -> Vec<Route> {
+    macro_rules! endpoints {
+        ($($method:ident $path:literal $permission:ident $endpoint:ident,)*) => {
+            vec![$(Route::$method(
+                concat!("/api/2.0/mlflow/", $path),
+                $permission,
+                |app: State<Arc<App>>, params: QueryParams, origin: Origin, body: Bytes| {
+                    training::mlflow::serve(Endpoint::$endpoint, app, params, origin, body)
+                },
+            ),)*]
+        };
+    }
+    let mut table = endpoints! {
+        post "experiments/create" Write ExperimentsCreate,
+        get "experiments/get" Read ExperimentsGet,
+        get "experiments/get-by-name" Read ExperimentsGetByName,
+        get "experiments/list" Read ExperimentsSearch,
+        get "experiments/search" Read ExperimentsSearch,
+        post "experiments/search" Read ExperimentsSearch,
+        post "experiments/update" Write ExperimentsUpdate,
+        post "experiments/delete" Write ExperimentsDelete,
+        post "experiments/restore" Write ExperimentsRestore,
+        post "experiments/set-experiment-tag" Write ExperimentsSetTag,
+        post "experiments/delete-experiment-tag" Write ExperimentsDeleteTag,
+        post "runs/create" Write RunsCreate,
+        get "runs/get" Read RunsGet,
+        post "runs/update" Write RunsUpdate,
+        post "runs/delete" Write RunsDelete,
+        post "runs/restore" Write RunsRestore,
+        post "runs/search" Read RunsSearch,
+        post "runs/log-metric" Write RunsLogMetric,
+        post "runs/log-batch" Write RunsLogBatch,
+        post "runs/log-parameter" Write RunsLogParameter,
+        post "runs/log-inputs" Write RunsLogInputs,
+        post "runs/log-model" Write RunsLogModel,
+        post "runs/set-tag" Write RunsSetTag,
+        post "runs/delete-tag" Write RunsDeleteTag,
+        get "metrics/get-history" Read MetricsGetHistory,
+        get "metrics/get-history-bulk" Read MetricsGetHistoryBulk,
+        get "artifacts/list" Read ArtifactsList,
+    };
+    macro_rules! missing {
+        ($($path:literal),*) => {
+            [$(
+                Route::get($path, Read, training::mlflow::missing),
+                Route::post($path, Write, training::mlflow::missing),
+                Route::put($path, Write, training::mlflow::missing).with_body_limit(PUSH_LIMIT_BYTES),
+            )*]
+        };
+    }
+    table.extend(missing!(
+        "/api/2.0/mlflow/{*path}",
+        "/api/2.0/mlflow-artifacts/{*path}",
+        "/api/3.0/mlflow/{*path}"
+    ));
     table
 }
 

@@ -43,6 +43,9 @@ pub enum LedgerError {
         /// What was found.
         reason: String,
     },
+    /// Whoever changed something wanted it taken back.
+    #[error("ledger: the change was taken back")]
+    Undone,
     /// SQLite failed, for instance on a full disk.
     #[error("ledger: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -1,9 +1,8 @@
 //! The ledger: what must outlive the process and is not telemetry, kept in one SQLite file.
 //!
 //! Flows in: alert instances, alerts, silences, groups, incidents, outbox jobs, the record of every delivery attempt and of
-//! every change of an alert. Flows out: the same, exactly as committed, after a restart or a `kill -9`. It promises that
-//! [`Ledger::write`] is all or nothing
-//! and on disk when it returns (write-ahead log, `synchronous = FULL`), that a file of a newer release is refused
+//! every change of an alert, training runs with what they were started with. Flows out: the same, exactly as committed,
+//! after a restart or a `kill -9`. It promises that [`Ledger::write`] is all or nothing and on disk when it returns (write-ahead log, `synchronous = FULL`), that a file of a newer release is refused
 //! rather than misread, and that a damaged file is moved aside and reported, never a panic. It never keeps
 //! telemetry, and no SQL leaves this crate.
 //!
@@ -20,6 +19,7 @@ mod reading;
 mod schema;
 mod silences;
 mod store;
+mod training;
 mod writing;
 
 pub use alerts::{Alert, Fingerprint, Group, InstanceState, Notified, RuleInstance, RuleState};
@@ -35,4 +35,7 @@ pub use reading::{OutboxCounts, Reading};
 pub use schema::SCHEMA_VERSION;
 pub use silences::{Silence, SilenceMatcher};
 pub use store::{Ledger, MovedAside, Opened};
+pub use training::{
+    Experiment, RunColumn, RunDetails, RunStatus, TrainingFile, TrainingInput, TrainingMetric, TrainingRun,
+};
 pub use writing::Writing;

@@ -97,6 +97,8 @@ pub enum RefusalReason {
     LabelLimit,
     /// A native histogram that contradicts itself.
     InvalidHistogram,
+    /// A line that could not be read.
+    Malformed,
     /// An exemplar that is older than the newest of its series.
     OutOfOrder,
     /// An exemplar of a series that is not there.
@@ -114,6 +116,7 @@ impl RefusalReason {
             Self::InvalidLabels => "invalid_labels",
             Self::LabelLimit => "label_limit",
             Self::InvalidHistogram => "invalid_histogram",
+            Self::Malformed => "malformed",
             Self::OutOfOrder => "out_of_order",
             Self::UnknownSeries => "unknown_series",
         }

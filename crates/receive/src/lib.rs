@@ -5,4 +5,15 @@
 //! sender by name, and that one bad series does not cost the good ones beside it. It never listens, stores, or looks
 //! at a clock.
 
+pub mod exposition;
 pub mod remote_write;
+
+/// Why a whole request is refused; nothing of it was kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ReceiveError {
+    /// The HTTP status: 400, 413 or 415. A sender does not try again.
+    pub status: u16,
+    /// What is wrong and what would be right.
+    pub message: String,
+}

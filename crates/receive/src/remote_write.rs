@@ -4,6 +4,7 @@
 //! sink's report into the answer with [`answer`]. The headers in the answer are those of the remote-write 2.0
 //! specification, which senders of version 1 may ignore.
 
+use crate::ReceiveError;
 use std::cell::RefCell;
 use watchfire_model::Metadata;
 use watchfire_model::ingest::{Batch, WriteReport};
@@ -19,16 +20,6 @@ pub struct Headers<'a> {
     pub content_encoding: Option<&'a str>,
     /// `X-Prometheus-Remote-Write-Version`.
     pub version: Option<&'a str>,
-}
-
-/// Why a whole request is refused; nothing of it was kept.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ReceiveError {
-    /// The HTTP status: 400, 413 or 415. A sender does not try again, or falls back to the other version after 415.
-    pub status: u16,
-    /// What is wrong and what would be right.
-    pub message: String,
 }
 
 /// What one request holds. Labels are not checked yet: the sink refuses the series whose labels are not valid.

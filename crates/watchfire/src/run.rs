@@ -133,6 +133,13 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         query_threads: RULE_QUERY_THREADS,
     })?;
     let rules = Arc::new(rules);
+    let training = Arc::new(watchfire_training::Runs::new(watchfire_training::Options {
+        ledger: ledger.clone(),
+        sink: Arc::clone(&sink),
+        source: Arc::clone(&source) as Arc<dyn watchfire_promql::Source>,
+        clock: Arc::clone(&clock),
+        host: local::host_name(),
+    }));
     let (center, stop) = Center::new(
         args.clone(),
         urls.external(),
@@ -181,14 +188,16 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         queries: Arc::new(ActiveQueries::default()),
         probes: Probes::default(),
         quick: watchfire_api::QuickQueries::default(),
+        training: Arc::clone(&training),
     });
     center.adopt(Arc::clone(&app));
     let failure = Arc::new(OnceLock::new());
     let starting = tokio::spawn({
         let (store, center, failure) = (Arc::clone(&store), Arc::clone(&center), Arc::clone(&failure));
+        let training = Arc::clone(&training);
         let url = urls.external();
         async move {
-            match start(store, &center, loaded).await {
+            match start(store, &center, &training, loaded).await {
                 Ok(()) => {
                     // Nobody listens once the program is stopping.
                     let _ = begin_sending.send(());
@@ -222,8 +231,14 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
 
 /// Waits for the log to be read back and puts the configuration in force: what writes, evaluates and tells people begins
 /// when the past is whole.
-async fn start(store: Arc<Store>, center: &Center, loaded: Loaded) -> anyhow::Result<()> {
+async fn start(
+    store: Arc<Store>,
+    center: &Center,
+    training: &watchfire_training::Runs,
+    loaded: Loaded,
+) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || store.wait_until_ready()).await??;
+    training.begin();
     center.apply(loaded).await
 }
 

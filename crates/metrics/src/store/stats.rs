@@ -11,7 +11,7 @@ use watchfire_model::METRIC_NAME;
 use watchfire_model::ingest::{Refusal, RefusalReason};
 use watchfire_model::labels::LabelLimits;
 
-const REASONS: [RefusalReason; 7] = [
+const REASONS: [RefusalReason; 8] = [
     RefusalReason::TooOld,
     RefusalReason::TooFarAhead,
     RefusalReason::SeriesLimit,
@@ -19,12 +19,13 @@ const REASONS: [RefusalReason; 7] = [
     RefusalReason::InvalidLabels,
     RefusalReason::LabelLimit,
     RefusalReason::InvalidHistogram,
+    RefusalReason::Malformed,
 ];
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) appended: AtomicU64,
-    refused: [AtomicU64; 7],
+    refused: [AtomicU64; REASONS.len()],
     pub(crate) corruptions: AtomicU64,
     pub(crate) flush_failures: AtomicU64,
     pub(crate) time_drops: AtomicU64,

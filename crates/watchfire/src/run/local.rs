@@ -61,7 +61,7 @@ fn forget_found(app: &Arc<App>) {
 }
 
 /// The host's own name, as `instance` of what is collected on it.
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .ok()
