@@ -6,6 +6,7 @@ mod passed;
 mod route;
 mod show;
 
+use crate::canary::Canaries;
 use crate::inhibit::InhibitRule;
 use crate::intervals::NamedInterval;
 use crate::matchers::{AlertMatcher, MatcherMode};
@@ -56,6 +57,8 @@ pub struct Config {
     pub time_intervals: BTreeMap<String, NamedInterval>,
     /// Which grammars of matchers are read, here and by the API.
     pub matcher_mode: MatcherMode,
+    /// Which receivers are sent a canary; not in this file, see [`Config::with_canaries`].
+    pub canaries: Option<Canaries>,
     /// What the file says and Watchfire accepts without doing it.
     pub notes: Vec<String>,
     /// The configuration as YAML, every secret masked.
@@ -73,6 +76,7 @@ impl Default for Config {
             policies: Vec::new(),
             time_intervals: BTreeMap::new(),
             matcher_mode: MatcherMode::default(),
+            canaries: None,
             notes: Vec::new(),
             shown: String::new(),
         }

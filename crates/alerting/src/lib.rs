@@ -8,6 +8,7 @@
 //! evaluates anything, and it never gives up on a receiver that may come back.
 
 mod backtest;
+mod canary;
 pub mod config;
 mod decide;
 mod explain;
@@ -29,9 +30,11 @@ mod silences;
 mod state;
 mod status;
 mod telling;
+mod trying;
 mod wiring;
 
 pub use backtest::{SimulatedPage, SimulatedSuppressions, Simulation};
+pub use canary::{CANARY, Canaries, CanaryView};
 pub use config::{Config, ConfigError};
 pub use explain::{DestinationView, ExplainQuery, Explained, NotificationView, Step, Timers, Verdict};
 pub use fingerprint::fingerprint;
@@ -55,7 +58,10 @@ pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,
 };
 pub use status::{AlertView, GroupView, OutboxView};
-pub use watchfire_channels::{Answer, Refusal, Wish, of_pagerduty, of_slack};
+pub use trying::TrialError;
+pub use watchfire_channels::{
+    Answer, Outcome as AttemptOutcome, Refusal, Trial, Wish, of_pagerduty, of_slack,
+};
 pub use watchfire_ledger::{
     Acknowledgement, AlertEvent, AlertEventKind, AlertIdentity, EventKind, Incident, IncidentAlert,
     IncidentEvent, NewOverride, Outcome, Override, Silence, SilenceMatcher,

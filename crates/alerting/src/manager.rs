@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use watchfire_channels::Outcome;
 use watchfire_ledger::{Ledger, LedgerError, Reading, Silence};
@@ -92,17 +92,19 @@ pub struct Settings {
 /// Alerting. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Alerting {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     state: Mutex<State>,
     external_labels: Mutex<Labels>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     metrics: Metrics,
     tuning: Tuning,
     /// Something happened that the loop should look at.
     wake: Notify,
+    /// One receiver is tried out at a time.
+    pub(crate) trying: Semaphore,
     /// When the loop turned last, in milliseconds since the Unix epoch.
     turned_ms: AtomicI64,
 }
@@ -114,7 +116,7 @@ impl fmt::Debug for Alerting {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,6 +134,7 @@ impl Alerting {
             clock: options.clock,
             metrics: Metrics::default(),
             wake: Notify::new(),
+            trying: Semaphore::new(1),
             turned_ms: AtomicI64::new(i64::MIN),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -375,6 +378,7 @@ impl Alerting {
                 incidents: state.incident_counts(),
                 receivers: state.config().receivers.receivers.len(),
                 history_dropped: state.history_dropped(),
+                canaries: state.canaries(self.inner.clock.now_ms()),
             }
         };
         self.inner.metrics.write(gauges, out);

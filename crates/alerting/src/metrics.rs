@@ -1,7 +1,9 @@
 //! Alerting's own metrics, under Alertmanager's names.
 
+mod canaries;
 mod people;
 
+use crate::canary::CanaryView;
 use crate::state::{Counts, Suppressed, Taken, Tally};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,6 +57,7 @@ pub(crate) struct Gauges {
     pub(crate) history_dropped: BTreeMap<String, u64>,
     pub(crate) tally: Tally,
     pub(crate) incidents: BTreeMap<(Severity, bool), u64>,
+    pub(crate) canaries: Vec<CanaryView>,
 }
 
 /// Writes families in Prometheus's text format; writing into a string does not fail.
@@ -219,6 +222,7 @@ impl Metrics {
             gauges.counts.resolved,
         );
         people::write(&mut out, &gauges);
+        canaries::write(&mut out, &gauges);
     }
 }
 

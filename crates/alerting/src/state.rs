@@ -1,6 +1,7 @@
 //! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
 
 mod adoption;
+mod canaries;
 mod escalation;
 pub(crate) mod evaluation;
 mod explaining;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     tables: Tables,
     /// No group that begins is told before this, in milliseconds since the Unix epoch.
     start_ms: i64,
+    /// Since when canaries are sent as they are now, in milliseconds since the Unix epoch.
+    canaries_since_ms: i64,
     /// Notifications left out since the start, by what muted them.
     suppressed: Suppressed,
     /// A change failed and the tables could not be read back: they are, before anything else happens.
@@ -75,6 +78,7 @@ impl State {
         let tables = Tables::load(&ledger, &[])?;
         Ok(Self {
             start_ms,
+            canaries_since_ms: i64::MAX,
             suppressed: Suppressed::default(),
             ledger,
             config: Arc::new(Config::default()),
@@ -160,6 +164,10 @@ impl State {
 
     pub(crate) const fn oncall(&self) -> &Arc<OnCall> {
         &self.oncall
+    }
+
+    pub(crate) fn external_url(&self) -> &str {
+        &self.external_url
     }
 
     pub(crate) fn wiring(&self) -> Arc<Wiring> {

@@ -22,7 +22,7 @@ pub(crate) struct Wire {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wiring {
     by_receiver: HashMap<String, Vec<Wire>>,
-    templates: Option<Templates>,
+    tools: Option<Arc<Tools>>,
 }
 
 impl Wiring {
@@ -35,7 +35,7 @@ impl Wiring {
             }
             Templates::new(Arc::clone(&clock))
         });
-        let tools = Arc::new(Tools::with_templates(clock, templates.clone()));
+        let tools = Arc::new(Tools::with_templates(clock, templates));
         let wires = |integrations: &[Integration]| -> Vec<Wire> {
             integrations
                 .iter()
@@ -50,18 +50,23 @@ impl Wiring {
         let receivers = &config.receivers.receivers;
         let by_receiver =
             receivers.iter().map(|receiver| (receiver.name.clone(), wires(&receiver.integrations))).collect();
-        Self { by_receiver, templates: Some(templates) }
+        Self { by_receiver, tools: Some(tools) }
     }
 
     /// A route's labels, filled in; as they are written where that fails.
     pub(crate) fn route_labels(&self, labels: &Pairs, notification: &Notification) -> Pairs {
-        let Some(templates) = self.templates.as_ref().filter(|_| !labels.is_empty()) else {
+        let Some(tools) = self.tools.as_ref().filter(|_| !labels.is_empty()) else {
             return labels.clone();
         };
-        templates.route_labels(labels, notification).unwrap_or_else(|error| {
+        tools.templates().route_labels(labels, notification).unwrap_or_else(|error| {
             tracing::warn!(group = notification.group_key, error, "labels of the route cannot be filled in");
             labels.clone()
         })
+    }
+
+    /// What all channels share; `None` before the first configuration.
+    pub(crate) fn tools(&self) -> Option<Arc<Tools>> {
+        self.tools.clone()
     }
 
     /// The ways in which a receiver is told; none where nobody knows it.

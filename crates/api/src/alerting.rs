@@ -4,6 +4,7 @@ pub(crate) mod backtest;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod routes;
+pub(crate) mod trial;
 
 use crate::app::App;
 use crate::error::ApiError;

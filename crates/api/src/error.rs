@@ -47,6 +47,11 @@ impl ApiError {
         Self { status: StatusCode::CONFLICT, kind: "conflict", message: message.into() }
     }
 
+    /// As many of its kind as may be are under way.
+    pub(crate) fn too_many(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, kind: "unavailable", message: message.into() }
+    }
+
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         Self {
             status: StatusCode::PAYLOAD_TOO_LARGE,

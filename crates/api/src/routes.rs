@@ -1,6 +1,6 @@
 //! The route table: everything that answers, what it asks of its caller, and how much it reads.
 
-use crate::alerting::{backtest, explain, history, routes as tree};
+use crate::alerting::{backtest, explain, history, routes as tree, trial};
 use crate::alertmanager::{alerts as am_alerts, general, silences};
 use crate::app::App;
 use crate::origin::Origin;
@@ -98,6 +98,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/alerts/history", Read, history::history),
         Route::get("/api/v1/alerts/statistics", Read, history::statistics),
         Route::get("/api/v1/alerts/explain", Read, explain::explain),
+        Route::post("/api/v1/receivers/test", Admin, trial::trial),
         Route::get("/api/v1/routes", Read, tree::tree),
         Route::post("/api/v1/rules/backtest", Read, backtest::backtest),
         Route::get("/api/v1/routes/test", Read, tree::test),

@@ -7,6 +7,7 @@ use crate::notification::{Alert, Notification, Pairs, Status};
 use crate::sending::Exchange;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What became of one integration's trial.
 #[derive(Clone, Debug)]
@@ -15,8 +16,12 @@ pub struct Trial {
     pub kind: Kind,
     /// Its place among those of its kind.
     pub index: u32,
+    /// Whether the end was told, and not the beginning.
+    pub is_end: bool,
     /// How the attempt ended.
     pub attempt: Attempt,
+    /// How long it took.
+    pub latency: Duration,
     /// What was sent and answered, with every secret masked.
     pub exchanges: Vec<Exchange>,
 }
@@ -71,14 +76,16 @@ pub async fn try_receiver(
     for integration in &receiver.integrations {
         let (kind, index) = (integration.kind, integration.index);
         let channel = Channel::new(integration.clone(), Arc::clone(tools));
+        let begun = Instant::now();
         let (attempt, exchanges) = channel.send_and_show(notification, None).await;
         let told = attempt.outcome == Outcome::Delivered;
         let receipt = attempt.receipt.clone();
-        trials.push(Trial { kind, index, attempt, exchanges });
+        trials.push(Trial { kind, index, is_end: false, attempt, latency: begun.elapsed(), exchanges });
         if ends && told && integration.send_resolved {
+            let begun = Instant::now();
             let end = trial_end(notification, tools.now_ms());
             let (attempt, exchanges) = channel.send_and_show(&end, receipt.as_ref()).await;
-            trials.push(Trial { kind, index, attempt, exchanges });
+            trials.push(Trial { kind, index, is_end: true, attempt, latency: begun.elapsed(), exchanges });
         }
     }
     trials
@@ -91,7 +98,8 @@ impl fmt::Display for Trial {
             Outcome::Retry => "not delivered, would be tried again",
             Outcome::Dead => "refused for good",
         };
-        writeln!(f, "{}[{}]: {outcome}", self.kind.key(), self.index)?;
+        let end = if self.is_end { " (the end)" } else { "" };
+        writeln!(f, "{}[{}]{end}: {outcome}", self.kind.key(), self.index)?;
         if let Some(error) = &self.attempt.error {
             writeln!(f, "  {error}")?;
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use watchfire_model::{Labels, Severity};
 
+pub use reading::Taken;
 pub use writing::{NewEvent, NewIncident};
 
 pub(crate) const fn severity_code(severity: Severity) -> i64 {

@@ -28,6 +28,7 @@ pub use history::{AlertEvent, AlertEventKind, AlertIdentity, EventDraft, Forgott
 pub use imported::Imported;
 pub use incidents::{
     Acknowledgement, Escalation, EventKind, Incident, IncidentAlert, IncidentEvent, NewEvent, NewIncident,
+    Taken,
 };
 pub use outbox::{Delivery, Job, JobDraft, JobState, Outcome};
 pub use overrides::{NewOverride, Override};

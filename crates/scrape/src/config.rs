@@ -4,6 +4,7 @@
 //! file they stand in.
 
 pub mod alerting;
+mod canary;
 pub mod global;
 mod heartbeat;
 pub mod job;
@@ -15,6 +16,7 @@ mod services;
 pub mod storage;
 
 pub use alerting::{Alerting, Alertmanager};
+pub use canary::Canary;
 pub use global::Global;
 pub use heartbeat::Heartbeat;
 pub use job::ScrapeConfig;
@@ -94,6 +96,8 @@ pub struct Config {
     pub probe_file: Option<PathBuf>,
     /// `heartbeat`: Watchfire's own key, whom to tell that all is well.
     pub heartbeat: Option<Heartbeat>,
+    /// `canary`: Watchfire's own key, which receivers are sent an alert on a schedule to see whether it arrives.
+    pub canary: Option<Canary>,
     /// `oncall_file`: Watchfire's own key, people and schedules.
     pub oncall_file: Option<PathBuf>,
     /// `collect`: Watchfire's own key.
@@ -123,6 +127,7 @@ impl Default for Config {
             alertmanager_file: None,
             probe_file: None,
             heartbeat: None,
+            canary: None,
             oncall_file: None,
             collect: Collect::default(),
             metrics: Metrics::default(),
@@ -261,6 +266,7 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
         root.placed_text("alertmanager_file")?.map(|(path, place)| reading.refer(&path, place));
     config.probe_file = root.placed_text("probe_file")?.map(|(path, place)| reading.refer(&path, place));
     config.heartbeat = heartbeat::read(root.take("heartbeat"), reading)?;
+    config.canary = canary::read(root.take("canary"))?;
     config.oncall_file = root.placed_text("oncall_file")?.map(|(path, place)| reading.refer(&path, place));
     let base = Collect::default();
     config.collect = Collect { enabled: false, ..base.clone() };

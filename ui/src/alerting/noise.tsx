@@ -88,7 +88,9 @@ function NoiseRow({ rule }: { rule: RuleNoise }) {
       </td>
       <td className="numeric">{rule.pendingOnly}</td>
       <td className="numeric">{duration(rule.firingSeconds)}</td>
-      <td className="numeric">{duration(rule.timeToAcknowledge.median)}</td>
+      <td className="numeric" title={rule.timeToAcknowledge.p90 === null ? undefined : `nine in ten within ${duration(rule.timeToAcknowledge.p90)}, of ${rule.timeToAcknowledge.count}`}>
+        {duration(rule.timeToAcknowledge.median)}
+      </td>
       <td className="numeric" title={rule.timeToResolve.p90 === null ? undefined : `nine in ten within ${duration(rule.timeToResolve.p90)}`}>
         {duration(rule.timeToResolve.median)}
       </td>

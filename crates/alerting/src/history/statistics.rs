@@ -1,11 +1,14 @@
 //! How noisy rules are.
 
 use super::Identities;
+use crate::canary::CANARY;
 use crate::matchers::AlertMatcher;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use watchfire_ledger::{AlertEvent, AlertEventKind, AlertIdentity, Fingerprint, LedgerError, Reading};
+use watchfire_ledger::{
+    AlertEvent, AlertEventKind, AlertIdentity, Fingerprint, IncidentAlert, LedgerError, Reading,
+};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many events are counted.
@@ -84,6 +87,8 @@ pub struct RuleStatistics {
     pub firing_ms: i64,
     /// How long those that ended had fired.
     pub to_resolve: Durations,
+    /// How long incidents with an alert of it fired until somebody took them on, of those that somebody did.
+    pub to_acknowledge: Durations,
     /// How often one fired again soon after its end.
     pub flaps: u64,
     /// Which share of those that ended had fired for a short time only.
@@ -151,7 +156,9 @@ pub(crate) fn statistics(
     count_lives(read, query, &events, &mut rules, &mut days, now_ms)?;
     count_open(read, query, &events, &mut known, &mut rules)?;
     count_notices(read, query, &mut rules, &mut days)?;
+    let to_acknowledge = count_acknowledgements(read, query, &mut known, &mut rules)?;
     let mut total = Counting::default();
+    total.statistics.to_acknowledge = to_acknowledge;
     let mut list: Vec<RuleStatistics> = Vec::with_capacity(rules.len());
     for ((rule, group, file), counting) in rules {
         total.instances.extend(&counting.instances);
@@ -163,8 +170,13 @@ pub(crate) fn statistics(
 }
 
 fn is_wanted(query: &StatisticsQuery, identity: &AlertIdentity) -> bool {
-    (query.rules.is_empty() || query.rules.contains(&identity.rule))
+    is_counted(query, &identity.rule)
         && query.matchers.iter().all(|matcher| matcher.matches(&identity.labels))
+}
+
+/// Whether a rule counts; canaries, which are no noise, only for whoever asks for them.
+fn is_counted(query: &StatisticsQuery, rule: &str) -> bool {
+    if query.rules.is_empty() { rule != CANARY } else { query.rules.contains(rule) }
 }
 
 fn key_of(identity: &AlertIdentity) -> Key {
@@ -291,7 +303,7 @@ fn count_notices(
     }
     let mut jobs = HashSet::new();
     for notice in read.notices((query.from_ms, query.to_ms))? {
-        let wanted = query.rules.is_empty() || query.rules.contains(&notice.rule);
+        let wanted = is_counted(query, &notice.rule);
         let keys = match by_name.get(&notice.rule) {
             Some(keys) => keys.clone(),
             // Told of, but nothing of its alerts changed within the span.
@@ -317,6 +329,37 @@ fn count_notices(
         }
     }
     Ok(())
+}
+
+/// How long it took until somebody took incidents on: of each rule with an alert in one, and of all, each once.
+fn count_acknowledgements(
+    read: &Reading<'_>,
+    query: &StatisticsQuery,
+    known: &mut Identities,
+    rules: &mut BTreeMap<Key, Counting>,
+) -> Result<Durations, LedgerError> {
+    let mut all = Durations::default();
+    for taken in read.first_acknowledgements((query.from_ms, query.to_ms))? {
+        let took_ms = taken.at_ms.saturating_sub(taken.begun_ms);
+        let fired_then = |alert: &IncidentAlert| {
+            alert.starts_ms <= taken.at_ms && alert.ends_ms.is_none_or(|ends_ms| ends_ms >= taken.begun_ms)
+        };
+        let mut of_rules = BTreeSet::new();
+        for alert in read.incident_alerts(taken.incident)?.iter().filter(|alert| fired_then(alert)) {
+            if let Some(identity) = known.of(read, alert.fingerprint)?
+                && is_wanted(query, &identity)
+            {
+                of_rules.insert(key_of(&identity));
+            }
+        }
+        if !of_rules.is_empty() {
+            all.add(took_ms);
+        }
+        for key in of_rules {
+            rules.entry(key).or_default().statistics.to_acknowledge.add(took_ms);
+        }
+    }
+    Ok(all)
 }
 
 fn add(total: &mut RuleStatistics, rule: &RuleStatistics) {

@@ -1,6 +1,7 @@
 //! Against real webhook servers on loopback, with faults, and with the process "killed" between any two steps: a
 //! restart is a new [`Alerting`] over the same ledger file.
 
+mod canaries;
 mod explain;
 mod history;
 mod migration;

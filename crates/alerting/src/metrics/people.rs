@@ -51,6 +51,6 @@ pub(super) fn write(out: &mut Out<'_>, gauges: &Gauges) {
     );
 }
 
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

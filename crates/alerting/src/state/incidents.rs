@@ -3,6 +3,7 @@
 use super::State;
 use super::evaluation::millis;
 use super::tables::{GroupId, Options, Tables};
+use crate::canary::is_canary;
 use crate::wiring::Wiring;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use watchfire_ledger::{
@@ -177,6 +178,10 @@ impl Desk<'_> {
         firing: &[&Alert],
     ) -> Result<(), LedgerError> {
         let Some(group) = tables.groups.get(id) else { return Ok(()) };
+        // Nobody has to do anything about a canary.
+        if is_canary(&group.labels, &id.1) {
+            return Ok(());
+        }
         let policy = Options::of(group).labels.get(POLICY_LABEL).filter(|name| !name.is_empty()).cloned();
         // Whoever routes alerts to nobody does not want to see them as incidents.
         let is_told = !self.wiring.of(&id.1).is_empty() || policy.is_some();

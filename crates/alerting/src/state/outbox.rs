@@ -163,6 +163,7 @@ impl State {
                     write.finish_job(job.id, state, now_ms, error)?;
                     tables.remove_job(job.id);
                     count(tables, write, job, delivered, now_ms)?;
+                    tables.note_canary(write, job, delivered, now_ms)?;
                     // A group that was given up meanwhile has nothing to remember.
                     if tables.groups.contains_key(&id)
                         || (delivered && job.reason.starts_with(FALLBACK) && !tables.is_paged(job))

@@ -66,6 +66,9 @@ impl State {
             return Err(error);
         }
         self.tally.add(tally);
+        if before.canaries != self.config.canaries || !is_reload {
+            self.canaries_since_ms = now_ms;
+        }
         self.oncall = oncall;
         self.external_url = external_url;
         self.wiring = Arc::new(Wiring::new(&self.config, Arc::clone(&self.clock)));

@@ -1,6 +1,7 @@
 //! The ledger's rows in memory.
 
 use super::adoption::Adoption;
+use super::canaries::Book;
 use super::recorder::Recorder;
 use crate::inhibit::{InhibitRule, Inhibitor};
 use crate::silences::Silences;
@@ -35,6 +36,8 @@ pub(super) struct Tables {
     pub(super) inhibitor: Inhibitor,
     /// What had been told elsewhere.
     pub(super) adoption: Adoption,
+    /// When canaries were confirmed.
+    pub(super) canaries: Book,
     /// What goes into history.
     pub(super) recorder: Recorder,
     /// In how many groups an alert is.
@@ -120,6 +123,7 @@ impl Tables {
             tables.inhibitor = Inhibitor::new(inhibit_rules, tables.alerts.values());
             tables.recorder = Recorder::load(read)?;
             tables.adoption = Adoption::load(read)?;
+            tables.canaries = Book::load(read)?;
             Ok(tables)
         })
     }

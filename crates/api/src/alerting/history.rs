@@ -169,7 +169,7 @@ fn numbers(rule: &RuleStatistics) -> Map<String, Value> {
         "notificationsFailed": rule.notifications_failed,
         "firingSeconds": seconds(rule.firing_ms),
         "timeToResolve": durations(&rule.to_resolve),
-        "timeToAcknowledge": durations(&Durations::default()),
+        "timeToAcknowledge": durations(&rule.to_acknowledge),
         "flaps": rule.flaps,
         "shortLived": rule.short_lived,
         "receivers": receivers,

@@ -7,6 +7,17 @@ use crate::{LedgerError, Reading};
 use rusqlite::params;
 use std::collections::BTreeSet;
 
+/// An incident that somebody took on. Times are milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Which.
+    pub incident: i64,
+    /// When.
+    pub at_ms: i64,
+    /// Since when it fired: since its first alert, or since it began again.
+    pub begun_ms: i64,
+}
+
 impl Reading<'_> {
     /// The incidents that fire, and those that are over without everybody having been told; by number.
     pub fn live_incidents(&self) -> Result<Vec<Incident>, LedgerError> {
@@ -45,6 +56,21 @@ impl Reading<'_> {
     pub fn incident_events(&self, incident: i64) -> Result<Vec<IncidentEvent>, LedgerError> {
         let sql = "SELECT * FROM incident_events WHERE incident = ?1 ORDER BY id";
         self.list(sql, [incident], IncidentEvent::from_row)
+    }
+
+    /// The incidents that somebody took on between two times, each time for the first time since it began, in order.
+    pub fn first_acknowledgements(&self, (from_ms, to_ms): (i64, i64)) -> Result<Vec<Taken>, LedgerError> {
+        let sql = "SELECT e.incident, e.at_ms, CASE b.kind WHEN 'fired' THEN i.started_ms ELSE b.at_ms END AS begun_ms
+                   FROM incident_events e JOIN incidents i ON i.id = e.incident
+                   JOIN incident_events b ON b.id = (SELECT max(id) FROM incident_events
+                       WHERE incident = e.incident AND id < e.id AND kind IN ('fired', 'reopened'))
+                   WHERE e.kind = 'acknowledged' AND e.at_ms BETWEEN ?1 AND ?2 AND NOT EXISTS (
+                       SELECT 1 FROM incident_events a WHERE a.incident = e.incident
+                       AND a.kind = 'acknowledged' AND a.id > b.id AND a.id < e.id)
+                   ORDER BY e.id";
+        self.list(sql, [from_ms, to_ms], |row| {
+            Ok(Taken { incident: row.get(0)?, at_ms: row.get(1)?, begun_ms: row.get(2)? })
+        })
     }
 
     /// The notifications about an incident, oldest first.

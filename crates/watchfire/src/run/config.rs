@@ -2,13 +2,14 @@
 
 use super::keep;
 use crate::cli::RunArgs;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use std::path::Path;
 use watchfire_alerting::oncall::OnCall;
-use watchfire_alerting::{Config as AlertmanagerConfig, MatcherMode};
+use watchfire_alerting::{Canaries, Config as AlertmanagerConfig, MatcherMode};
 use watchfire_probe::Modules;
 use watchfire_rules::file::files_of;
 use watchfire_rules::{ReadOptions, RuleFile};
+use watchfire_scrape::config::Problem;
 use watchfire_scrape::{Check, Config};
 
 /// A configuration with all the files it names, read and checked.
@@ -48,6 +49,10 @@ impl Loaded {
         let alertmanager = match alertmanager_file {
             Some(file) => alertmanager_config(file, matcher_mode(args))?,
             None => AlertmanagerConfig::default(),
+        };
+        let alertmanager = match &config.canary {
+            Some(canary) => with_canaries(canary, alertmanager, args.config_file.as_deref(), &mut rules)?,
+            None => alertmanager,
         };
         let oncall = oncall(args.oncall_file.as_ref().or(config.oncall_file.as_ref()), &alertmanager)?;
         let probes =
@@ -94,6 +99,20 @@ pub(crate) fn alertmanager_config(file: &Path, mode: MatcherMode) -> anyhow::Res
     Ok(AlertmanagerConfig::load(file, mode)?)
 }
 
+/// The same configuration with the routes of canaries, whose rules are added to the others.
+fn with_canaries(
+    wanted: &watchfire_scrape::config::Canary,
+    alertmanager: AlertmanagerConfig,
+    file: Option<&Path>,
+    rules: &mut Vec<RuleFile>,
+) -> anyhow::Result<AlertmanagerConfig> {
+    let canaries = Canaries::new(wanted, &alertmanager).map_err(|(place, message)| {
+        Problem::new(place, message).in_file(file.unwrap_or_else(|| Path::new("")))
+    })?;
+    rules.push(built_in("built-in/canary", &canaries.rules())?);
+    Ok(alertmanager.with_canaries(canaries))
+}
+
 /// The on-call file, and whether it and the routes name each other rightly. All faults are told.
 pub(crate) fn oncall(
     file: Option<&std::path::PathBuf>,
@@ -111,11 +130,13 @@ pub(crate) fn oncall(
 fn built_in_rules() -> anyhow::Result<Vec<RuleFile>> {
     let mut files = Vec::new();
     for content in watchfire_assets::rules() {
-        let name = format!("built-in/{}", content.name);
-        match RuleFile::parse(&name, content.text, ReadOptions::default()) {
-            Ok(file) => files.push(file),
-            Err(faults) => bail!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
-        }
+        files.push(built_in(&format!("built-in/{}", content.name), content.text)?);
     }
     Ok(files)
+}
+
+fn built_in(name: &str, text: &str) -> anyhow::Result<RuleFile> {
+    RuleFile::parse(name, text, ReadOptions::default()).map_err(|faults| {
+        anyhow!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })
 }

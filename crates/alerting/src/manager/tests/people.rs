@@ -394,3 +394,39 @@ async fn who_answers_where_they_were_told_is_heard_once() {
     let kinds = team.kinds().await;
     assert_eq!(kinds.iter().filter(|kind| **kind == EventKind::Acknowledged).count(), 2, "{kinds:?}");
 }
+
+#[tokio::test]
+async fn statistics_tell_how_long_it_took_until_somebody_took_an_incident_on() {
+    let mut team = Team::new("").await;
+    team.post(&[("a", "critical"), ("b", "critical")], &[]).await;
+    team.told(3 * MINUTE, false).await;
+    let id = team.stories().await[0].view.incident.id;
+    let ada = Acknowledge { owner: "ada".to_owned(), ..Acknowledge::default() };
+    team.alerting.acknowledge(id, ada.clone()).await.unwrap();
+    team.told(MINUTE, false).await;
+    // Taken on once more: the first time counts.
+    team.alerting.acknowledge(id, Acknowledge { owner: "ben".to_owned(), ..ada }).await.unwrap();
+    let query = |instance: &str, to_ms: i64| crate::StatisticsQuery {
+        from_ms: START,
+        to_ms,
+        matchers: crate::MatcherMode::default().parse(&format!("instance=~\"{instance}\""), "test").unwrap(),
+        rules: BTreeSet::new(),
+        within_ms: 0,
+        flap_ms: 0,
+    };
+    let now_ms = team.clock.now_ms();
+    let counted = team.alerting.statistics(query(".*", now_ms)).await.unwrap();
+    let expected = |times: &crate::Durations| {
+        assert_eq!(
+            (times.count(), times.quantile_ms(0.5)),
+            (1, Some(3 * MINUTE)),
+            "once, whatever the alerts"
+        );
+    };
+    expected(&counted.total.to_acknowledge);
+    expected(&counted.rules[0].to_acknowledge);
+    let other = team.alerting.statistics(query("c", now_ms)).await.unwrap();
+    assert_eq!(other.total.to_acknowledge.count(), 0, "no alert of it is asked for");
+    let before = team.alerting.statistics(query(".*", START + MINUTE)).await.unwrap();
+    assert_eq!(before.total.to_acknowledge.count(), 0, "it was not taken on by then");
+}
