@@ -35,7 +35,7 @@ async fn a_canary_arrives_says_what_it_is_ends_by_itself_and_its_absence_is_told
     let summary = told["commonAnnotations"]["summary"].as_str().unwrap();
     assert!(summary.contains("Canary: a test that hook is reached. Nothing is wrong."), "{told}");
     webhook.until("WatchfireCanary", "resolved").await;
-    let labels = "{receiver=\"hook\",integration=\"webhook[0]\"}";
+    let labels = "{integration=\"webhook[0]\",receiver=\"hook\"}";
     until_metric(&server, &format!("watchfire_canary_overdue{labels} 0")).await;
     let incidents = server.get_json("/api/v1/incidents").await;
     assert_eq!(incidents["data"]["total"], 0, "{incidents}");

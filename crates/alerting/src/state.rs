@@ -15,6 +15,7 @@ mod people;
 mod recorder;
 mod reload;
 mod silencing;
+mod standing;
 mod tables;
 mod views;
 

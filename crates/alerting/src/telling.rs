@@ -2,7 +2,7 @@
 
 use crate::wiring::Wiring;
 use std::collections::BTreeMap;
-use watchfire_channels::{self as channels, Channel, Notification, Pairs, Receipt};
+use watchfire_channels::{self as channels, Channel, Notification, Pairs, Receipt, Standing};
 use watchfire_ledger::{Alert, Job};
 use watchfire_model::Labels;
 
@@ -17,6 +17,8 @@ pub(crate) struct About<'a> {
     pub(crate) alerts: &'a [&'a Alert],
     pub(crate) reason: &'a str,
     pub(crate) now_ms: i64,
+    /// Who has taken it on, for receivers that know such a thing.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// The notification, as the outbox keeps it.
@@ -30,6 +32,7 @@ pub(crate) fn payload(about: &About<'_>, wiring: &Wiring) -> Result<String, serd
         alerts,
     );
     about.reason.clone_into(&mut notification.notification_reason);
+    notification.standing.clone_from(&about.standing);
     notification.route_labels = wiring.route_labels(about.route_labels, &notification);
     serde_json::to_string(&notification)
 }

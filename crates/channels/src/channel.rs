@@ -64,6 +64,28 @@ impl Channel {
         &self.integration
     }
 
+    /// Whether the receiver knows such a thing as somebody who has taken an incident on.
+    pub fn knows_standing(&self) -> bool {
+        match &self.integration.settings {
+            Settings::PagerDuty(to) => to.is_v2(),
+            Settings::Slack(to) => to.is_app(),
+            _ => false,
+        }
+    }
+
+    /// Whether it can be told now that somebody has taken an incident on, or, without `is_taken`, that nobody has any
+    /// more. `receipt` is what the last delivery left behind.
+    pub fn takes_standing(&self, receipt: &Receipt, is_taken: bool) -> bool {
+        match &self.integration.settings {
+            // PagerDuty has no event that gives an incident back.
+            Settings::PagerDuty(to) => to.is_v2() && is_taken,
+            Settings::Slack(to) => {
+                to.is_app() && receipt.contains_key("ts") && receipt.contains_key("channel")
+            }
+            _ => false,
+        }
+    }
+
     /// One attempt to tell somebody. `receipt` is what the last delivery of the same group left behind. Dropping the
     /// future gives the attempt up; nobody knows then whether it arrived.
     pub async fn send(&self, notification: &Notification, receipt: Option<&Receipt>) -> Attempt {

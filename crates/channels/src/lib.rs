@@ -27,6 +27,7 @@ mod rocketchat;
 mod sending;
 mod slack;
 mod sns;
+mod standing;
 mod telegram;
 mod templates;
 mod trial;
@@ -42,6 +43,7 @@ pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings, Smtp}
 pub use notification::{Alert, Notification, Pairs, Status, go_time};
 pub use posting::post_json;
 pub use sending::Exchange;
+pub use standing::{Standing, told_standing, with_standing};
 pub use templates::Templates;
 pub use trial::{Trial, trial_end, trial_notification, try_receiver};
 pub use watchfire_templates::Mode;

@@ -1,5 +1,6 @@
 //! What is to be told: one group's alerts, as Alertmanager's templates see them.
 
+use crate::standing::Standing;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
@@ -62,6 +63,9 @@ pub struct Notification {
     /// news by it. Never shown in a body.
     #[serde(rename = "__deliveryKey", skip_serializing_if = "String::is_empty")]
     pub delivery_key: String,
+    /// Who has taken on what is told, for receivers that show it; `None` for all others. Never shown in a body.
+    #[serde(rename = "__standing", skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// One alert of a notification.

@@ -1,11 +1,12 @@
 //! PagerDuty: events of version 2, and of version 1 for old service keys.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Outcome};
 use crate::config::Global;
 use crate::config::read::{self, records, text_or};
 use crate::encoding::cut_chars;
 use crate::notification::Pairs;
 use crate::sending::{Request, Sending};
+use crate::standing::with_standing;
 use crate::templates::typed;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -112,6 +113,11 @@ impl PagerDuty {
         })
     }
 
+    /// Whether its key is one of version 2, whose events can be acknowledged.
+    pub(crate) const fn is_v2(&self) -> bool {
+        matches!(self.key, Key::Routing(_))
+    }
+
     fn template(&self, key: &str) -> &str {
         self.texts.get(key).map_or("", String::as_str)
     }
@@ -134,6 +140,34 @@ impl PagerDuty {
     }
 
     async fn v2(&self, sending: &Sending<'_>, key: &Source, summary: String) -> Result<Attempt, Attempt> {
+        let Some(standing) = &sending.notification.standing else {
+            return self.event(sending, key, summary).await;
+        };
+        let mut attempt = Attempt::delivered(202);
+        if !standing.is_all {
+            attempt = self.event(sending, key, summary).await?;
+        }
+        if standing.is_taken() && sending.notification.is_firing() && attempt.outcome == Outcome::Delivered {
+            attempt = self.acknowledge(sending, key).await?;
+        }
+        let receipt = sending.receipt.cloned().unwrap_or_default();
+        attempt.receipt =
+            (attempt.outcome == Outcome::Delivered).then(|| with_standing(receipt, &standing.mark));
+        Ok(attempt)
+    }
+
+    /// Somebody has taken the incident on: PagerDuty stops to tell others.
+    async fn acknowledge(&self, sending: &Sending<'_>, key: &Source) -> Result<Attempt, Attempt> {
+        let event = json!({
+            "routing_key": sending.required_secret("routing_key", key).await?,
+            "event_action": "acknowledge",
+            "dedup_key": sending.key_hash(),
+        });
+        let request = Request::json(&self.url, event.to_string()).within(self.timeout);
+        Ok(sending.exchange(&self.http_config, request).await?.judged(&[]))
+    }
+
+    async fn event(&self, sending: &Sending<'_>, key: &Source, summary: String) -> Result<Attempt, Attempt> {
         let field = |key: &str| sending.text(key, self.template(key));
         let mut payload = Map::new();
         let severity = field("severity");

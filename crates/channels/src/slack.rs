@@ -7,6 +7,7 @@ use crate::config::{Global, SLACK_POST};
 use crate::encoding::{cut_bytes, cut_chars};
 use crate::notification::Pairs;
 use crate::sending::{Answer, Request, Sending};
+use crate::standing::{Standing, with_standing};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use watchfire_settings::client::{ClientConfig, Source, take_source};
@@ -139,6 +140,13 @@ impl Slack {
         })
     }
 
+    /// Whether it is an app, which knows its messages again; an incoming webhook does not.
+    pub(crate) fn is_app(&self) -> bool {
+        self.app_token.is_some()
+            || self.http_config.credentials.is_some()
+            || matches!(&self.url, Source::Inline(url) if url.expose() == SLACK_POST)
+    }
+
     fn template(&self, key: &str) -> &str {
         self.texts.get(key).map_or("", String::as_str)
     }
@@ -149,7 +157,12 @@ impl Slack {
         if cut {
             sending.note(format!("title cut to {MAX_TITLE_CHARS} characters"));
         }
-        let (text, cut) = cut_bytes(&sending.message("text", self.template("text")), MAX_TEXT_BYTES);
+        let mut text = sending.message("text", self.template("text"));
+        if let Some(line) = acknowledgement(sending) {
+            // In front, where nothing is cut off.
+            text = if text.is_empty() { line } else { format!("{line}\n{text}") };
+        }
+        let (text, cut) = cut_bytes(&text, MAX_TEXT_BYTES);
         if cut {
             sending.note(format!("text cut to {MAX_TEXT_BYTES} bytes"));
         }
@@ -200,6 +213,8 @@ impl Slack {
         let known = |key: &str| sending.receipt.and_then(|receipt| receipt.get(key)).cloned();
         // A group that is new opens a new message.
         let before = known("ts").zip(known("channel"));
+        let standing = sending.notification.standing.as_ref();
+        let is_all = standing.is_some_and(|standing| standing.is_all);
         let mut body = Map::new();
         let mut put = |key: &str, value: String| {
             if !value.is_empty() {
@@ -210,9 +225,17 @@ impl Slack {
         for key in ["username", "icon_emoji", "icon_url"] {
             put(key, sending.text(key, self.template(key)));
         }
-        put("text", sending.text("message_text", self.template("message_text")));
+        let in_thread = is_all && self.thread_replies && !self.update_message;
+        put(
+            "text",
+            if in_thread {
+                acknowledgement(sending).unwrap_or_else(|| "Given back: nobody has it any more".to_owned())
+            } else {
+                sending.text("message_text", self.template("message_text"))
+            },
+        );
         match &before {
-            Some((ts, channel)) if self.update_message => {
+            Some((ts, channel)) if self.update_message || (is_all && !self.thread_replies) => {
                 put("ts", ts.clone());
                 put("channel", channel.clone());
                 url = url.replace("chat.postMessage", "chat.update");
@@ -226,7 +249,9 @@ impl Slack {
         if self.link_names {
             body.insert("link_names".to_owned(), true.into());
         }
-        body.insert("attachments".to_owned(), json!([self.attachment(sending)]));
+        if !in_thread {
+            body.insert("attachments".to_owned(), json!([self.attachment(sending)]));
+        }
         let mut request = Request::json(&url, Value::Object(body).to_string()).within(self.timeout);
         if let Some(token) = &self.app_token {
             request = request.header("authorization", format!("Bearer {}", sending.reveal(token).await?));
@@ -239,14 +264,25 @@ impl Slack {
         let mut attempt = judged(&answer);
         if attempt.outcome == Outcome::Delivered {
             attempt.receipt =
-                receipt(&answer, before.filter(|_| self.thread_replies && !self.update_message));
+                receipt(&answer, before.filter(|_| is_all || (self.thread_replies && !self.update_message)));
             if attempt.receipt.is_some() && !sending.notification.is_firing() && !self.thread_replies {
                 // What fires next is a new story, in a message of its own.
                 attempt.receipt = attempt.receipt.filter(|_| self.update_message);
             }
+            attempt.receipt = attempt.receipt.map(|receipt| match standing {
+                Some(standing) => with_standing(receipt, &standing.mark),
+                None => receipt,
+            });
         }
         Ok(attempt)
     }
+}
+
+/// Who has taken the incident on, as Slack writes it. What people typed is text, and calls nobody.
+fn acknowledgement(sending: &Sending<'_>) -> Option<String> {
+    let line = sending.notification.standing.as_ref().and_then(Standing::line)?;
+    let plain = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Some(format!(":white_check_mark: {plain}"))
 }
 
 /// Slack says in the body whether it worked.

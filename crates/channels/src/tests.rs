@@ -4,6 +4,7 @@ mod answers;
 mod config;
 mod mail;
 mod requests;
+mod standing;
 
 use crate::{Alert, Attempt, Channel, Notification, Pairs, Receipt, Receivers, Status, Tools};
 use std::collections::VecDeque;

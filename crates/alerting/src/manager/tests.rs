@@ -7,6 +7,7 @@ mod history;
 mod migration;
 mod muting;
 mod people;
+mod standing;
 mod survival;
 
 use super::*;

@@ -5,6 +5,7 @@ use super::evaluation::millis;
 use super::incidents::{Tally, event, restart, span};
 use super::muting;
 use super::outbox::enqueue;
+use super::standing::standing_of;
 use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
 use crate::telling::{self, About};
@@ -304,6 +305,7 @@ impl Pager<'_> {
         (options, reason): (&Options, &str),
     ) -> Result<(), LedgerError> {
         let told: Vec<&Alert> = alerts.iter().collect();
+        let standing = wire.channel.knows_standing().then(|| standing_of(Some(incident)));
         let about = About {
             receiver: &to.1,
             group_key: &to.0,
@@ -313,6 +315,7 @@ impl Pager<'_> {
             alerts: &told,
             reason,
             now_ms: self.now_ms,
+            standing,
         };
         let payload = match telling::payload(&about, self.wiring) {
             Ok(payload) => payload,

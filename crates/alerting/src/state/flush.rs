@@ -4,6 +4,7 @@ use super::State;
 use super::incidents::{self, Desk, Tally};
 use super::muting::{self, Suppressed};
 use super::outbox::{enqueue, fallback_ends};
+use super::standing::{self, is_standing, standing_of};
 use super::tables::{GroupId, Options, Tables};
 use crate::config::Config;
 use crate::decide::{Desired, Reason, decide};
@@ -11,6 +12,7 @@ use crate::telling::{self, About};
 use crate::wiring::{Wire, Wiring};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use watchfire_channels::Standing;
 use watchfire_ledger::{Alert, Fingerprint, Job, JobDraft, LedgerError, Notified, Writing};
 use watchfire_oncall::OnCall;
 
@@ -112,8 +114,12 @@ impl Turn<'_> {
             if let Some(open) = tables.open_job(id, integration) {
                 if self.sending.contains(&open.id) {
                     held_back |= !alerts.is_empty() && differs(open, desired);
+                    held_back |= tables.untold_standing(id, wire).is_some();
                 } else if !alerts.is_empty() && !only_ends && differs(open, desired) {
-                    let reason = open.reason.clone();
+                    let reason = match decide(told, desired, self.now_ms) {
+                        Some(reason) if is_standing(&open.reason) => reason.as_str().to_owned(),
+                        _ => open.reason.clone(),
+                    };
                     self.queue(tables, write, (id, id), wire, &alerts, reason)?;
                 }
                 continue;
@@ -121,7 +127,10 @@ impl Turn<'_> {
             if alerts.is_empty() {
                 continue;
             }
-            let Some(reason) = decide(told, desired, self.now_ms) else { continue };
+            let Some(reason) = decide(told, desired, self.now_ms) else {
+                self.tell_standing(tables, write, id, wire, &alerts)?;
+                continue;
+            };
             if only_ends {
                 let told = Notified {
                     group_key: id.0.clone(),
@@ -214,6 +223,7 @@ impl Turn<'_> {
             let last = write.reading().last_incident(&about.0, &about.1)?;
             incident = last.map(|incident| incident.id);
         }
+        let standing = wire.channel.knows_standing().then(|| standing_of(tables.incidents.get(about)));
         let about = About {
             receiver: &to.1,
             group_key: &to.0,
@@ -223,6 +233,7 @@ impl Turn<'_> {
             alerts: &told,
             reason: &reason,
             now_ms: self.now_ms,
+            standing,
         };
         let payload = match telling::payload(&about, self.wiring) {
             Ok(payload) => payload,
@@ -240,6 +251,52 @@ impl Turn<'_> {
             firing: news.firing,
             resolved: news.resolved,
             incident,
+        };
+        enqueue(tables, write, draft, self.now_ms)
+    }
+}
+
+impl Turn<'_> {
+    /// Queues who has taken the incident on, where a destination shows that and was not told.
+    fn tell_standing(
+        &self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        id: &GroupId,
+        wire: &Wire,
+        alerts: &[&Alert],
+    ) -> Result<(), LedgerError> {
+        let Some((standing, told)) = tables.untold_standing(id, wire) else { return Ok(()) };
+        let Some(group) = tables.groups.get(id) else { return Ok(()) };
+        let reason = standing::reason(&standing);
+        let about = About {
+            receiver: &id.1,
+            group_key: &id.0,
+            group_labels: &group.labels,
+            route_labels: &Options::of(group).labels,
+            external_url: self.external_url,
+            alerts,
+            reason: &reason,
+            now_ms: self.now_ms,
+            standing: Some(Standing { is_all: true, ..standing }),
+        };
+        let payload = match telling::payload(&about, self.wiring) {
+            Ok(payload) => payload,
+            Err(error) => {
+                tracing::error!(group = id.0, receiver = id.1, %error, "notification could not be written");
+                return Ok(());
+            }
+        };
+        // Of alerts it tells nothing that was not told.
+        let draft = JobDraft {
+            group_key: id.0.clone(),
+            receiver: id.1.clone(),
+            integration: wire.number,
+            reason,
+            payload,
+            firing: told.firing.clone(),
+            resolved: told.resolved.clone(),
+            incident: self.incident,
         };
         enqueue(tables, write, draft, self.now_ms)
     }

@@ -5,6 +5,7 @@ use super::external::ALERT_NAME;
 use super::flush::settle;
 use super::health::Health;
 use super::incidents::Tally;
+use super::standing::{self, is_standing};
 use super::tables::{GroupId, Tables};
 use super::{Destination, State};
 use crate::config::Config;
@@ -235,6 +236,10 @@ fn count(
     delivered: bool,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
+    // Who has taken it on is no page.
+    if is_standing(&job.reason) {
+        return Ok(());
+    }
     let name = |alert: &u64| {
         let alert = tables.alerts.get(alert)?;
         Some(alert.labels.get(ALERT_NAME).unwrap_or_default())
@@ -279,14 +284,18 @@ fn note(
         if let Some(receipt) = &attempt.receipt {
             receiver_data = serde_json::to_string(receipt).unwrap_or_default();
         }
+    } else if let Some(known) = standing::refused(job, &receiver_data) {
+        receiver_data = known;
     }
+    // Repeats count from the last time that alerts were told.
+    let at_ms = before.map(|told| told.at_ms).filter(|_| is_standing(&job.reason)).unwrap_or(now_ms);
     let told = Notified {
         group_key: key.0,
         receiver: key.1,
         integration: key.2,
         firing: job.firing.clone(),
         resolved: job.resolved.clone(),
-        at_ms: now_ms,
+        at_ms,
         open,
         receiver_data,
     };
@@ -305,7 +314,7 @@ fn fall_back(
     now_ms: i64,
 ) -> Result<(), LedgerError> {
     let Some(fallback) = config.fallbacks.get(&job.receiver) else { return Ok(()) };
-    if job.reason.starts_with(FALLBACK) {
+    if job.reason.starts_with(FALLBACK) || is_standing(&job.reason) {
         return Ok(());
     }
     for wire in wiring.of(fallback) {

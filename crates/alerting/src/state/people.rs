@@ -59,7 +59,8 @@ impl State {
             }
             let acknowledged = event(incident, now_ms, EventKind::Acknowledged, taken.note.clone());
             tally.event(write, &NewEvent { actor: Some(&taken.owner), ..acknowledged })
-        })
+        })?;
+        self.show(id, now_ms)
     }
 
     /// Somebody gives an incident back: repeats and escalation go on.
@@ -79,7 +80,8 @@ impl State {
             restart(incident, now_ms);
             let given_back = event(incident, now_ms, EventKind::Unacknowledged, note);
             tally.event(write, &NewEvent { actor: named(by), ..given_back })
-        })
+        })?;
+        self.show(id, now_ms)
     }
 
     /// Somebody notes something, also when the incident is over.
@@ -174,6 +176,7 @@ impl State {
             Ok(Paged::Told)
         })?;
         self.tally.add(tally);
+        self.show(id, now_ms)?;
         match paged {
             Paged::Told => Ok(()),
             Paged::Muted => {
@@ -258,6 +261,16 @@ impl State {
     /// The overrides of a schedule that people made.
     pub(crate) fn overrides(&self, schedule: &str) -> Vec<Override> {
         self.tables.overrides.iter().filter(|made| made.content.schedule == schedule).cloned().collect()
+    }
+
+    /// Lets receivers show how things stand with an incident now. Who did it is not told that this could not be kept:
+    /// the group's next turn makes up for it.
+    fn show(&mut self, id: i64, now_ms: i64) -> Result<(), PeopleError> {
+        let Some(group) = self.find(id).map(|(group, _)| group.clone()) else { return Ok(()) };
+        if let Err(error) = self.show_standing(&group, now_ms) {
+            tracing::warn!(incident = id, %error, "receivers show who has the incident a little later");
+        }
+        Ok(())
     }
 
     fn find(&self, id: i64) -> Option<(&GroupId, &Incident)> {
