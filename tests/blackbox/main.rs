@@ -17,6 +17,7 @@ mod differential;
 mod exemplars;
 mod grafana;
 mod hindsight;
+mod hooks;
 mod hostile;
 mod import;
 mod interop;

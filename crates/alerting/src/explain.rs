@@ -2,6 +2,7 @@
 
 mod destination;
 mod life;
+mod people;
 
 pub use destination::{DestinationView, NotificationView, Timers, Verdict};
 
@@ -37,7 +38,8 @@ pub struct ExplainQuery {
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// `evaluation`, `routing`, `inhibition`, `silence`, `interval`, `group`, `outbox`, `attempt` or `confirmed`.
+    /// `evaluation`, `routing`, `inhibition`, `silence`, `interval`, `group`, `outbox`, `attempt`, `confirmed`,
+    /// `acknowledgement` or `escalation`.
     pub step: &'static str,
     /// `pass`, `stop`, `wait`, `fail` or `unknown`.
     pub verdict: &'static str,
@@ -165,6 +167,13 @@ pub(crate) fn explain(
             steps.extend(view.steps());
             destinations.push(view);
         }
+        let told = destinations.iter().flat_map(|view| &view.notifications);
+        let mut known: BTreeSet<i64> = told.map(|told| told.job.id).collect();
+        for view in &destinations {
+            steps.extend(view.people.told_others(read, identity.fingerprint, &mut known, around)?);
+        }
+        // Those who were told by steps stand between what is theirs.
+        steps.sort_by_key(|step| step.at_ms);
         if around.now_ms.saturating_sub(fired_ms) > destination::OUTBOX_MS {
             notes.push("notifications and attempts older than 14 days are forgotten".to_owned());
         }

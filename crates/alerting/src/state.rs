@@ -22,7 +22,7 @@ mod views;
 use crate::config::Config;
 use crate::wiring::Wiring;
 use health::Health;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tables::{GroupId, Tables};
 use watchfire_ledger::{Alert, Ledger, LedgerError, Writing};
@@ -70,6 +70,8 @@ pub(crate) struct State {
     destinations: HashMap<Destination, Health>,
     /// Groups that wanted to say more while a job of theirs was being sent.
     reflush: HashSet<GroupId>,
+    /// The answers that were heard last, so that one that is sent again is known.
+    heard: VecDeque<String>,
     jitter: fastrand::Rng,
 }
 
@@ -93,6 +95,7 @@ impl State {
             clock,
             destinations: HashMap::new(),
             reflush: HashSet::new(),
+            heard: VecDeque::new(),
             jitter: fastrand::Rng::new(),
         })
     }

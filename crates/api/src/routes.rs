@@ -18,6 +18,9 @@ use std::sync::Arc;
 use watchfire_guard::Permission::{Admin, Open, Read, Signed, Write};
 use watchfire_training::mlflow::Endpoint;
 
+/// Bodies of those who are let in by a signature, which is over the whole body: anybody can make us read so much.
+const HOOK_LIMIT_BYTES: usize = 1 << 20;
+
 /// All routes.
 pub fn routes() -> Vec<Route> {
     let mut table = vec![
@@ -70,8 +73,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/schedules/{name}/calendar.ics", Read, schedules::calendar),
         Route::post("/api/v1/schedules/{name}/overrides", Write, schedules::add_override),
         Route::delete("/api/v1/schedules/{name}/overrides/{id}", Write, schedules::remove_override),
-        Route::post("/hooks/pagerduty", Signed, hooks::pagerduty),
-        Route::post("/hooks/slack", Signed, hooks::slack),
+        Route::post("/hooks/pagerduty", Signed, hooks::pagerduty).with_body_limit(HOOK_LIMIT_BYTES),
+        Route::post("/hooks/slack", Signed, hooks::slack).with_body_limit(HOOK_LIMIT_BYTES),
         Route::get("/api/v1/alertmanagers", Read, targets::alertmanagers),
         Route::get("/api/v1/status/config", Read, status::config),
         Route::get("/api/v1/status/flags", Read, status::flags),

@@ -19,6 +19,10 @@ pub struct Answer {
     pub by: String,
     /// What they want.
     pub wish: Wish,
+    /// When, in milliseconds since the Unix epoch, where the sender says so.
+    pub at_ms: Option<i64>,
+    /// The same for an answer that is sent again, and for no other; empty where the sender gives none.
+    pub id: String,
 }
 
 /// What somebody wants.
@@ -57,6 +61,11 @@ pub fn group_identity(group_key: &str) -> String {
     sha256_hex(group_key.as_bytes())
 }
 
+/// The signature with which a secret signs bytes: HMAC-SHA-256, in lower case hexadecimal.
+pub fn signature(secret: &str, bytes: &[u8]) -> String {
+    hex(&hmac_sha256(secret.as_bytes(), bytes))
+}
+
 /// Whether two texts are the same, in a time that does not tell where they differ.
 fn same(left: &str, right: &str) -> bool {
     left.len() == right.len()
@@ -87,7 +96,9 @@ pub fn of_pagerduty(secret: &str, signatures: &str, body: &[u8]) -> Result<Optio
     let Some(group) = group else { return Ok(None) };
     let by = text(&event["agent"]["summary"]);
     let by = if by.is_empty() { "PagerDuty".to_owned() } else { by };
-    Ok(Some(Answer { group: group.to_owned(), by, wish }))
+    let at_ms = event["occurred_at"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    let at_ms = at_ms.map(jiff::Timestamp::as_millisecond);
+    Ok(Some(Answer { group: group.to_owned(), by, wish, at_ms, id: text(&event["id"]) }))
 }
 
 /// A button pressed in Slack: `signature` and `timestamp` are the headers `X-Slack-Signature` and
@@ -123,7 +134,7 @@ pub fn of_slack(
     let user = &payload["user"];
     let by = ["name", "username", "id"].into_iter().map(|key| text(&user[key])).find(|name| !name.is_empty());
     let by = by.unwrap_or_else(|| "Slack".to_owned());
-    Ok(Some(Answer { group: text(&action["value"]), by, wish }))
+    Ok(Some(Answer { group: text(&action["value"]), by, wish, at_ms, id: signature.to_owned() }))
 }
 
 /// Undoes the encoding of forms.
@@ -156,9 +167,15 @@ mod tests {
 
     #[test]
     fn who_takes_an_incident_on_in_pagerduty_is_heard_when_it_is_signed() {
-        let body = br#"{"event":{"event_type":"incident.acknowledged","agent":{"summary":"Ada"},"data":{"type":"incident","incident_key":"abc"}}}"#;
+        let body = br#"{"event":{"id":"e1","occurred_at":"2023-11-14T22:13:20Z","event_type":"incident.acknowledged","agent":{"summary":"Ada"},"data":{"type":"incident","incident_key":"abc"}}}"#;
         let signatures = format!("v1=00, v1={}", signed("s", body));
-        let expected = Answer { group: "abc".to_owned(), by: "Ada".to_owned(), wish: Wish::Acknowledge };
+        let expected = Answer {
+            group: "abc".to_owned(),
+            by: "Ada".to_owned(),
+            wish: Wish::Acknowledge,
+            at_ms: Some(NOW_MS),
+            id: "e1".to_owned(),
+        };
         assert_eq!(of_pagerduty("s", &signatures, body), Ok(Some(expected)));
         assert_eq!(of_pagerduty("other", &signatures, body), Err(Refusal::Unsigned));
         assert_eq!(of_pagerduty("s", "", body), Err(Refusal::Unsigned));
@@ -175,7 +192,13 @@ mod tests {
         let body = b"payload=%7B%22user%22%3A%7B%22name%22%3A%22ada%22%7D%2C%22actions%22%3A%5B%7B%22name%22%3A%22escalate%22%2C%22value%22%3A%22a+c%22%7D%5D%7D";
         let at = (NOW_MS / 1_000).to_string();
         let signature = format!("v0={}", signed("s", &[b"v0:", at.as_bytes(), b":", body].concat()));
-        let expected = Answer { group: "a c".to_owned(), by: "ada".to_owned(), wish: Wish::Escalate };
+        let expected = Answer {
+            group: "a c".to_owned(),
+            by: "ada".to_owned(),
+            wish: Wish::Escalate,
+            at_ms: Some(NOW_MS),
+            id: signature.clone(),
+        };
         let heard = |secret: &str, now_ms: i64| of_slack(secret, (&signature, &at), body, now_ms);
         assert_eq!(heard("s", NOW_MS), Ok(Some(expected)));
         assert_eq!(heard("t", NOW_MS), Err(Refusal::Unsigned));

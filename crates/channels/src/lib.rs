@@ -36,7 +36,7 @@ mod webex;
 mod webhook;
 mod wechat;
 
-pub use answers::{Answer, Refusal, Wish, group_identity, of_pagerduty, of_slack};
+pub use answers::{Answer, Refusal, Wish, group_identity, of_pagerduty, of_slack, signature};
 pub use attempt::{Attempt, Outcome, Receipt};
 pub use channel::{Channel, Tools};
 pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings, Smtp};

@@ -1,12 +1,5 @@
 //! Durations as Go prints them.
 
-/// Seconds as Go's `time.Duration` prints itself: `1h0m0s`, `1.5s`, `20ms`.
-pub fn go_text(seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "saturates as Go's conversion would overflow")]
-    let nanoseconds = (seconds * 1e9) as i64;
-    nanoseconds_text(nanoseconds)
-}
-
 /// Nanoseconds as Go's `time.Duration` prints itself.
 pub fn nanoseconds_text(nanoseconds: i64) -> String {
     let sign = if nanoseconds < 0 { "-" } else { "" };

@@ -120,16 +120,7 @@ pub fn timestamp(value: f64) -> Result<String, String> {
     if !value.is_finite() {
         return Ok(four_digits(value));
     }
-    let nanoseconds = value * 1e9;
-    if nanoseconds.abs() > i64::MAX as f64 {
-        return Err(format!(
-            "{value} cannot be represented as a nanoseconds timestamp since it overflows int64"
-        ));
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
-    let instant = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds as i64))
-        .map_err(|error| error.to_string())?;
-    let utc = instant.to_zoned(jiff::tz::TimeZone::UTC);
+    let utc = instant(value)?.to_zoned(jiff::tz::TimeZone::UTC);
     let fraction = utc.subsec_nanosecond();
     let text = utc.strftime("%Y-%m-%d %H:%M:%S").to_string();
     let fraction = if fraction == 0 {
@@ -138,4 +129,24 @@ pub fn timestamp(value: f64) -> Result<String, String> {
         format!(".{fraction:09}").trim_end_matches('0').to_owned()
     };
     Ok(format!("{text}{fraction} +0000 UTC"))
+}
+
+/// Seconds since the Unix epoch as a time.
+///
+/// # Errors
+/// Where that is too far away for Prometheus, which counts nanoseconds in 64 bits.
+pub fn instant(seconds: f64) -> Result<jiff::Timestamp, String> {
+    if (seconds * 1e9).abs() > i64::MAX as f64 {
+        return Err(format!(
+            "{seconds} cannot be represented as a nanoseconds timestamp since it overflows int64"
+        ));
+    }
+    jiff::Timestamp::from_nanosecond(i128::from(nanoseconds(seconds))).map_err(|error| error.to_string())
+}
+
+/// Seconds as nanoseconds; what is too much is as much as there can be.
+pub fn nanoseconds(seconds: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates as Go's conversion would overflow")]
+    let nanoseconds = (seconds * 1e9) as i64;
+    nanoseconds
 }

@@ -1,6 +1,7 @@
 //! What one receiver was told of a life of an alert, or why not.
 
 use super::life::Life;
+use super::people::{self, People};
 use super::{Around, Step, clock_text};
 use crate::routing::{RouteNode, Suppression};
 use crate::state::{By, EventDetail};
@@ -104,6 +105,8 @@ pub struct DestinationView {
     /// What began and stopped to keep it out, with its time.
     suppressions: Vec<(i64, Option<By>)>,
     group: Vec<Step>,
+    /// What people and policies did.
+    pub(super) people: People,
 }
 
 /// Looks at one receiver.
@@ -155,6 +158,8 @@ pub(super) fn look(
         suppressed_by
             .extend(node.and_then(|node| Suppression::by_intervals(around.config, node, around.now_ms)));
     }
+    let ended_ms = life.ended_ms(around).unwrap_or(around.now_ms).min(until_ms);
+    let people = people::look(read, (&key, &receiver), (fired_ms, ended_ms))?;
     let mut view = DestinationView {
         group_labels: node_labels(around, identity, &key, &receiver),
         receiver,
@@ -167,8 +172,12 @@ pub(super) fn look(
         notifications,
         suppressions,
         group: Vec::new(),
+        people,
     };
     view.judge(life, fired_ms, around, group.map(|group| (group.created_ms, group.next_flush_ms)));
+    if let Some(now) = view.people.now.as_ref().filter(|_| is_current) {
+        view.text = format!("{} {now}", view.text);
+    }
     Ok(view)
 }
 
@@ -331,24 +340,31 @@ impl DestinationView {
             steps.push(Step { step, verdict, at_ms: Some(*at_ms), text });
         }
         for told in &self.notifications {
-            let job = &told.job;
-            let what = if told.is_firing { "firing" } else { "resolved" };
-            let text = format!(
-                "{}: the group's turn: notification {} queued for {}, telling it as {what}: {}",
-                self.receiver, job.id, told.integration, job.reason
-            );
-            steps.push(Step { step: "outbox", verdict: "pass", at_ms: Some(job.created_ms), text });
+            steps.push(told.step());
             for attempt in &told.attempts {
                 steps.push(attempt_step(&self.receiver, told, attempt));
             }
         }
-        steps.extend(self.group.iter().cloned());
+        steps.extend(self.group.iter().chain(&self.people.steps).cloned());
         steps.sort_by_key(|step| step.at_ms);
         steps
     }
 }
 
-fn attempt_step(receiver: &str, told: &NotificationView, attempt: &Delivery) -> Step {
+impl NotificationView {
+    /// That it was queued, and why.
+    pub(super) fn step(&self) -> Step {
+        let job = &self.job;
+        let what = if self.is_firing { "firing" } else { "resolved" };
+        let text = format!(
+            "{}: the group's turn: notification {} queued for {}, telling it as {what}: {}",
+            job.receiver, job.id, self.integration, job.reason
+        );
+        Step { step: "outbox", verdict: "pass", at_ms: Some(job.created_ms), text }
+    }
+}
+
+pub(super) fn attempt_step(receiver: &str, told: &NotificationView, attempt: &Delivery) -> Step {
     let answer = match (attempt.status, &attempt.error) {
         (Some(status), Some(error)) => format!("{status}: {error}"),
         (Some(status), None) => status.to_string(),

@@ -5,6 +5,7 @@ use super::escalation::{ESCALATION, Paged, reach};
 use super::evaluation::millis;
 use super::incidents::{Tally, event, restart};
 use super::tables::{GroupId, Tables};
+use crate::explain::clock_text;
 use crate::incident::{Acknowledge, PeopleError};
 use watchfire_channels::{Answer, Wish, group_identity};
 use watchfire_ledger::{
@@ -12,6 +13,10 @@ use watchfire_ledger::{
 };
 use watchfire_oncall::{OnCall, Stand, Target};
 
+/// How far the clock of whoever answers may be behind ours, in milliseconds.
+const SKEW_MS: i64 = 60_000;
+/// How many answers are known again.
+const MOST_HEARD: usize = 1_000;
 /// No text of people is longer, in bytes.
 const MOST_TEXT: usize = 16 << 10;
 
@@ -57,7 +62,13 @@ impl State {
             if let Some(escalation) = &mut incident.escalation {
                 escalation.next_ms = None;
             }
-            let acknowledged = event(incident, now_ms, EventKind::Acknowledged, taken.note.clone());
+            let until = taken.until_ms.map(|until_ms| format!("until {}", clock_text(until_ms)));
+            let text = match (until, taken.note.is_empty()) {
+                (Some(until), true) => until,
+                (Some(until), false) => format!("{until}: {}", taken.note),
+                (None, _) => taken.note.clone(),
+            };
+            let acknowledged = event(incident, now_ms, EventKind::Acknowledged, text);
             tally.event(write, &NewEvent { actor: Some(&taken.owner), ..acknowledged })
         })?;
         self.show(id, now_ms)
@@ -189,9 +200,16 @@ impl State {
     }
 
     /// Somebody answered where they were told: every incident of that group that fires is meant. One that stands as they
-    /// want it already is left alone, because whoever sends an answer may send it twice.
+    /// want it already is left alone, because whoever sends an answer may send it twice. One that was heard, or is older
+    /// than an incident, is not about it: somebody may have kept it to send it again.
     pub(crate) fn answered(&mut self, answer: &Answer, now_ms: i64) -> Result<usize, PeopleError> {
-        let meant = |incident: &&Incident| group_identity(&incident.group_key) == answer.group;
+        if !answer.id.is_empty() && self.heard.contains(&answer.id) {
+            return Ok(0);
+        }
+        let meant = |incident: &&Incident| {
+            group_identity(&incident.group_key) == answer.group
+                && answer.at_ms.is_none_or(|at_ms| at_ms.saturating_add(SKEW_MS) >= incident.started_ms)
+        };
         let found: Vec<(i64, bool)> = self
             .tables
             .incidents
@@ -210,6 +228,12 @@ impl State {
                 Wish::Escalate => self.escalate(id, (&answer.by, ""), None, now_ms)?,
                 Wish::Note(note) => self.note_incident(id, &answer.by, note, now_ms)?,
                 Wish::Acknowledge | Wish::Unacknowledge => {}
+            }
+        }
+        if !answer.id.is_empty() {
+            self.heard.push_back(answer.id.clone());
+            if self.heard.len() > MOST_HEARD {
+                self.heard.pop_front();
             }
         }
         Ok(found.len())

@@ -38,6 +38,17 @@ impl Reading<'_> {
         Ok(self.with_firing(found)?.pop())
     }
 
+    /// The incidents of a group that were open at some time between two, oldest first.
+    pub fn incidents_of(
+        &self,
+        (group_key, receiver): (&str, &str),
+        (from_ms, to_ms): (i64, i64),
+    ) -> Result<Vec<Incident>, LedgerError> {
+        let sql = "SELECT * FROM incidents WHERE group_key = ?1 AND receiver = ?2 AND started_ms <= ?4
+                   AND (resolved_ms IS NULL OR resolved_ms >= ?3) ORDER BY id";
+        self.with_firing(self.list(sql, params![group_key, receiver, from_ms, to_ms], Incident::from_row)?)
+    }
+
     /// The incidents that were open at some time between two, newest first.
     pub fn incidents_between(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Incident>, LedgerError> {
         let sql =

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use watchfire_templates::args::{Answer, arg, failure, number_arg, text_arg};
 use watchfire_templates::value::{list, map, structure, text};
 use watchfire_templates::{
-    FuncMap, Library, Value, ValueFunc, duration, go_lower, go_upper, humanize, regex, url_encode,
+    FuncMap, Library, Value, ValueFunc, go_lower, go_upper, humanize, regex, time, url_encode,
 };
 
 /// How deep `tmpl` may call itself.
@@ -48,10 +48,12 @@ pub(super) fn all(around: &Surroundings) -> FuncMap {
         "humanizePercentage",
         number_function("humanizePercentage", |v| Ok(text(format!("{}%", humanize::four_digits(v * 100.0))))),
     );
-    let time = |v| humanize::timestamp(v).map(text).map_err(failure);
-    add("humanizeTimestamp", number_function("humanizeTimestamp", time));
-    add("toTime", number_function("toTime", time));
-    add("toDuration", number_function("toDuration", |v| Ok(text(duration::go_text(v)))));
+    add(
+        "humanizeTimestamp",
+        number_function("humanizeTimestamp", |v| humanize::timestamp(v).map(text).map_err(failure)),
+    );
+    add("toTime", number_function("toTime", to_time));
+    add("toDuration", number_function("toDuration", |v| Ok(time::duration(humanize::nanoseconds(v)))));
     add(
         "parseDuration",
         Arc::new(|args| {
@@ -116,6 +118,14 @@ fn number_function(
     function: impl Fn(f64) -> Answer + Send + Sync + 'static,
 ) -> ValueFunc {
     Arc::new(move |args| function(number_arg(name, args, 0)?))
+}
+
+/// Seconds since the Unix epoch as Go's `time.Time`, with all it can do.
+fn to_time(seconds: f64) -> Answer {
+    if !seconds.is_finite() {
+        return Err(failure("error calling toTime: value is NaN or Inf"));
+    }
+    humanize::instant(seconds).map(time::time).map_err(failure)
 }
 
 fn value(args: &[Value]) -> Answer {

@@ -75,6 +75,16 @@ fn templates_give_what_prometheus_gives() {
             "<1-b><2-c>",
         ),
         ("{{ parseDuration \"1h30m\" }} {{ toDuration 5400 }} {{ toDuration 0.5 }}", "5400 1h30m0s 500ms"),
+        ("{{ toTime 1425568207.5 }}", "2015-03-05 15:10:07.5 +0000 UTC"),
+        (
+            "{{ (toTime 1425568207).Format \"02 Jan 15:04\" }} {{ ($value | toTime).Year }} {{ (toTime 0).Weekday }}",
+            "05 Mar 15:10 1970 Thursday",
+        ),
+        (
+            "{{ (toDuration 5400).Hours }} {{ (toDuration 90).Minutes }} {{ humanizeDuration (toDuration 90) }}",
+            "1.5 1.5 1m 30s",
+        ),
+        ("{{ ((toTime 60).Sub (toTime 0)).Seconds }} {{ (toTime 60).After (toTime 0) }}", "60 true"),
         ("{{ \"a b&c\" | urlQueryEscape }} {{ toUpper \"x\" }}{{ toLower \"Y\" }}", "a+b%26c Xy"),
         ("{{- if gt $value 0.4 -}} high {{- end -}}", "high"),
     ];
@@ -126,6 +136,8 @@ fn failures_while_filling_in_are_told() {
         ("{{ humanize \"x\" }}", "invalid syntax"),
         ("{{ define \"a\" }}{{ tmpl \"a\" . }}{{ end }}{{ tmpl \"a\" . }}", "nested more than"),
         ("{{ match \"(\" \"x\" }}", "invalid regular expression"),
+        ("{{ toTime \"NaN\" }}", "value is NaN or Inf"),
+        ("{{ (toTime 0).Yaer }}", "Yaer"),
     ] {
         let error = expand(text, 1.0).unwrap_err();
         assert!(error.contains(words), "{text}: {error}");

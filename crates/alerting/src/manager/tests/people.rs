@@ -375,12 +375,22 @@ async fn who_answers_where_they_were_told_is_heard_once() {
     team.post(HOT, &[]).await;
     team.told(MINUTE, false).await;
     let group = group_identity("{}:{alertname=\"Hot\"}");
-    let answer = |wish: Wish| Answer { group: group.clone(), by: "ada".to_owned(), wish };
+    let answer = |wish: Wish| Answer {
+        group: group.clone(),
+        by: "ada".to_owned(),
+        wish,
+        at_ms: None,
+        id: String::new(),
+    };
+    let kept = Answer { at_ms: Some(START - 2 * MINUTE), ..answer(Wish::Acknowledge) };
+    assert_eq!(team.alerting.answered(kept).await.unwrap(), 0, "it is older than what fires");
     for _ in 0..2 {
         assert_eq!(team.alerting.answered(answer(Wish::Acknowledge)).await.unwrap(), 1);
     }
     assert_eq!(team.told(30 * MINUTE, true).await.len(), QUIET);
-    team.alerting.answered(answer(Wish::Escalate)).await.unwrap();
+    let pressed = Answer { id: "a button".to_owned(), ..answer(Wish::Escalate) };
+    assert_eq!(team.alerting.answered(pressed.clone()).await.unwrap(), 1);
+    assert_eq!(team.alerting.answered(pressed).await.unwrap(), 0, "sent again");
     assert_eq!(team.told(10 * SECOND, false).await, ["ben firing"]);
     // By hand, the policy goes on after the time that people have to answer.
     team.alerting.answered(answer(Wish::Acknowledge)).await.unwrap();
@@ -429,4 +439,52 @@ async fn statistics_tell_how_long_it_took_until_somebody_took_an_incident_on() {
     assert_eq!(other.total.to_acknowledge.count(), 0, "no alert of it is asked for");
     let before = team.alerting.statistics(query(".*", START + MINUTE)).await.unwrap();
     assert_eq!(before.total.to_acknowledge.count(), 0, "it was not taken on by then");
+}
+
+#[tokio::test]
+async fn explain_names_who_acknowledged_until_when_and_whom_steps_told() {
+    let mut team = Team::new("gpu").await;
+    team.post(&[("a", "critical")], &[]).await;
+    team.told(MINUTE, false).await;
+    let explain = async |team: &Team| {
+        let matchers = crate::MatcherMode::default().parse("instance=\"a\"", "test").unwrap();
+        let at_ms = team.clock.now_ms();
+        let query = crate::ExplainQuery { fingerprint: None, matchers, at_ms, receiver: None };
+        team.alerting.explain(query).await.unwrap().expect("an alert")
+    };
+    let explained = explain(&team).await;
+    let has = |explained: &crate::Explained, step: &str, text: &str| {
+        explained.steps.iter().any(|found| found.step == step && found.text.contains(text))
+    };
+    assert!(has(&explained, "escalation", "team: step 1 of gpu told ada"), "{:?}", explained.steps);
+    assert!(has(&explained, "outbox", "ada: the group's turn"), "{:?}", explained.steps);
+    assert!(has(&explained, "confirmed", "ada: webhook[0] confirmed"), "{:?}", explained.steps);
+    assert!(explained.summary.contains("Policy \"gpu\" takes its next step at"), "{}", explained.summary);
+    let id = team.stories().await[0].view.incident.id;
+    let until_ms = Some(team.clock.now_ms() + 10 * MINUTE);
+    let taken =
+        Acknowledge { owner: "ada".to_owned(), note: "on it".to_owned(), until_ms, ..Acknowledge::default() };
+    team.alerting.acknowledge(id, taken).await.unwrap();
+    let explained = explain(&team).await;
+    let until = crate::explain::clock_text(until_ms.unwrap());
+    assert!(
+        has(&explained, "acknowledgement", &format!("acknowledged by ada (until {until}: on it)")),
+        "{:?}",
+        explained.steps
+    );
+    assert!(
+        explained.summary.contains("It is not repeated and not escalated: ada acknowledged it at")
+            && explained.summary.contains(&until),
+        "{}",
+        explained.summary
+    );
+    team.told(11 * MINUTE, false).await;
+    let explained = explain(&team).await;
+    assert!(
+        has(&explained, "acknowledgement", "ran out: repeats and escalation go on"),
+        "{:?}",
+        explained.steps
+    );
+    let times: Vec<_> = explained.steps.iter().map(|step| step.at_ms).collect();
+    assert!(times.is_sorted(), "in order of time: {:?}", explained.steps);
 }
