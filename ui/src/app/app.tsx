@@ -24,6 +24,9 @@ const EditSilencePage = lazy(async () => ({ default: (await import("../pages/sil
 const BacktestPage = lazy(() => import("../pages/backtest.tsx"));
 const RulesPage = lazy(() => import("../pages/rules.tsx"));
 const TargetsPage = lazy(() => import("../pages/targets.tsx"));
+const RunsPage = lazy(() => import("../pages/runs.tsx"));
+const RunPage = lazy(() => import("../pages/run.tsx"));
+const CompareRunsPage = lazy(() => import("../pages/compare-runs.tsx"));
 const QueriesPage = lazy(() => import("../pages/queries.tsx"));
 const StoragePage = lazy(() => import("../pages/storage.tsx"));
 const StatusPage = lazy(() => import("../pages/status.tsx"));
@@ -55,6 +58,9 @@ export function App() {
               <Route path="/rules" component={RulesPage} />
               <Route path="/rules/backtest" component={BacktestPage} />
               <Route path="/targets" component={TargetsPage} />
+              <Route path="/training" component={RunsPage} />
+              <Route path="/training/compare" component={CompareRunsPage} />
+              <Route path="/training/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
               <Route path="/queries" component={QueriesPage} />
               <Route path="/storage" component={StoragePage} />
               <Route path="/status" component={StatusPage} />

@@ -16,6 +16,7 @@ export const PLACES: readonly Place[] = [
   { path: "/alerts", name: "Alerts", icon: "alerts", words: "firing pending" },
   { path: "/rules", name: "Rules", icon: "rules", words: "recording alerting groups" },
   { path: "/targets", name: "Targets", icon: "targets", words: "scrape jobs health up down" },
+  { path: "/training", name: "Training", icon: "training", words: "runs experiments mlflow tensorboard loss epochs" },
   { path: "/queries", name: "Queries", icon: "clock", words: "running slow kill stop promql" },
   { path: "/storage", name: "Storage", icon: "storage", words: "cardinality series memory limits churn refused tenants disk parts" },
   { path: "/status", name: "Status", icon: "status", words: "build version flags configuration tsdb storage runtime" },

@@ -1,9 +1,9 @@
 import { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import uPlot from "uplot";
 import { useTheme } from "../app/theme.ts";
-import { formatDateTime, type ResolvedRange, type Zone } from "../time/range.ts";
+import type { ResolvedRange, Zone } from "../time/range.ts";
 import { chartData, chartOptions, chartShape } from "./options.ts";
-import type { ChartMark, ChartModel } from "./model.ts";
+import { placeText, type ChartMark, type ChartModel } from "./model.ts";
 import { ChartTooltip } from "./tooltip.tsx";
 
 export interface ChartProps {
@@ -211,7 +211,7 @@ function describeInstant(model: ChartModel, index: number, zone: Zone, marks: re
   const shown = model.series.filter((series) => !series.hidden && !Number.isNaN(series.raw[index] ?? Number.NaN));
   const values = shown.slice(0, MOST_SPOKEN).map((series) => `${series.name} ${series.format(series.raw[index] ?? Number.NaN)}`);
   const more = shown.length > MOST_SPOKEN ? `, and ${shown.length - MOST_SPOKEN} more` : "";
-  const at = formatDateTime((model.times[index] ?? 0) * 1000, zone);
+  const at = placeText(model, index, zone);
   const marked = marks.length === 0 ? "" : `; ${marks.map((mark) => `${mark.title}: ${mark.text}`).join("; ")}`;
   return values.length === 0 ? `${at}: no samples${marked}` : `${at}: ${values.join(", ")}${more}${marked}`;
 }

@@ -1,5 +1,5 @@
-import { formatDateTime, type Zone } from "../time/range.ts";
-import type { ChartModel } from "./model.ts";
+import type { Zone } from "../time/range.ts";
+import { placeText, type ChartModel } from "./model.ts";
 
 const MOST_ROWS = 200;
 const MOST_COLUMNS = 20;
@@ -17,7 +17,7 @@ export function ChartDataTable({ model, zone, label }: { model: ChartModel; zone
         <caption className="visually-hidden">{label}</caption>
         <thead>
           <tr>
-            <th scope="col">Time</th>
+            <th scope="col">{model.x?.name ?? "Time"}</th>
             {series.map((one) => (
               <th key={one.key} scope="col" className="numeric">
                 {one.name}
@@ -28,7 +28,7 @@ export function ChartDataTable({ model, zone, label }: { model: ChartModel; zone
         <tbody>
           {rows.slice(0, MOST_ROWS).map((index) => (
             <tr key={index}>
-              <th scope="row">{formatDateTime((model.times[index] ?? 0) * 1000, zone)}</th>
+              <th scope="row">{placeText(model, index, zone)}</th>
               {series.map((one) => {
                 const value = one.raw[index] ?? Number.NaN;
                 return (

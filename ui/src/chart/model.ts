@@ -1,4 +1,5 @@
 import type { Labels } from "../api/columns.ts";
+import { formatDateTime, type Zone } from "../time/range.ts";
 
 /** One line, set of bars or set of points. */
 export interface ChartSeries {
@@ -62,11 +63,24 @@ export interface ChartMark {
   color: string;
 }
 
+/** An axis from left to right that is not a time of day. */
+export interface ChartPlaces {
+  name: string;
+  format: (at: number) => string;
+}
+
 export interface ChartModel {
-  /** Unix seconds, ascending. */
+  /** Unix seconds, ascending; with `x`, whatever that names. */
   times: Float64Array;
+  x?: ChartPlaces | undefined;
   series: ChartSeries[];
   y: ChartAxis;
   y2: ChartAxis | undefined;
   thresholds: { line: boolean; area: boolean; steps: ChartThreshold[] };
+}
+
+/** Where the `index`-th place of a picture is, for people. */
+export function placeText(model: ChartModel, index: number, zone: Zone): string {
+  const at = model.times[index] ?? 0;
+  return model.x ? `${model.x.name} ${model.x.format(at)}` : formatDateTime(at * 1000, zone);
 }

@@ -45,7 +45,7 @@ export function chartOptions(model: ChartModel, around: ChartSurroundings): uPlo
       ...(around.syncKey ? { sync: { key: around.syncKey, scales: ["x", null], setSeries: false } } : {}),
     },
     scales: {
-      x: { time: true, range: () => around.xRange() },
+      x: { time: !model.x, range: () => around.xRange() },
       y: scaleOf(model.y, () => around.model().y),
       ...(model.y2 ? { y2: scaleOf(model.y2, () => around.model().y2 ?? model.y) } : {}),
     },
@@ -59,7 +59,7 @@ export function chartOptions(model: ChartModel, around: ChartSurroundings): uPlo
         grid: { stroke: ink.grid, width: 1 },
         ticks: { stroke: ink.axis, width: 1, size: 4 },
         border: { show: true, stroke: ink.axis, width: 1 },
-        values: (_plot, splits, _axis, _space, step) => timeLabels(splits, step, around.zone),
+        values: (_plot, splits, _axis, _space, step) => (model.x ? splits.map(model.x.format) : timeLabels(splits, step, around.zone)),
       },
       axisOf("y", model.y, ink, around.height, compact),
       ...(model.y2 ? [{ ...axisOf("y2", model.y2, ink, around.height, compact), side: 1, grid: { show: false } }] : []),
@@ -85,7 +85,7 @@ export function chartShape(model: ChartModel): string {
   const series = model.series.map((one) =>
     [one.key, one.name, one.color, one.dash, one.lineWidth, one.fill, one.draw, one.shape, one.points, one.spanGaps, one.scale, one.fillTo, one.hidden].join("~"),
   );
-  return [series.join("|"), model.y.log, model.y.binary, model.y.label, model.y2 ? "two" : "one"].join("||");
+  return [series.join("|"), model.x?.name, model.y.log, model.y.binary, model.y.label, model.y2 ? "two" : "one"].join("||");
 }
 
 function scaleOf(axis: ChartAxis, latest: () => ChartAxis): uPlot.Scale {

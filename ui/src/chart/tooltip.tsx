@@ -1,9 +1,9 @@
 import type { RefObject } from "react";
 import type uPlot from "uplot";
-import { formatDateTime, type Zone } from "../time/range.ts";
+import type { Zone } from "../time/range.ts";
 import { useTheme } from "../app/theme.ts";
 import { resolveColor } from "../format/colors.ts";
-import type { ChartMark, ChartModel, ChartSeries } from "./model.ts";
+import { placeText, type ChartMark, type ChartModel, type ChartSeries } from "./model.ts";
 
 const MOST_ROWS = 14;
 const TOOLTIP_WIDTH = 260;
@@ -39,7 +39,7 @@ export function ChartTooltip({ model, index, left, top, plot, width, zone, only,
   const toLeft = x + room + 20 > width;
   return (
     <div className="chart-tooltip" aria-hidden="true" style={{ left: toLeft ? Math.max(0, x - room - 12) : x + 14, top: 4, maxWidth: room }}>
-      <div className="chart-tooltip-time">{formatDateTime(at * 1000, zone)}</div>
+      <div className="chart-tooltip-time">{placeText(model, index, zone)}</div>
       {rows.map((series) => (
         <div key={series.key} className="chart-tooltip-row" data-nearest={series === nearest && present.length > 1 ? "" : undefined}>
           <span className="swatch" style={{ background: series.color }} />

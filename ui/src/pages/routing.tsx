@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import { parseLabels } from "../alerting/labels.ts";
 import { MatcherField } from "../alerting/matcher-field.tsx";
+import { ReceiverCard } from "../alerting/receiver-card.tsx";
 import { RouteTreeView } from "../alerting/route-tree.tsx";
 import { Suppressions } from "../alerting/suppressions.tsx";
 import { AlertTabs } from "../alerting/tabs.tsx";
@@ -42,17 +43,12 @@ export default function RoutingPage() {
           <RouteTreeView root={tested?.tree ?? tree.data.root} />
           <section className="card" aria-label="Receivers">
             <h2>Receivers</h2>
-            <dl className="facts">
+            <p className="muted">A test is really sent: whoever the receiver tells is told.</p>
+            <ul className="card-rows">
               {tree.data.receivers.map((receiver) => (
-                <div key={receiver.name} className="fact">
-                  <dt>{receiver.name}</dt>
-                  <dd>
-                    {receiver.integrations.length > 0 ? receiver.integrations.join(", ") : "tells nobody"}
-                    {receiver.fallback ? `; when it refuses for good: ${receiver.fallback}` : ""}
-                  </dd>
-                </div>
+                <ReceiverCard key={receiver.name} receiver={receiver} />
               ))}
-            </dl>
+            </ul>
           </section>
         </>
       ) : tree.data ? (
