@@ -27,11 +27,12 @@ pub(crate) struct Server {
 pub(crate) struct Setup {
     pub(crate) folder: tempfile::TempDir,
     args: Vec<String>,
+    port: u16,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), args: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), args: Vec::new(), port: 0 }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -51,6 +52,12 @@ impl Setup {
         self
     }
 
+    /// At this port, so that whoever knows it finds the server again after a restart.
+    pub(crate) fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
@@ -62,7 +69,7 @@ impl Setup {
             .arg("run")
             .args(&self.args)
             .arg(format!("--storage.tsdb.path={}", self.path("data").display()))
-            .arg("--web.listen-address=127.0.0.1:0")
+            .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -3,6 +3,7 @@
 mod harness;
 
 mod abuse;
+mod agent;
 mod alerting;
 mod alertmanager;
 mod api;

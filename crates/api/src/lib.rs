@@ -9,6 +9,7 @@
 use flate2 as _;
 
 mod access;
+mod agent;
 mod alerting;
 mod alertmanager;
 mod answer;
@@ -34,6 +35,7 @@ mod time;
 mod training;
 mod ui;
 
+pub use agent::{AgentPages, GatherText};
 pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};
 pub use cors::Cors;
 pub use metrics::{HttpMetrics, QueryCounts, QueryMetrics};

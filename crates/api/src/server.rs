@@ -94,7 +94,17 @@ impl Bound {
         limits: ConnectionLimits,
         stop: impl Future<Output = ()> + Send + 'static,
     ) {
-        let service = TowerToHyperService::new(service(&app));
+        self.serve_router(service(&app), limits, stop).await;
+    }
+
+    /// Serves any table of routes, as [`Bound::serve`] does the server's own.
+    pub(crate) async fn serve_router(
+        self,
+        table: Router,
+        limits: ConnectionLimits,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let service = TowerToHyperService::new(table);
         let mut protocol = http1::Builder::new();
         protocol.timer(TokioTimer::new()).header_read_timeout(limits.read_timeout);
         let slots = Arc::new(Semaphore::new(limits.connections.max(1)));

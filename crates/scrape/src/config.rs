@@ -21,6 +21,7 @@ pub use global::Global;
 pub use heartbeat::Heartbeat;
 pub use job::ScrapeConfig;
 pub use metrics::Metrics;
+pub use remote::{QueueConfig, RemoteWrite};
 pub use storage::{Otlp, Storage};
 pub(crate) use watchfire_settings::Reading;
 pub use watchfire_settings::{client, glob, secret, section, units, yaml};
@@ -90,6 +91,8 @@ pub struct Config {
     pub storage: Storage,
     /// `otlp`.
     pub otlp: Otlp,
+    /// `remote_write`: where an agent sends what it collects. A server does not.
+    pub remote_write: Vec<RemoteWrite>,
     /// `alertmanager_file`: Watchfire's own key, an Alertmanager configuration.
     pub alertmanager_file: Option<PathBuf>,
     /// `probe_file`: Watchfire's own key, modules of probes in blackbox_exporter's format.
@@ -124,6 +127,7 @@ impl Default for Config {
             alerting: Alerting::default(),
             storage: Storage::default(),
             otlp: Otlp::default(),
+            remote_write: Vec::new(),
             alertmanager_file: None,
             probe_file: None,
             heartbeat: None,
@@ -258,7 +262,7 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
             reading.note(place, format!("{list} has no effect yet"));
         }
         match list {
-            "remote_write" => remote::check_write(items, scheme, reading)?,
+            "remote_write" => config.remote_write = remote::read_write(items, scheme, reading)?,
             _ => remote::check_read(items, reading)?,
         }
     }

@@ -1,5 +1,6 @@
 //! The command line. Flags keep Prometheus's names where they mean the same.
 
+mod agent;
 mod alert;
 mod alertmanager;
 mod backup;
@@ -7,6 +8,7 @@ mod import;
 mod people;
 mod query;
 
+pub(crate) use agent::AgentArgs;
 pub(crate) use alert::{
     Alert, BacktestArgs, ExplainArgs, Kind as AlertTemplateKind, RenderArgs, Rules, TestReceiverArgs,
 };
@@ -46,6 +48,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Runs the server. This is what happens without a command, too.
     Run(RunArgs),
+    /// Collects this host and shows it on a port, or sends it on to a server; keeps nothing.
+    Agent(AgentArgs),
     /// Runs the server as an Alertmanager, with Alertmanager's flags: it takes alerts and tells people, nothing else.
     Alertmanager(AlertmanagerArgs),
     /// Reads this host's metrics as `run` would, without running a server.

@@ -3,9 +3,11 @@
 //! This crate is the roof: the command line, the wiring of the rooms below, and the life cycle. It decides nothing about
 //! telemetry itself.
 
+mod agent;
 mod cli;
 mod commands;
 mod logging;
+mod process;
 mod run;
 
 use clap::Parser;
@@ -21,6 +23,10 @@ fn main() -> ExitCode {
         Command::Run(args) => {
             logging::start(args.log_level, args.log_format);
             run::run(args)
+        }
+        Command::Agent(args) => {
+            logging::start(args.log_level, args.log_format);
+            agent::run(&args)
         }
         Command::Alertmanager(args) => args.into_run().and_then(|args| {
             logging::start(args.log_level, args.log_format);

@@ -4,7 +4,7 @@ pub(crate) mod config;
 mod control;
 mod found;
 mod keep;
-mod local;
+pub(crate) mod local;
 pub(crate) mod memory;
 mod metrics;
 pub(crate) mod snapshot;

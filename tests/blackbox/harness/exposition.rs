@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub(crate) enum Behaviour {
 pub(crate) struct Target {
     pub(crate) address: String,
     behaviour: Arc<Mutex<Behaviour>>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl Target {
@@ -30,13 +32,21 @@ impl Target {
         let address = listener.local_addr().unwrap().to_string();
         let behaviour = Arc::new(Mutex::new(behaviour));
         let shared = Arc::clone(&behaviour);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let behaviour = shared.lock().unwrap().clone();
+                counted.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || answer(stream, behaviour));
             }
         });
-        Self { address, behaviour }
+        Self { address, behaviour, asked }
+    }
+
+    /// How often it was asked, the answer that is under way included.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     pub(crate) fn becomes(&self, behaviour: Behaviour) {

@@ -13,7 +13,7 @@ use watchfire_ledger::Ledger;
 use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::manager::Settings;
-use watchfire_scrape::Config;
+use watchfire_scrape::{Config, Gather};
 use watchfire_wire::exposition::Format;
 
 /// The program's center: it holds what is in force, and changes it as a whole.
@@ -98,7 +98,11 @@ impl Center {
         app.heartbeat.apply(loaded.config.heartbeat.clone());
         app.senders.apply(&loaded.config.alerting, global.naming.scheme);
         app.probes.set(loaded.probes);
-        local::apply(app, &loaded.config.collect);
+        let weak = Arc::downgrade(app);
+        let own: Gather = Arc::new(move || {
+            weak.upgrade().map(|app| app.control.own_metrics(Format::Text)).unwrap_or_default()
+        });
+        local::apply(&app.scrape, &app.clock, own, &loaded.config.collect);
         if let Err(error) = app.queries.log_to(global.query_log_file.as_deref()) {
             let path = global.query_log_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
             tracing::error!(path = %path.display(), %error, "cannot open query_log_file; the query log stays as it was");

@@ -7,10 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
-use watchfire_api::App;
 use watchfire_collect::{LlmDiscovery, LlmServer};
 use watchfire_scrape::config::{Check, ScrapeConfig};
-use watchfire_scrape::{Config, HINT_LABEL};
+use watchfire_scrape::{Config, HINT_LABEL, Manager};
 
 /// How often this host is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -22,7 +21,7 @@ const KEPT: Duration = Duration::from_secs(3600);
 const ORIGIN: &str = "LLM servers found on this host";
 
 /// Keeps the jobs in line with what runs, until the discovery or the program ends.
-pub(crate) async fn watch(app: Weak<App>, discovery: Weak<LlmDiscovery>, host: String) {
+pub(crate) async fn watch(scrape: Weak<Manager>, discovery: Weak<LlmDiscovery>, host: String) {
     let mut known: BTreeMap<SocketAddr, (LlmServer, Instant)> = BTreeMap::new();
     let mut told = None;
     loop {
@@ -31,9 +30,8 @@ pub(crate) async fn watch(app: Weak<App>, discovery: Weak<LlmDiscovery>, host: S
         let now = Instant::now();
         known.extend(servers.into_iter().map(|server| (server.address, (server, now))));
         known.retain(|_, (_, seen)| now.duration_since(*seen) < KEPT);
-        let Some(app) = app.upgrade() else { return };
-        let configured =
-            app.scrape.targets().into_iter().filter(|target| target.discovered.get(FOUND).is_none());
+        let Some(scrape) = scrape.upgrade() else { return };
+        let configured = scrape.targets().into_iter().filter(|target| target.discovered.get(FOUND).is_none());
         let configured: Vec<String> = configured.map(|target| target.scrape_url).collect();
         let servers =
             known.values().map(|(server, _)| server).filter(|server| !is_among(server, &configured));
@@ -41,7 +39,7 @@ pub(crate) async fn watch(app: Weak<App>, discovery: Weak<LlmDiscovery>, host: S
         if told.as_ref() != Some(&text) {
             match read(&text) {
                 Ok(found) => {
-                    if let Err(error) = app.scrape.apply_found(found).await {
+                    if let Err(error) = scrape.apply_found(found).await {
                         tracing::error!(%error, "LLM servers that were found are not scraped");
                     }
                 }
@@ -49,7 +47,7 @@ pub(crate) async fn watch(app: Weak<App>, discovery: Weak<LlmDiscovery>, host: S
             }
             told = Some(text);
         }
-        drop(app);
+        drop(scrape);
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

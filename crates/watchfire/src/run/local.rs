@@ -2,46 +2,36 @@
 
 use super::found;
 use std::sync::Arc;
-use watchfire_api::App;
 use watchfire_collect::{GpuAliases, Host, Options, Roots};
+use watchfire_model::time::Clock;
 use watchfire_scrape::config::Collect;
-use watchfire_scrape::{Gather, LocalTarget};
+use watchfire_scrape::{Gather, LocalTarget, Manager};
 use watchfire_wire::exposition::{Format, write::write};
 
 const HOST_JOB: &str = "node";
 const OWN_JOB: &str = "watchfire";
 
-/// Brings the local targets in line with the configuration.
-pub(crate) fn apply(app: &Arc<App>, collect: &Collect) {
+/// Brings the local targets in line with the configuration; `own` tells of the program itself.
+pub(crate) fn apply(scrape: &Arc<Manager>, clock: &Arc<dyn Clock>, own: Gather, collect: &Collect) {
     let instance = host_name();
     if !collect.enabled {
         for job in [HOST_JOB, OWN_JOB] {
-            app.scrape.remove_local(job, &instance);
+            scrape.remove_local(job, &instance);
         }
-        forget_found(app);
+        forget_found(scrape);
         return;
     }
-    let mut options = Options { disabled: collect.disabled_collectors.clone(), ..Options::default() };
-    if !collect.llm {
-        options.disabled.push("llm".to_owned());
-    }
-    options.textfile_folders.clone_from(&collect.textfile_directories);
-    let named = collect.gpu_aliases;
-    options.gpu.aliases = GpuAliases { dcgm: named, nvidia_smi: named, nvidia_gpu: named };
-    let host = Host::new(Roots::default(), options, Arc::clone(&app.clock));
+    let host = host(collect, clock);
     match host.llm() {
         // It ends with the host that it looks at, which the next configuration replaces.
         Some(llm) => {
-            drop(tokio::spawn(found::watch(Arc::downgrade(app), Arc::downgrade(llm), instance.clone())));
+            let watching = found::watch(Arc::downgrade(scrape), Arc::downgrade(llm), instance.clone());
+            drop(tokio::spawn(watching));
         }
-        None => forget_found(app),
+        None => forget_found(scrape),
     }
-    let gather_host: Gather = Arc::new(move || write(&host.collect(), Format::Text).into_bytes());
-    let weak = Arc::downgrade(app);
-    let gather_own: Gather =
-        Arc::new(move || weak.upgrade().map(|app| app.control.own_metrics(Format::Text)).unwrap_or_default());
-    for (job, gather) in [(HOST_JOB, gather_host), (OWN_JOB, gather_own)] {
-        app.scrape.add_local(LocalTarget {
+    for (job, gather) in [(HOST_JOB, gather(Arc::new(host))), (OWN_JOB, own)] {
+        scrape.add_local(LocalTarget {
             job: job.to_owned(),
             instance: instance.clone(),
             interval: collect.interval,
@@ -50,11 +40,28 @@ pub(crate) fn apply(app: &Arc<App>, collect: &Collect) {
     }
 }
 
+/// Collects from a host each time it is asked.
+pub(crate) fn gather(host: Arc<Host>) -> Gather {
+    Arc::new(move || write(&host.collect(), Format::Text).into_bytes())
+}
+
+/// This host, with the collectors that the configuration leaves.
+pub(crate) fn host(collect: &Collect, clock: &Arc<dyn Clock>) -> Host {
+    let mut options = Options { disabled: collect.disabled_collectors.clone(), ..Options::default() };
+    if !collect.llm {
+        options.disabled.push("llm".to_owned());
+    }
+    options.textfile_folders.clone_from(&collect.textfile_directories);
+    let named = collect.gpu_aliases;
+    options.gpu.aliases = GpuAliases { dcgm: named, nvidia_smi: named, nvidia_gpu: named };
+    Host::new(Roots::default(), options, Arc::clone(clock))
+}
+
 /// Ends the scraping of what was found before.
-fn forget_found(app: &Arc<App>) {
-    let app = Arc::clone(app);
+fn forget_found(scrape: &Arc<Manager>) {
+    let scrape = Arc::clone(scrape);
     tokio::spawn(async move {
-        if let Err(error) = app.scrape.apply_found(Vec::new()).await {
+        if let Err(error) = scrape.apply_found(Vec::new()).await {
             tracing::error!(%error, "LLM servers that were found are still scraped");
         }
     });

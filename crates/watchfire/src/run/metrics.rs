@@ -11,7 +11,8 @@ use watchfire_wire::exposition::{Entry, Format, Parser};
 /// All of them.
 pub(crate) fn exposition(app: &App, format: Format) -> String {
     let mut writer = Writer::new(format);
-    let families = program(app).into_iter().chain(process()).chain(http(app)).chain(queries(app));
+    let families =
+        program(app).into_iter().chain(crate::process::families()).chain(http(app)).chain(queries(app));
     for family in families
         .chain(scraping(app))
         .chain(storage(app))
@@ -72,50 +73,6 @@ fn program(app: &App) -> Vec<Family> {
             Gauge,
             "When the configuration was last read well.",
             last_reload_ms as f64 / 1000.0,
-        ),
-    ]
-}
-
-/// What the kernel says about this process, under the names of Prometheus's client libraries.
-fn process() -> Vec<Family> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let stat = read("/proc/self/stat");
-    // The program's name, in parentheses, may hold spaces.
-    let fields: Vec<f64> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .map(|field| field.parse().unwrap_or(0.0))
-        .collect();
-    let field = |index: usize| fields.get(index).copied().unwrap_or(0.0);
-    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
-    let boot_s = read("/proc/stat")
-        .lines()
-        .find_map(|line| line.strip_prefix("btime "))
-        .and_then(|text| text.trim().parse::<f64>().ok())
-        .unwrap_or(0.0);
-    let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-    vec![
-        one(
-            "process_cpu_seconds_total",
-            Counter,
-            "CPU time, user and system.",
-            (field(11) + field(12)) / ticks_per_second,
-        ),
-        one(
-            "process_resident_memory_bytes",
-            Gauge,
-            "Resident memory.",
-            field(21) * rustix::param::page_size() as f64,
-        ),
-        one("process_virtual_memory_bytes", Gauge, "Virtual memory.", field(20)),
-        one("process_open_fds", Gauge, "Open file descriptors.", open_files as f64),
-        one(
-            "process_start_time_seconds",
-            Gauge,
-            "When the process started.",
-            boot_s + field(19) / ticks_per_second,
         ),
     ]
 }
