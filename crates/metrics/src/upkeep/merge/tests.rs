@@ -1,4 +1,5 @@
 use crate::parts::DAY_MS;
+use crate::testing::wait;
 use crate::{Store, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ impl Fixture {
             start_timestamp_ms: 0,
             value: SampleValue::Float(value + number as f64 / 7.0),
         };
-        drop(self.store.write((0..SERIES).map(row).collect::<Vec<_>>()));
+        // On disk before anything else happens, so that a fault meant for what comes next does not hit its log.
+        wait(self.store.write((0..SERIES).map(row).collect::<Vec<_>>())).unwrap();
         self.store.core.flush().unwrap();
     }
 
