@@ -17,7 +17,7 @@ mod verify;
 mod write;
 
 pub(crate) use cache::PageCache;
-pub(crate) use read::Scratch;
+pub(crate) use read::{Keep, Scratch};
 pub(crate) use series::{PartSeries, SeriesPage};
 pub(crate) use values::prefix_of;
 pub(crate) use write::PartWriter;

@@ -1,4 +1,5 @@
-//! Unpacked pages of parts, as many as a limit allows, so that asking for the same series again is quick.
+//! Unpacked pages of parts, timestamps that series share, and groups of values that are asked for again, as many as a
+//! limit allows, so that asking for the same series again is quick. What is here was checked when it was read.
 
 use super::SeriesPage;
 use crate::locked;
@@ -14,6 +15,7 @@ type Key = (u64, u64);
 enum Page {
     Series(Arc<SeriesPage>),
     Values(Arc<Vec<u8>>),
+    Times(Arc<Vec<i64>>),
 }
 
 #[derive(Debug)]
@@ -80,7 +82,21 @@ impl PageCache {
         Ok(page)
     }
 
-    /// The bytes of a page of label values at a place, made by `read` if they are not here.
+    /// The timestamps of a column at a place, made by `read` if they are not here.
+    pub(super) fn times(
+        &self,
+        key: Key,
+        read: impl FnOnce() -> Result<Vec<i64>, BlockError>,
+    ) -> Result<Arc<Vec<i64>>, BlockError> {
+        if let Some(Page::Times(times)) = self.get(key) {
+            return Ok(times);
+        }
+        let times = Arc::new(read()?);
+        self.put(key, Page::Times(Arc::clone(&times)), times.capacity() * size_of::<i64>());
+        Ok(times)
+    }
+
+    /// The bytes of a page of label values, or of a group, at a place, made by `read` if they are not here.
     pub(super) fn values(
         &self,
         key: Key,

@@ -23,9 +23,22 @@ const MAX_KEPT_GROUPS: usize = 64;
 /// A place in the parts of a store: the part's number and the offset in its file.
 type Key = (u64, u64);
 
+/// What of what is read stays in the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Nothing: it is read once, or the cache would be full of it.
+    #[default]
+    Nothing,
+    /// Timestamps, which many series share.
+    Times,
+    /// And groups of values, for a few series that are asked for again and again.
+    All,
+}
+
 /// Memory that reading uses again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
+    pub(crate) keep: Keep,
     packed: Vec<u8>,
     /// Of each part the group that was read last, by the part's number: the next series is often in the same ones.
     groups: HashMap<u64, Group>,
@@ -42,7 +55,7 @@ pub(crate) struct Scratch {
 struct Group {
     /// Where it lies in the file; `None` when it could not be read.
     offset: Option<u64>,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
 }
 
 impl Part {
@@ -83,7 +96,7 @@ impl Part {
         };
         let timestamps = kept.as_ref().map_or(&scratch.timestamps, |kept| &**kept);
         let from = block.values.offset as usize;
-        let group = scratch.groups.get(&self.seq).map_or(&[][..], |group| &group.bytes);
+        let group = scratch.groups.get(&self.seq).map_or(&[][..], |group| group.bytes.as_slice());
         let bytes = group.get(from..from + block.values.len as usize).ok_or_else(nonsense)?;
         let mut input = Reader::new(bytes);
         scratch.starts.clear();
@@ -119,7 +132,19 @@ impl Part {
             return Ok(());
         }
         group.offset = None;
-        self.reader.read(place.group, &mut group.bytes)?;
+        if scratch.keep == Keep::All {
+            let read = || {
+                let mut bytes = Vec::new();
+                self.reader.read(place.group, &mut bytes).map(|()| bytes)
+            };
+            group.bytes = self.cache.values((self.seq, place.group.offset), read)?;
+        } else {
+            // What the cache has as well is left to it.
+            if Arc::get_mut(&mut group.bytes).is_none() {
+                group.bytes = Arc::default();
+            }
+            self.reader.read(place.group, Arc::make_mut(&mut group.bytes))?;
+        }
         group.offset = Some(place.group.offset);
         Ok(())
     }
@@ -134,11 +159,22 @@ impl Part {
         if let Some(kept) = scratch.kept.get(&key).filter(|kept| kept.len() == count) {
             return Ok(Arc::clone(kept));
         }
-        self.reader.read(place, &mut scratch.packed)?;
-        let mut timestamps = Vec::new();
-        take_ints(&mut Reader::new(&scratch.packed), count, &mut timestamps)
-            .ok_or_else(|| self.nonsense("a column of timestamps makes no sense"))?;
-        let timestamps = Arc::new(timestamps);
+        let packed = &mut scratch.packed;
+        let mut read = || {
+            self.reader.read(place, packed)?;
+            let mut timestamps = Vec::new();
+            take_ints(&mut Reader::new(packed), count, &mut timestamps)
+                .ok_or_else(|| self.nonsense("a column of timestamps makes no sense"))?;
+            Ok(timestamps)
+        };
+        let timestamps = match scratch.keep {
+            Keep::Nothing => Arc::new(read()?),
+            Keep::Times | Keep::All => self.cache.times(key, read)?,
+        };
+        // Another page may say that there are fewer.
+        if timestamps.len() != count {
+            return Err(self.nonsense("a column of timestamps is of another length"));
+        }
         if scratch.kept_timestamps + count > MAX_KEPT_TIMESTAMPS {
             scratch.kept.clear();
             scratch.kept_timestamps = 0;

@@ -107,6 +107,14 @@ impl Wanted<'_> {
         }
     }
 
+    /// Whether nothing behind this value is wanted.
+    fn ends_at(self, value: &str) -> bool {
+        match self {
+            Self::These(values) => values.last().is_none_or(|last| *last <= value),
+            Self::Prefix(_) => false,
+        }
+    }
+
     fn holds(self, value: &str) -> bool {
         match self {
             Self::These(values) => values.binary_search(&value).is_ok(),
@@ -185,7 +193,10 @@ impl Part {
             let mut page = ValuePage::new(&bytes);
             while !page.is_empty() {
                 let done = page.next().and_then(|(value, postings)| {
-                    if wanted.holds(value) { each(value, postings) } else { Some(ControlFlow::Continue(())) }
+                    let ends = wanted.ends_at(value);
+                    let goes_on =
+                        if wanted.holds(value) { each(value, postings)? } else { ControlFlow::Continue(()) };
+                    Some(if ends { ControlFlow::Break(()) } else { goes_on })
                 });
                 match done {
                     Some(ControlFlow::Continue(())) => {}

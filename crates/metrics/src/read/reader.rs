@@ -47,7 +47,8 @@ impl Reader {
     }
 
     /// Another one that reads the same, with memory of its own.
-    fn fork(&self, scratch: Scratch) -> Self {
+    fn fork(&self, mut scratch: Scratch) -> Self {
+        scratch.keep = self.scratch.keep;
         let mut fork = Self::new(self.range, Arc::clone(&self.parts), scratch);
         (fork.core, fork.flushes, fork.masks) = (self.core.clone(), self.flushes, self.masks.clone());
         fork

@@ -3,7 +3,7 @@
 use super::reader::{Batch, Found, Reader, blame};
 use crate::head::rows::SeriesHandle;
 use crate::masks::Masks;
-use crate::part::{Part, PartSeries, Scratch, SeriesPage};
+use crate::part::{Keep, Part, PartSeries, Scratch, SeriesPage};
 use crate::store::{Core, ReadError};
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,6 +23,9 @@ pub struct Selection {
     /// Memory of readers that are done, for those to come.
     scratches: Arc<Mutex<Vec<Scratch>>>,
 }
+
+/// The values of so many series of a part, or fewer, are kept in the cache: what dashboards ask again and again.
+const FEW_SERIES: usize = 64;
 
 /// A part, by its place among those of the selection, and a series in it.
 pub(super) type Place = (usize, PartSeries);
@@ -130,7 +133,7 @@ impl Selection {
         let (mut warnings, mut blamed) = (Vec::new(), Vec::new());
         let parts: Arc<[Arc<Part>]> =
             parts.iter().filter(|part| part.range().overlaps(range)).cloned().collect();
-        let cursors = parts
+        let cursors: Vec<Cursor> = parts
             .iter()
             .map(|part| {
                 let known = warnings.len();
@@ -139,7 +142,14 @@ impl Selection {
                 cursor
             })
             .collect();
+        let most = cursors.iter().map(Cursor::left).max().unwrap_or(0);
+        let keep = match caching {
+            false => Keep::Nothing,
+            true if most > FEW_SERIES => Keep::Times,
+            true => Keep::All,
+        };
         let mut reader = Reader::new(range, parts, Scratch::default());
+        reader.scratch.keep = keep;
         (reader.warnings, reader.blamed) = (warnings, blamed);
         Self { head: VecDeque::new(), cursors, places: Vec::new(), reader, scratches: Arc::default() }
     }
