@@ -22,6 +22,8 @@ const ROUTES = [
   ["/rules/backtest", ".backtest-form"],
   ["/rules", "table, .notice"],
   ["/targets", "table, .notice"],
+  ["/training", ".run-table, .notice"],
+  ["/training/compare", ".notice"],
   ["/queries", ".table-card"],
   ["/storage", ".tile"],
   ["/status", ".config"],

@@ -77,6 +77,18 @@ describe("incidents, history and explanations", async () => {
     await close();
   });
 
+  test("a receiver is tried out, and what was sent and answered is shown", ownServer, async () => {
+    const { page, faults, close } = await openPage(house, { path: "/alerts/routing" });
+    await page.getByRole("button", { name: "Send a test to pager" }).click();
+    await page.getByText("pager was told.").waitFor();
+    await page.getByText("What was sent and answered").first().click();
+    await page.getByLabel("Sent").first().getByText(/ReceiverTest/).waitFor();
+    assert.match(await page.getByLabel("Answered").first().textContent(), /^200/);
+    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
   test("a rule is tried out over what is stored, and a broken one is told its place", ownServer, async () => {
     await opened();
     const { page, close } = await openPage(house, { path: "/rules" });
