@@ -16,6 +16,15 @@ const JOBS = {
     gauge("ollama_model_vram_bytes", { model: "qwen" }, 6e9),
     gauge("ollama_model_expires_timestamp_seconds", { model: "qwen" }, Date.now() / 1000 + 300),
   ],
+  training: () => {
+    const run = { run_id: "1", run: "sleepy-cat", experiment: "llama", instance: "node-7" };
+    const progress = { step: 300, epoch: 1.5, progress_ratio: 0.3, eta_seconds: 700, steps_per_second: 1, loss: 1.2, validation_loss: 1.4, stalled: 0, gpus: 8, gpu_utilization_ratio: 0.9, cost: 12, cost_per_step: 0.01 };
+    return [
+      gauge("training_run_info", { ...run, status: "running", user: "ada", reporter: "mlflow" }, 1),
+      gauge("training_run_last_update_timestamp_seconds", run, Date.now() / 1000 - 3),
+      ...Object.entries(progress).map(([name, value]) => gauge(`training_run_${name}`, run, value)),
+    ];
+  },
   vllm: () => {
     const model = { model_name: "llama-8b", engine: "0" };
     return [

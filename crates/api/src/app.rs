@@ -89,6 +89,8 @@ pub struct App {
     pub probes: Probes,
     /// Which queries were quick.
     pub quick: QuickQueries,
+    /// What builds, tests and deployments come to.
+    pub ci: Arc<watchfire_ci::Ci>,
     /// Training runs.
     pub training: Arc<watchfire_training::Runs>,
 }

@@ -14,6 +14,7 @@ mod alerting;
 mod alertmanager;
 mod answer;
 mod app;
+mod ci;
 mod cors;
 mod error;
 mod format;

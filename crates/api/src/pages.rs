@@ -33,6 +33,12 @@ pub(crate) async fn icon(headers: HeaderMap) -> Response {
     serve("favicon.svg", &headers, "public, max-age=86400")
 }
 
+/// The Python module by which a training tells how it goes.
+pub(crate) async fn python_helper() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/x-python; charset=utf-8")];
+    (kind, watchfire_assets::python_helper()).into_response()
+}
+
 fn serve(path: &str, headers: &HeaderMap, caching: &'static str) -> Response {
     let Some(file) = watchfire_assets::ui_file(path) else {
         return ApiError::not_found("no such file").into_response();

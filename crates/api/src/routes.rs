@@ -11,7 +11,7 @@ use crate::prometheus::{
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
-use crate::{manage, pages, probes, push, training};
+use crate::{ci, manage, pages, probes, push, training};
 use axum::body::Bytes;
 use axum::extract::State;
 use std::sync::Arc;
@@ -106,6 +106,12 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/rules/backtest", Read, backtest::backtest),
         Route::get("/api/v1/routes/test", Read, tree::test),
         Route::post("/api/v1/routes/test", Read, tree::test_posted),
+        // Builds, tests and deployments.
+        Route::post("/api/v1/ci/junit", Write, ci::junit).with_body_limit(PUSH_LIMIT_BYTES),
+        Route::post("/api/v1/ci/cobertura", Write, ci::cobertura).with_body_limit(PUSH_LIMIT_BYTES),
+        Route::post("/api/v1/ci/lcov", Write, ci::lcov).with_body_limit(PUSH_LIMIT_BYTES),
+        Route::post("/hooks/github", Signed, ci::github),
+        Route::post("/hooks/gitlab", Signed, ci::gitlab),
         // Training runs.
         Route::get("/api/v1/training/experiments", Read, training::runs::experiments),
         Route::get("/api/v1/training/runs", Read, training::runs::list),
@@ -131,6 +137,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/assets/{*path}", Open, pages::asset),
         Route::get("/favicon.svg", Open, pages::icon),
         Route::get("/graph", Open, pages::graph),
+        Route::get("/watchfire.py", Open, pages::python_helper),
     ];
     // Alertmanager's HTTP API, as if it were this server and as if it were mounted on it.
     macro_rules! alertmanager {

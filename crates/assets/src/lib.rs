@@ -56,6 +56,11 @@ pub fn rules() -> &'static [Content] {
     RULES
 }
 
+/// The Python module by which a training tells how it goes.
+pub fn python_helper() -> &'static str {
+    include_str!("../../../content/python/watchfire.py")
+}
+
 /// The media type a file's name stands for.
 pub fn media_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, extension)| extension) {

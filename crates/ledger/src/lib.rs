@@ -9,6 +9,7 @@
 //! Calls block on the disk for a few milliseconds: asynchronous callers use a blocking thread.
 
 mod alerts;
+mod ci;
 mod error;
 mod history;
 mod imported;

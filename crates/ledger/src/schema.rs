@@ -1,5 +1,6 @@
 //! The tables, and how a file of an older release becomes a file of this one.
 
+mod ci;
 mod history;
 mod imported;
 mod training;
@@ -9,14 +10,14 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The newest schema version this release writes; kept in SQLite's `user_version`.
-pub const SCHEMA_VERSION: u32 = 6;
+pub const SCHEMA_VERSION: u32 = 7;
 
 /// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
 const APPLICATION_ID: u32 = 0x5746_4c47;
 
 /// One step per version: `MIGRATIONS[n]` leads from version `n` to version `n + 1`.
 const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [VERSION_1, VERSION_2, VERSION_3, history::STEP, imported::STEP, training::STEP];
+    [VERSION_1, VERSION_2, VERSION_3, history::STEP, imported::STEP, training::STEP, ci::STEP];
 
 // Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as
 // the bits of the float, because SQLite turns NaN into NULL. Fingerprints are the unsigned number's bits.

@@ -4,6 +4,7 @@
 //! A body is read line by line: a line that is wrong is named with its place and costs itself only.
 
 use crate::ReceiveError;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use watchfire_model::ingest::{Batch, RefusalReason, WriteReport};
@@ -98,19 +99,8 @@ pub struct Answer {
 /// # Errors
 /// Why the request is refused as a whole: a body that is not UTF-8, too large, or packed in an unknown way.
 pub fn accept(headers: Headers<'_>, options: &Options, body: &[u8]) -> Result<Received, ReceiveError> {
-    let unpacked;
-    let body = match headers.content_encoding {
-        None | Some("" | "identity") => body,
-        Some(encoding) if encoding.eq_ignore_ascii_case("gzip") => {
-            unpacked = unpack(body)?;
-            &unpacked
-        }
-        Some(encoding) => {
-            let message = format!("content encoding {encoding:?} is not supported; use gzip or none");
-            return Err(ReceiveError { status: 415, message });
-        }
-    };
-    let text = utf8(body).map_err(|error| invalid(error.to_string()))?;
+    let body = unpacked(headers.content_encoding, body)?;
+    let text = utf8(&body).map_err(|error| invalid(error.to_string()))?;
     let is_open = headers.content_type.is_some_and(|kind| kind.starts_with("application/openmetrics-text"));
     let format = if is_open { Format::OpenMetrics } else { Format::Text };
     Ok(read(text, format, options))
@@ -164,6 +154,21 @@ impl Received {
 
 fn invalid(message: String) -> ReceiveError {
     ReceiveError { status: 400, message }
+}
+
+/// Unpacks a body as its `Content-Encoding` says: gzip or nothing.
+///
+/// # Errors
+/// Another encoding, what is no gzip, and what becomes larger than [`MAX_DECODED_BYTES`].
+pub fn unpacked<'a>(encoding: Option<&str>, body: &'a [u8]) -> Result<Cow<'a, [u8]>, ReceiveError> {
+    match encoding {
+        None | Some("" | "identity") => Ok(Cow::Borrowed(body)),
+        Some(encoding) if encoding.eq_ignore_ascii_case("gzip") => unpack(body).map(Cow::Owned),
+        Some(encoding) => {
+            let message = format!("content encoding {encoding:?} is not supported; use gzip or none");
+            Err(ReceiveError { status: 415, message })
+        }
+    }
 }
 
 fn unpack(body: &[u8]) -> Result<Vec<u8>, ReceiveError> {

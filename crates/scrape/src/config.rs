@@ -5,6 +5,7 @@
 
 pub mod alerting;
 mod canary;
+mod ci;
 pub mod global;
 mod heartbeat;
 pub mod job;
@@ -14,15 +15,18 @@ pub mod metrics;
 mod remote;
 mod services;
 pub mod storage;
+mod training;
 
 pub use alerting::{Alerting, Alertmanager};
 pub use canary::Canary;
+pub use ci::Ci;
 pub use global::Global;
 pub use heartbeat::Heartbeat;
 pub use job::ScrapeConfig;
 pub use metrics::Metrics;
 pub use remote::{QueueConfig, RemoteWrite};
 pub use storage::{Otlp, Storage};
+pub use training::Training;
 pub(crate) use watchfire_settings::Reading;
 pub use watchfire_settings::{client, glob, secret, section, units, yaml};
 pub use yaml::{Fault, Place, Problem};
@@ -107,6 +111,10 @@ pub struct Config {
     pub collect: Collect,
     /// `metrics`: Watchfire's own key.
     pub metrics: Metrics,
+    /// `ci`: Watchfire's own key.
+    pub ci: Ci,
+    /// `training`: Watchfire's own key.
+    pub training: Training,
     /// `built_in_rules`: Watchfire's own key. Whether the rules that come with the program are evaluated; by default
     /// unless `rule_files` names others.
     pub built_in_rules: bool,
@@ -135,6 +143,8 @@ impl Default for Config {
             oncall_file: None,
             collect: Collect::default(),
             metrics: Metrics::default(),
+            ci: Ci::default(),
+            training: Training::default(),
             built_in_rules: true,
             notes: Vec::new(),
             masked: String::new(),
@@ -292,6 +302,12 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
                 .collect::<Result<_, Problem>>()?,
         };
         section.finish()?;
+    }
+    if let Some(section) = root.section("ci", "ci configuration")? {
+        config.ci = Ci::read(section, &reading.resolve(""))?;
+    }
+    if let Some(section) = root.section("training", "training configuration")? {
+        config.training = Training::read(section, reading)?;
     }
     config.built_in_rules = root.flag("built_in_rules")?.unwrap_or(config.rule_files.is_empty());
     root.finish()?;

@@ -6,7 +6,7 @@ use watchfire_model::TimeRange;
 use watchfire_promql::Source;
 
 /// No more values of a metric are read at once.
-pub(crate) const MOST_VALUES: usize = 5_000_000;
+pub(crate) const MOST_VALUES: usize = 2_000_000;
 
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,6 +6,7 @@
 //! counts once. It never listens, and names from outside are texts to it and nothing else.
 
 mod error;
+mod event_files;
 pub mod filter;
 pub mod history;
 pub mod mlflow;
@@ -15,6 +16,7 @@ pub mod runs;
 pub mod search;
 #[cfg(test)]
 mod testing;
+pub mod watch;
 
 pub use error::TrainingError;
 pub use history::{Axis, HistoryPoint, Line};

@@ -1,11 +1,13 @@
 //! The runs: made, told of, ended, looked up.
 
+use crate::event_files;
 use crate::history::{self, HistoryPoint};
 use crate::points::{self, Newest, Placed, Point};
 use crate::progress::Rates;
 use crate::search::{self, Found, Search};
 use crate::{MAX_KEY, MAX_NAME, MAX_OF_RUN, MAX_PARAM, MAX_TAG, TrainingError};
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use watchfire_ledger::{
@@ -47,7 +49,13 @@ pub struct Runs {
     /// Whether what was written before is read back: before, nobody knows which milliseconds are taken.
     is_ready: AtomicBool,
     host: String,
+    /// Slots for histories that are read at once: each may take a hundred megabytes.
+    readers: tokio::sync::Semaphore,
     rates: RwLock<Rates>,
+    /// Which of the folders told by a configuration are watched: those told last.
+    generation: AtomicU64,
+    /// What was left out of event files since the start.
+    faults: AtomicU64,
     /// Values kept since the start.
     pub(crate) points: AtomicU64,
     /// Values refused since the start.
@@ -63,6 +71,8 @@ impl std::fmt::Debug for Runs {
 /// Where the metrics of a run end, once they have been looked up.
 type OpenRun = Arc<tokio::sync::Mutex<Option<Newest>>>;
 
+/// So many histories are read at once.
+const READERS: usize = 4;
 /// So many runs are remembered that nobody writes to.
 const REMEMBERED: usize = 1_000;
 
@@ -126,9 +136,12 @@ impl Runs {
             source: options.source,
             clock: options.clock,
             host: options.host,
+            readers: tokio::sync::Semaphore::new(READERS),
             rates: RwLock::default(),
             open: Mutex::default(),
             is_ready: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
             points: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
@@ -137,6 +150,27 @@ impl Runs {
     /// Says that the store has read back what was written before.
     pub fn begin(&self) {
         self.is_ready.store(true, Ordering::Release);
+    }
+
+    /// Reads the event files below these folders from now on, and no others.
+    pub fn watch_folders(self: &Arc<Self>, folders: Vec<PathBuf>) {
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        if !folders.is_empty() {
+            drop(tokio::spawn(event_files::watch(Arc::downgrade(self), folders, generation)));
+        }
+    }
+
+    pub(crate) fn is_generation(&self, generation: u64) -> bool {
+        self.generation.load(Ordering::Acquire) == generation
+    }
+
+    pub(crate) fn fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many pieces of event files were left out since the start.
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
     }
 
     /// How many values were kept and refused since the start.
@@ -441,6 +475,8 @@ impl Runs {
 
     /// All values of a metric of a run, in the order of their times and steps.
     pub async fn history(self: &Arc<Self>, run: &str, key: &str) -> Result<Vec<HistoryPoint>, TrainingError> {
+        let closed = |_| TrainingError::Unavailable("the server is shutting down".to_owned());
+        let _slot = self.readers.acquire().await.map_err(closed)?;
         let (runs, run, key) = (Arc::clone(self), run.to_owned(), key.to_owned());
         apart(move || history::read(runs.source.as_ref(), &run, &key)).await
     }

@@ -83,6 +83,8 @@ pub(crate) enum Command {
     /// Brings another system's history into the data folder, while no server runs on it.
     #[command(subcommand)]
     Import(Import),
+    /// Prints the Python module by which a training tells how it goes: `watchfire python-helper > watchfire.py`.
+    PythonHelper,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -44,6 +44,10 @@ fn main() -> ExitCode {
         Command::Restore(args) => commands::backup::restore(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Import(import) => commands::import::run(import),
+        Command::PythonHelper => {
+            print!("{}", watchfire_assets::python_helper());
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

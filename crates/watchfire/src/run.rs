@@ -140,6 +140,11 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         host: local::host_name(),
     }));
+    let ci = Arc::new(watchfire_ci::Ci::new(watchfire_ci::Options {
+        ledger: ledger.clone(),
+        sink: Arc::clone(&sink),
+        clock: Arc::clone(&clock),
+    }));
     let (center, stop) = Center::new(
         args.clone(),
         urls.external(),
@@ -188,6 +193,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         queries: Arc::new(ActiveQueries::default()),
         probes: Probes::default(),
         quick: watchfire_api::QuickQueries::default(),
+        ci,
         training: Arc::clone(&training),
     });
     center.adopt(Arc::clone(&app));
@@ -234,11 +240,12 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
 async fn start(
     store: Arc<Store>,
     center: &Center,
-    training: &watchfire_training::Runs,
+    training: &Arc<watchfire_training::Runs>,
     loaded: Loaded,
 ) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || store.wait_until_ready()).await??;
     training.begin();
+    drop(tokio::spawn(watchfire_training::watch::publish(Arc::downgrade(training))));
     center.apply(loaded).await
 }
 

@@ -6,6 +6,7 @@
 //! expected. It never opens a socket or a file, and never looks at a clock.
 
 pub mod alertmanager;
+pub mod event_file;
 pub mod exposition;
 pub mod gzip;
 pub mod prometheus_block;

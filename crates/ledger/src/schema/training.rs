@@ -35,7 +35,6 @@ CREATE TABLE training_runs (
     deleted_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX training_runs_of ON training_runs (experiment, started_ms);
-CREATE INDEX training_runs_by_status ON training_runs (status) WHERE status < 3;
 
 CREATE TABLE training_params (
     run TEXT NOT NULL REFERENCES training_runs (id) ON DELETE CASCADE,

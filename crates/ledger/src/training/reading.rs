@@ -122,10 +122,16 @@ impl Reading<'_> {
         self.list(sql, [experiment], TrainingRun::from_row)
     }
 
-    /// The runs that are not over, the newest first.
-    pub fn training_runs_under_way(&self) -> Result<Vec<TrainingRun>, LedgerError> {
-        let sql = "SELECT * FROM training_runs WHERE status < 3 AND deleted_ms IS NULL ORDER BY started_ms DESC, id";
-        self.list(sql, [], TrainingRun::from_row)
+    /// The runs that are not over, or ended since a time, the newest first.
+    pub fn training_runs_told_since(
+        &self,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<TrainingRun>, LedgerError> {
+        let sql = "SELECT * FROM training_runs WHERE (status < 3 OR ended_ms >= ?1) AND deleted_ms IS NULL
+             ORDER BY started_ms DESC, id LIMIT ?2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.list(sql, [since_ms, limit], TrainingRun::from_row)
     }
 
     /// What is known of a run.

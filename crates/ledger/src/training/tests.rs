@@ -76,7 +76,7 @@ fn what_was_read_of_a_file_and_a_run_under_way_are_remembered() {
         })
         .unwrap();
     assert_eq!(ledger.read(|reading| reading.training_files()).unwrap(), vec![file]);
-    let under_way = ledger.read(|reading| reading.training_runs_under_way()).unwrap();
+    let under_way = ledger.read(|reading| reading.training_runs_told_since(10, 5)).unwrap();
     assert_eq!(under_way.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["a"]);
     assert_eq!(ledger.read(|reading| reading.training_runs_of(0)).unwrap().len(), 2);
 }

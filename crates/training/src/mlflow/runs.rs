@@ -30,7 +30,8 @@ pub(super) async fn create(
     let experiment = fields.text("experiment_id")?.map_or(Ok(0), |text| experiment_id(&text))?;
     let own = |key: &str| tag(&tags, key).map(str::to_owned);
     let new = NewRun {
-        id: None,
+        // Not of MLflow: who brings an id may send this twice and has one run.
+        id: fields.text("run_id")?,
         experiment,
         name: name.unwrap_or_default(),
         user: fields.text("user_id")?.or_else(|| own("mlflow.user")).unwrap_or_default(),

@@ -103,6 +103,15 @@ impl Center {
             weak.upgrade().map(|app| app.control.own_metrics(Format::Text)).unwrap_or_default()
         });
         local::apply(&app.scrape, &app.clock, own, &loaded.config.collect);
+        let ci = &loaded.config.ci;
+        app.ci.set_secrets(watchfire_ci::Secrets { github: ci.github.clone(), gitlab: ci.gitlab.clone() });
+        let training = &loaded.config.training;
+        app.training.watch_folders(training.tensorboard_directories.clone());
+        let default = watchfire_training::Rates::default();
+        app.training.set_rates(watchfire_training::Rates {
+            gpu_per_hour: training.gpu_price_per_hour,
+            currency: training.currency.clone().unwrap_or(default.currency),
+        });
         if let Err(error) = app.queries.log_to(global.query_log_file.as_deref()) {
             let path = global.query_log_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
             tracing::error!(path = %path.display(), %error, "cannot open query_log_file; the query log stays as it was");

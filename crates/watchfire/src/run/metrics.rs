@@ -19,6 +19,7 @@ pub(crate) fn exposition(app: &App, format: Format) -> String {
         .chain(tiers(app))
         .chain(bounds::families(app))
         .chain(exemplars::families(app))
+        .chain(training(app))
     {
         writer.family(&family);
     }
@@ -73,6 +74,30 @@ fn program(app: &App) -> Vec<Family> {
             Gauge,
             "When the configuration was last read well.",
             last_reload_ms as f64 / 1000.0,
+        ),
+    ]
+}
+
+fn training(app: &App) -> Vec<Family> {
+    let (kept, refused) = app.training.counts();
+    vec![
+        one(
+            "watchfire_training_values_total",
+            Counter,
+            "Values of training metrics that were taken in, those sent again among them.",
+            kept as f64,
+        ),
+        one(
+            "watchfire_training_samples_refused_total",
+            Counter,
+            "Samples of training metrics that the store refused.",
+            refused as f64,
+        ),
+        one(
+            "watchfire_training_event_file_faults_total",
+            Counter,
+            "Pieces of event files that were left out, because they are damaged or were refused.",
+            app.training.faults() as f64,
         ),
     ]
 }
