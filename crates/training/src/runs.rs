@@ -155,6 +155,9 @@ impl Runs {
     /// Reads the event files below these folders from now on, and no others.
     pub fn watch_folders(self: &Arc<Self>, folders: Vec<PathBuf>) {
         let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        // A file is known by its path, which must not depend on where the program was started.
+        let folders: Vec<PathBuf> =
+            folders.into_iter().map(|folder| std::path::absolute(&folder).unwrap_or(folder)).collect();
         if !folders.is_empty() {
             drop(tokio::spawn(event_files::watch(Arc::downgrade(self), folders, generation)));
         }
