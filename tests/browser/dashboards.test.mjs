@@ -22,6 +22,12 @@ describe("the built-in dashboards", async () => {
     for (const metric of ["llm:output_tokens:rate5m", "probe:success:ratio1h", "gpu:utilization_ratio"]) await knows(house, metric);
   });
 
+  test("the overview shows the GPUs and the LLM servers of this machine, unasked", options, async () => {
+    const { page, close } = await openPage(house, { path: "/?from=now-5m", height: 4_000 });
+    for (const name of ["Use of GPUs", "Temperature of GPUs", "TTFT, 95 %", "KV cache"]) await page.getByRole("figure", { name }).locator("canvas").waitFor({ timeout: 60_000 });
+    await close();
+  });
+
   for (const { uid, title } of boards) {
     test(`${title} has something in every panel`, options, async () => {
       const { page, faults, close } = await openPage(house, { path: `/d/${uid}?from=now-5m&to=now`, height: 4_000 });

@@ -2,6 +2,7 @@
 // under the names that the real ones use. Counters grow with the clock, so that rates are what they say.
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { hostname } from "node:os";
 
 const BEGAN_S = Date.now() / 1000 - 3_600;
 const SECONDS = ["0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0"];
@@ -11,6 +12,7 @@ const TOKENS = ["10", "100", "1000", "10000"];
 const JOBS = {
   gpu: () => [
     ...[0, 1].flatMap((gpu) => gpuMetrics({ gpu, gpu_uuid: `GPU-${gpu}` })),
+    gauge("llm_server_info", { engine: "vllm", address: "127.0.0.1:8000", process: "vllm", model: "llama-8b" }, 1),
     gauge("ollama_models_loaded", {}, 1),
     gauge("ollama_model_size_bytes", { model: "qwen" }, 8e9),
     gauge("ollama_model_vram_bytes", { model: "qwen" }, 6e9),
@@ -167,7 +169,12 @@ export async function startFeed() {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();
-  const scrapes = Object.keys(JOBS).map((job) => `  - job_name: ${job}\n    metrics_path: /${job}\n    static_configs: [{ targets: ["127.0.0.1:${port}"] }]\n`);
+  // What runs on this machine is told under its name.
+  const instances = { gpu: hostname(), vllm: `${hostname()}:8000` };
+  const scrapes = Object.keys(JOBS).map((job) => {
+    const labels = instances[job] ? `, labels: { instance: "${instances[job]}" }` : "";
+    return `  - job_name: ${job}\n    metrics_path: /${job}\n    static_configs: [{ targets: ["127.0.0.1:${port}"]${labels} }]\n`;
+  });
   return { scrapes: scrapes.join(""), stop: () => server.close() };
 }
 

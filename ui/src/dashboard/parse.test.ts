@@ -55,7 +55,7 @@ test("the home dashboard has only panels and variables that are drawn", () => {
   const ids = panels.map((panel) => panel.id);
   expect(new Set(ids).size).toBe(ids.length);
   expect(dashboard).toMatchObject({ uid: "host", title: "This machine", refresh: "5s" });
-  expect(dashboard.variables.map((variable) => variable.name)).toEqual(["datasource", "job", "instance"]);
+  expect(dashboard.variables.map((variable) => variable.name)).toEqual(["datasource", "job", "instance", "gpus", "llms"]);
   for (const panel of panels) {
     expect(DRAWN_KINDS).toContain(panel.type);
     for (const { spec } of planQueries(panel, { ...context, variables: { job: { values: ["node"] }, instance: { values: ["a"] } } })) {

@@ -65,3 +65,11 @@ test("a repeated row has its panels in each copy, and panels in it may repeat by
   const ids = made.flatMap((section) => section.panels.map((panel) => panel.id));
   expect(new Set(ids).size).toBe(ids.length);
 });
+
+test("a row that repeats for no value is left out; one of an unknown variable stays", () => {
+  const row = (repeat: string) => sectionsOf([{ id: 1, type: "row", title: "GPUs", collapsed: true, repeat, gridPos: { x: 0, y: 0, w: 24, h: 1 }, panels: [{ id: 2, type: "stat", gridPos: { x: 0, y: 1, w: 6, h: 4 } }] }]);
+  const titles = (sections: readonly Section[]) => sections.flatMap((section) => section.title ?? []);
+  expect(titles(repeatSections(row("gpu"), values()))).toEqual([]);
+  expect(titles(repeatSections(row("gpu"), values("a")))).toEqual(["GPUs"]);
+  expect(titles(repeatSections(row("other"), values()))).toEqual(["GPUs"]);
+});

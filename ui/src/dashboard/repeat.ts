@@ -16,6 +16,8 @@ const COPIES_OF_ROWS = 1_000_000;
 export function repeatSections(sections: readonly Section[], variables: VariableValues): Section[] {
   return sections.flatMap((section) => {
     const values = valuesFor(section.repeat, variables);
+    // A row for each of nothing is no row: what a machine does not have takes no room on its page.
+    if (section.repeat !== undefined && variables[section.repeat]?.values.length === 0) return [];
     if (!values) return [{ ...section, panels: repeatPanels(section.panels, variables) }];
     return values.map((value, copy): Section => {
       const scope = scopeOf(section.repeat, value);
