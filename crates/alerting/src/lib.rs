@@ -8,6 +8,7 @@
 //! evaluates anything, and it never gives up on a receiver that may come back.
 
 mod backtest;
+mod calendars;
 mod canary;
 pub mod config;
 mod decide;
@@ -34,6 +35,7 @@ mod trying;
 mod wiring;
 
 pub use backtest::{SimulatedPage, SimulatedSuppressions, Simulation};
+pub use calendars::{CalendarView, Calendars};
 pub use canary::{CANARY, Canaries, CanaryView};
 pub use config::{Config, ConfigError};
 pub use explain::{DestinationView, ExplainQuery, Explained, NotificationView, Step, Timers, Verdict};

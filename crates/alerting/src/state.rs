@@ -1,6 +1,7 @@
 //! The state of alerting: everything here changes together with the ledger, in one transaction, or not at all.
 
 mod adoption;
+mod calendars;
 mod canaries;
 mod escalation;
 pub(crate) mod evaluation;

@@ -43,6 +43,8 @@ pub struct App {
     pub senders: watchfire_alerting::Senders,
     /// The dead man's switch.
     pub heartbeat: watchfire_alerting::Heartbeat,
+    /// The calendars of schedules that other programs serve.
+    pub calendars: watchfire_alerting::Calendars,
     /// Reload, stop, readiness, the running configuration.
     pub control: Arc<dyn Control>,
     /// The present.

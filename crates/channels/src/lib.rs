@@ -41,7 +41,7 @@ pub use attempt::{Attempt, Outcome, Receipt};
 pub use channel::{Channel, Tools};
 pub use config::{Global, Integration, Kind, Receiver, Receivers, Settings, Smtp};
 pub use notification::{Alert, Notification, Pairs, Status, go_time};
-pub use posting::{post_bytes, post_json};
+pub use posting::{get_text, post_bytes, post_json};
 pub use sending::Exchange;
 pub use standing::{Standing, told_standing, with_standing};
 pub use templates::Templates;

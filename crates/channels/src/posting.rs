@@ -6,6 +6,7 @@ use crate::notification::{Notification, Pairs};
 use crate::sending::{Request, Sending};
 use std::time::Duration;
 use watchfire_settings::client::ClientConfig;
+use watchfire_settings::http;
 
 /// Posts JSON to an address and judges the answer; secrets are masked in errors.
 pub async fn post_json(
@@ -42,4 +43,35 @@ async fn post(tools: &Tools, client: &ClientConfig, request: Request) -> Attempt
         Err(failed) => failed,
     };
     sending.finish(attempt).0
+}
+
+/// Reads a text at an address, at most so many bytes of it.
+///
+/// # Errors
+/// Why there is none; the address is not in it.
+pub async fn get_text(
+    tools: &Tools,
+    client: &ClientConfig,
+    url: &str,
+    (timeout, most_bytes): (Duration, usize),
+) -> Result<String, String> {
+    let read = async {
+        let ready = tools.clients.ready(client, url)?;
+        let mut answer = ready.client.get(ready.url).send().await.map_err(http::causes)?;
+        if !answer.status().is_success() {
+            return Err(format!("the answer has the status {}", answer.status()));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(http::causes)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > most_bytes {
+                return Err(format!("it has more than {most_bytes} bytes"));
+            }
+        }
+        String::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())
+    };
+    match tokio::time::timeout(timeout, read).await {
+        Ok(read) => read,
+        Err(_) => Err(format!("it did not arrive within {} s", timeout.as_secs())),
+    }
 }

@@ -10,6 +10,7 @@
 pub mod calendar;
 mod config;
 mod policy;
+mod remote;
 mod schedule;
 mod severity;
 mod shift;
@@ -17,6 +18,7 @@ mod wall;
 
 pub use config::{ConfigError, Incidents, Integrations, OnCall, Person};
 pub use policy::{Policy, Step, Target};
+pub use remote::{Place, Remote};
 pub use schedule::{Layer, Restriction, Rotation, Schedule, Source, Stand};
 pub use severity::Severities;
 pub use shift::Shift;

@@ -1,6 +1,7 @@
 //! Schedules: layers of rotations and calendars over each other, and overrides over all of them.
 
 use crate::calendar::Calendar;
+use crate::remote::Remote;
 use crate::shift::{Shift, flattened, joined, overlay};
 use crate::wall::{first_ms, shown};
 use jiff::civil::{Date, DateTime, Weekday};
@@ -56,6 +57,8 @@ pub enum Source {
     Rotation(Rotation),
     /// A calendar.
     Calendar(Calendar),
+    /// A calendar at an address.
+    Remote(Remote),
 }
 
 /// People who take turns. Handovers are at times of the clock on the wall: a weekly turn that begins on Monday at nine
@@ -161,7 +164,9 @@ impl Layer {
     pub fn shifts(&self, zone: &TimeZone, from_ms: i64, to_ms: i64) -> Vec<Shift> {
         let shifts = match &self.source {
             Source::Rotation(rotation) => rotation.shifts(zone, from_ms, to_ms, &self.name),
-            Source::Calendar(calendar) => flattened(calendar.shifts(zone, from_ms, to_ms, &self.name)),
+            Source::Calendar(calendar) | Source::Remote(Remote { calendar, .. }) => {
+                flattened(calendar.shifts(zone, from_ms, to_ms, &self.name))
+            }
         };
         if self.restrictions.is_empty() {
             return joined(shifts);
@@ -186,7 +191,9 @@ impl Layer {
     fn people(&self) -> BTreeSet<&str> {
         match &self.source {
             Source::Rotation(rotation) => rotation.people.iter().flatten().map(String::as_str).collect(),
-            Source::Calendar(calendar) => calendar.people().collect(),
+            Source::Calendar(calendar) | Source::Remote(Remote { calendar, .. }) => {
+                calendar.people().collect()
+            }
         }
     }
 }

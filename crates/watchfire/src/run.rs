@@ -19,8 +19,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use watchfire_alerting::{
-    Alerting, AlertingOptions, Fanout, Heartbeat, HistoryLimits, SenderOptions, Senders, SilenceLimits,
-    Tuning,
+    Alerting, AlertingOptions, Calendars, Fanout, Heartbeat, HistoryLimits, SenderOptions, Senders,
+    SilenceLimits, Tuning,
 };
 use watchfire_api::{
     ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, Probes, QueryLimits, QueryMetrics,
@@ -123,6 +123,11 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         let (heartbeat, stopped) = (heartbeat.clone(), stop_alerting.subscribe());
         async move { heartbeat.run(stopped).await }
     });
+    let calendars = Calendars::new(alerting.clone(), Arc::clone(&clock));
+    let reading = tokio::spawn({
+        let (calendars, stopped) = (calendars.clone(), stop_alerting.subscribe());
+        async move { calendars.run(stopped).await }
+    });
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
         // What users ask does not take the threads that help the rules.
         engine: engine.apart(),
@@ -163,6 +168,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         alerting,
         senders,
         heartbeat,
+        calendars,
         control: Arc::clone(&center) as Arc<dyn watchfire_api::Control>,
         clock,
         hosts: HostPolicy::new(args.external_url.as_ref()),
@@ -230,6 +236,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     sending.await?;
     forwarding.await?;
     beating.await?;
+    reading.await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     tracing::info!("stopped");
     Arc::into_inner(failure).and_then(OnceLock::into_inner).map_or(Ok(()), Err)

@@ -7,12 +7,39 @@ use crate::incident::{
 use std::sync::Arc;
 use watchfire_channels::Answer;
 use watchfire_ledger::{Incident, LedgerError, NewOverride, Override, Reading};
-use watchfire_oncall::{OnCall, Stand, Target};
+use watchfire_oncall::calendar::Calendar;
+use watchfire_oncall::{OnCall, Place, Stand, Target};
+use watchfire_settings::Secret;
 
 impl Alerting {
     /// The on-call file in force.
     pub fn oncall(&self) -> Arc<OnCall> {
         Arc::clone(self.inner.state().oncall())
+    }
+
+    /// The last good copy of a calendar, and when it was read.
+    pub(crate) async fn kept_calendar(
+        &self,
+        place: Place,
+        url: Secret,
+    ) -> Result<Option<(i64, String)>, LedgerError> {
+        self.blocking(move |inner| inner.state().kept_calendar(&place, &url)).await
+    }
+
+    /// Keeps a copy of a calendar.
+    pub(crate) async fn keep_calendar(
+        &self,
+        place: Place,
+        url: Secret,
+        text: String,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        self.blocking(move |inner| inner.state().keep_calendar(&place, &url, &text, now_ms)).await
+    }
+
+    /// Who is on call changes by what was read in a calendar.
+    pub(crate) fn set_calendar(&self, place: &Place, url: &Secret, calendar: Calendar) {
+        self.inner.state().set_calendar(place, url, calendar);
     }
 
     /// The incidents that a filter shows.

@@ -103,6 +103,16 @@ pub(crate) async fn one(
             let shifts = layer.shifts(&schedule.zone, from_ms, to_ms);
             json!({"name": layer.name, "shifts": shifts.iter().map(shift).collect::<Vec<_>>()})
         });
+        let calendars = app.calendars.of(&name);
+        let calendars = calendars.iter().map(|view| {
+            json!({
+                "layer": view.layer,
+                "readAt": when(view.read_ms),
+                "reads": view.reads,
+                "failures": view.failures,
+                "error": view.error,
+            })
+        });
         let configured = schedule.overrides.iter().map(|stand| {
             let (from, to) = (rfc3339(stand.from_ms), rfc3339(stand.to_ms));
             json!({"id": null, "people": stand.people, "from": from, "to": to, "by": null, "note": stand.note})
@@ -118,6 +128,7 @@ pub(crate) async fn one(
             "to": rfc3339(to_ms),
             "onCall": schedule.on_call(now_ms, &stands),
             "layers": layers.collect::<Vec<_>>(),
+            "calendars": calendars.collect::<Vec<_>>(),
             "overrides": overrides,
             "final": shifts.iter().map(shift).collect::<Vec<_>>(),
             "gaps": gaps.collect::<Vec<_>>(),

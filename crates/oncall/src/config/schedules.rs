@@ -1,16 +1,21 @@
 //! `schedules`.
 
 use super::{Reader, zone};
-use crate::calendar::{self, Calendar};
+use crate::calendar::Calendar;
+use crate::remote::Remote;
 use crate::schedule::{Layer, Restriction, Rotation, Schedule, Source, Stand};
 use crate::wall::first_ms;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
+use std::time::Duration;
 use watchfire_settings::yaml::{Node, Place};
-use watchfire_settings::{Fault, Problem, Section};
+use watchfire_settings::{Fault, Problem, Secret, Section};
 
 /// The longest turn, in hours: a year.
 const LONGEST_TURN: i64 = 366 * 24;
+/// How often a calendar at an address is read, where nothing is said, and at most.
+const USUAL_REFRESH: Duration = Duration::from_secs(15 * 60);
+const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 const DAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
     ("tuesday", Weekday::Tuesday),
@@ -63,19 +68,64 @@ impl Reader<'_> {
         }
         let source = match section.placed_text("calendar_file")? {
             Some((file, place)) => {
-                for key in ["rotation", "start", "end", "people"] {
-                    if let Some(place) = section.has(key) {
-                        let message =
-                            format!("a layer with calendar_file has no {key}; expected one or the other");
-                        return Err(Problem::new(place, message));
-                    }
-                }
+                excludes(
+                    &section,
+                    "calendar_file",
+                    &["calendar_url", "calendar_url_file", "calendar_refresh"],
+                )?;
                 Source::Calendar(self.calendar(&file, place)?)
             }
-            None => Source::Rotation(self.rotation(&mut section)?),
+            None => match self.remote(&mut section)? {
+                Some(remote) => Source::Remote(remote),
+                None => Source::Rotation(self.rotation(&mut section)?),
+            },
         };
         section.finish()?;
         Ok(Layer { name, source, restrictions })
+    }
+
+    /// A calendar at an address; it is read when the file is in force.
+    fn remote(&self, section: &mut Section) -> Result<Option<Remote>, Problem> {
+        let given = section.placed_text("calendar_url")?;
+        let file = section.placed_text("calendar_url_file")?;
+        let refresh = section.placed_duration("calendar_refresh")?;
+        let (url, place) = match (given, file) {
+            (None, None) => {
+                return match refresh {
+                    Some((_, place)) => Err(Problem::new(
+                        place,
+                        "calendar_refresh without calendar_url; expected both or none",
+                    )),
+                    None => Ok(None),
+                };
+            }
+            (Some(_), Some((_, place))) => {
+                let message = "calendar_url_file beside calendar_url; expected one of them";
+                return Err(Problem::new(place, message));
+            }
+            (Some(given), None) => given,
+            (None, Some((file, place))) => {
+                let path = self.path.parent().unwrap_or(std::path::Path::new("")).join(&file);
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| Problem::new(place, format!("calendar_url_file {file:?}: {error}")))?;
+                (text.trim().to_owned(), place)
+            }
+        };
+        excludes(section, "calendar_url", &[])?;
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        // The address itself is not told: it may be a secret.
+        if rest
+            .is_none_or(|rest| rest.is_empty() || rest.starts_with('/') || url.contains(char::is_whitespace))
+        {
+            let message =
+                "calendar_url is no address; expected one such as \"https://calendar.example/team.ics\"";
+            return Err(Problem::new(place, message));
+        }
+        if let Some((_, place)) = refresh.filter(|(refresh, _)| *refresh < SHORTEST_REFRESH) {
+            return Err(Problem::new(place, "calendar_refresh is shorter than 10s; expected 10s or longer"));
+        }
+        let refresh = refresh.map_or(USUAL_REFRESH, |(refresh, _)| refresh);
+        Ok(Some(Remote { url: Secret::new(url), refresh, calendar: Calendar::default() }))
     }
 
     fn rotation(&self, section: &mut Section) -> Result<Rotation, Problem> {
@@ -114,14 +164,7 @@ impl Reader<'_> {
         let path = self.path.parent().unwrap_or(std::path::Path::new("")).join(file);
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Problem::new(place, format!("calendar_file {file:?}: {error}")))?;
-        let people = &self.read.people;
-        let person = |name: &str| {
-            let found = people.iter().find(|person| {
-                person.name.eq_ignore_ascii_case(name) || person.full_name.eq_ignore_ascii_case(name)
-            });
-            found.map(|person| person.name.clone())
-        };
-        match calendar::parse(&text, person) {
+        match self.read.read_calendar(&text) {
             Ok(calendar) => Ok(calendar),
             Err(problem) => {
                 let fault: Fault = problem.in_file(&path);
@@ -153,6 +196,17 @@ impl Reader<'_> {
         section.finish()?;
         Ok(Stand { people, from_ms, to_ms, note })
     }
+}
+
+/// A layer takes its people from one place.
+fn excludes(section: &Section, from: &str, more: &[&str]) -> Result<(), Problem> {
+    for key in ["rotation", "start", "end", "people"].iter().chain(more) {
+        if let Some(place) = section.has(key) {
+            let message = format!("a layer with {from} has no {key}; expected one or the other");
+            return Err(Problem::new(place, message));
+        }
+    }
+    Ok(())
 }
 
 /// A time of the schedule's clock: `2026-01-05 09:00`.

@@ -132,3 +132,27 @@ fn a_calendar_is_read_and_its_faults_have_their_own_place() {
     let error = OnCall::parse(&path, text).unwrap_err().to_string();
     assert!(error.contains("plan.ics:2:1: the calendar ends in the middle"), "{error}");
 }
+
+#[test]
+fn a_calendar_at_an_address_is_read_with_its_place_and_never_printed() {
+    let layer = |keys: &str| {
+        let text = format!("schedules:\n- name: s\n  time_zone: UTC\n  layers:\n  - {keys}\n");
+        OnCall::parse(Path::new("f"), &text)
+    };
+    let read = layer("calendar_url: https://c.example/s3cret.ics").unwrap();
+    assert!(!format!("{read:?}").contains("s3cret"));
+    let remotes = read.remotes();
+    assert_eq!(remotes[0].1.refresh, std::time::Duration::from_secs(900));
+    assert_eq!((remotes[0].0.schedule.as_str(), remotes[0].0.name.as_str()), ("s", "layer 1"));
+    for (keys, expected) in [
+        ("{calendar_url: 'ftp://s3cret'}", "f:5:20: calendar_url is no address"),
+        ("{calendar_url: 'https://x/s', rotation: daily}", "a layer with calendar_url has no rotation"),
+        ("{calendar_url: 'https://x/s', calendar_refresh: 1s}", "calendar_refresh is shorter than 10s"),
+        ("{calendar_file: a.ics, calendar_url: 'https://x/s'}", "has no calendar_url"),
+        ("{calendar_url: 'https://x/s', calendar_url_file: u}", "expected one of them"),
+        ("{calendar_refresh: 1m}", "calendar_refresh without calendar_url"),
+    ] {
+        let told = layer(keys).unwrap_err().to_string();
+        assert!(told.contains(expected) && !told.contains("s3cret"), "{told}");
+    }
+}

@@ -86,7 +86,7 @@ impl Center {
         let alerting = watchfire_alerting::Settings {
             external_url: self.external_url.clone(),
             external_labels: global.external_labels.clone(),
-            oncall: Arc::new(loaded.oncall),
+            oncall: Arc::new(app.calendars.filled(loaded.oncall).await),
         };
         if let Err(error) = app.alerting.apply(loaded.alertmanager, alerting).await {
             let before = self.in_force().clone();
@@ -95,6 +95,7 @@ impl Center {
             }
             return Err(error.into());
         }
+        app.calendars.apply().await;
         app.heartbeat.apply(loaded.config.heartbeat.clone());
         app.senders.apply(&loaded.config.alerting, global.naming.scheme);
         app.probes.set(loaded.probes);

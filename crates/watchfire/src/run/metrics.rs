@@ -28,6 +28,7 @@ pub(crate) fn exposition(app: &App, format: Format) -> String {
     app.alerting.write_metrics(&mut text);
     app.senders.write_metrics(&mut text);
     app.heartbeat.write_metrics(&mut text);
+    app.calendars.write_metrics(&mut text);
     copy(&text, &mut writer);
     writer.finish()
 }
