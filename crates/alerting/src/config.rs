@@ -59,6 +59,8 @@ pub struct Config {
     pub matcher_mode: MatcherMode,
     /// Which receivers are sent a canary; not in this file, see [`Config::with_canaries`].
     pub canaries: Option<Canaries>,
+    /// A hash of the file's text, of 48 bits, so that a float holds it; `None` without a file.
+    pub hash: Option<u64>,
     /// What the file says and Watchfire accepts without doing it.
     pub notes: Vec<String>,
     /// The configuration as YAML, every secret masked.
@@ -77,6 +79,7 @@ impl Default for Config {
             time_intervals: BTreeMap::new(),
             matcher_mode: MatcherMode::default(),
             canaries: None,
+            hash: None,
             notes: Vec::new(),
             shown: String::new(),
         }
@@ -110,6 +113,7 @@ impl Config {
         let config = read(text, folder, mode, &mut policies, &mut problems);
         match config {
             Some(mut config) if problems.is_empty() => {
+                config.hash = Some(fnv(text) >> 16);
                 let unknown = |(name, place): (String, yaml::Place)| {
                     let message = format!(
                         "route: escalation policy {name:?} is not known; expected one of policies of the on-call file"
@@ -139,6 +143,12 @@ impl Config {
     pub fn masked(&self) -> &str {
         &self.shown
     }
+}
+
+/// FNV-1a of 64 bits.
+fn fnv(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn read(

@@ -5,7 +5,7 @@ mod people;
 use crate::config::Config;
 use crate::explain::{self, ExplainQuery, Explained};
 use crate::history::{self, HistoryPage, HistoryQuery, Statistics, StatisticsQuery};
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Gauges, Metrics, Way};
 use crate::routing::RouteTest;
 use crate::silences::{SilenceError, SilenceLimits};
 use crate::state::{AlertFilter, Claim, HistoryLimits, PostedAlert, PostedSilence, State, Taken, kept};
@@ -59,6 +59,8 @@ pub struct Tuning {
     pub retention: Duration,
     /// How much of the past of alerts is kept.
     pub history: HistoryLimits,
+    /// Whether metrics of notifications have the receiver's name (`--enable-feature=receiver-name-in-metrics`).
+    pub receiver_names: bool,
 }
 
 impl Default for Tuning {
@@ -68,6 +70,7 @@ impl Default for Tuning {
             silences: SilenceLimits::default(),
             retention: Duration::from_secs(120 * 60 * 60),
             history: HistoryLimits::default(),
+            receiver_names: false,
         }
     }
 }
@@ -369,6 +372,16 @@ impl Alerting {
     pub fn write_metrics(&self, out: &mut String) {
         let gauges = {
             let state = self.inner.state();
+            let config = Arc::clone(state.config());
+            let receivers = config.receivers.receivers.iter();
+            let integrations = || {
+                receivers.clone().flat_map(|receiver| {
+                    receiver.integrations.iter().map(move |one| (receiver, one.kind.name()))
+                })
+            };
+            let ways: BTreeSet<Way> =
+                integrations().map(|(receiver, kind)| self.inner.way(kind, &receiver.name)).collect();
+            let ways = ways.into_iter().collect();
             Gauges {
                 counts: state.counts(self.inner.clock.now_ms()),
                 suppressed: state.suppressed(),
@@ -377,6 +390,9 @@ impl Alerting {
                 tally: state.tally().clone(),
                 incidents: state.incident_counts(),
                 receivers: state.config().receivers.receivers.len(),
+                integrations: integrations().count(),
+                ways,
+                config_hash: state.config().hash,
                 history_dropped: state.history_dropped(),
                 canaries: state.canaries(self.inner.clock.now_ms()),
             }
@@ -390,7 +406,8 @@ impl Alerting {
         let latency = begun.elapsed();
         let delivered = attempt.outcome == Outcome::Delivered;
         let dead = attempt.outcome == Outcome::Dead;
-        self.inner.metrics.attempt(claim.kind, attempt.status, delivered, dead, latency.as_secs_f64());
+        let way = self.inner.way(claim.kind, &claim.job.receiver);
+        self.inner.metrics.attempt(way.clone(), attempt.status, delivered, dead, latency.as_secs_f64());
         if !delivered {
             tracing::warn!(
                 receiver = claim.job.receiver,
@@ -401,7 +418,7 @@ impl Alerting {
                 "notification not delivered"
             );
         }
-        let (job, kind) = (claim.job.id, claim.kind);
+        let job = claim.job.id;
         let finished = self
             .blocking(move |inner| {
                 let now_ms = inner.clock.now_ms();
@@ -414,7 +431,7 @@ impl Alerting {
             })
             .await;
         match finished {
-            Ok(waits) => self.inner.metrics.delivered(kind, &waits),
+            Ok(waits) => self.inner.metrics.delivered(way, &waits),
             Err(error) => {
                 tracing::error!(job, %error, "the end of a delivery could not be kept, it will be repeated");
             }
@@ -441,6 +458,11 @@ impl Alerting {
 }
 
 impl Inner {
+    /// What metrics tell a kind of integration by.
+    fn way(&self, kind: &'static str, receiver: &str) -> Way {
+        (kind, if self.tuning.receiver_names { receiver.to_owned() } else { String::new() })
+    }
+
     /// What is to be sent, when there is something to do next, and whether there is more to prune.
     fn round(&self, now_ms: i64, prune: bool) -> Result<(Vec<Claim>, Option<i64>, bool), LedgerError> {
         let mut state = self.state();

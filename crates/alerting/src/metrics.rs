@@ -28,8 +28,11 @@ struct Total {
     received_resolved: u64,
     invalid: u64,
     forgotten_early: u64,
-    by_kind: BTreeMap<&'static str, Sent>,
+    by_kind: BTreeMap<Way, Sent>,
 }
+
+/// A kind of integration, and the receiver where those are told apart; no name otherwise.
+pub(crate) type Way = (&'static str, String);
 
 /// What was counted of one kind of integration.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +57,11 @@ pub(crate) struct Gauges {
     pub(crate) groups: usize,
     pub(crate) open_jobs: usize,
     pub(crate) receivers: usize,
+    pub(crate) integrations: usize,
+    /// The kinds of integrations configured, which are there before the first notification.
+    pub(crate) ways: Vec<Way>,
+    /// A hash of the configuration in force; `None` without one.
+    pub(crate) config_hash: Option<u64>,
     pub(crate) history_dropped: BTreeMap<String, u64>,
     pub(crate) tally: Tally,
     pub(crate) incidents: BTreeMap<(Severity, bool), u64>,
@@ -76,18 +84,18 @@ impl Out<'_> {
     fn histogram(
         &mut self,
         name: &str,
-        kind: &str,
+        way: &Way,
         (bounds, buckets): (&[f64], &[u64]),
         count: u64,
         sum: f64,
     ) {
         let bucket = format!("{name}_bucket");
         for (bound, below) in bounds.iter().zip(buckets) {
-            self.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"{bound}\"}}"), below);
+            self.sample(&bucket, &labels(way, &format!("le=\"{bound}\"")), below);
         }
-        self.sample(&bucket, &format!("{{integration=\"{kind}\",le=\"+Inf\"}}"), count);
-        self.sample(&format!("{name}_sum"), &format!("{{integration=\"{kind}\"}}"), sum);
-        self.sample(&format!("{name}_count"), &format!("{{integration=\"{kind}\"}}"), count);
+        self.sample(&bucket, &labels(way, "le=\"+Inf\""), count);
+        self.sample(&format!("{name}_sum"), &labels(way, ""), sum);
+        self.sample(&format!("{name}_count"), &labels(way, ""), count);
     }
 
     fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
@@ -102,17 +110,10 @@ impl Metrics {
     }
 
     /// One attempt of a kind of integration ended: with a status or without, confirmed or not, given up or not.
-    pub(crate) fn attempt(
-        &self,
-        kind: &'static str,
-        status: Option<u16>,
-        delivered: bool,
-        dead: bool,
-        seconds: f64,
-    ) {
+    pub(crate) fn attempt(&self, way: Way, status: Option<u16>, delivered: bool, dead: bool, seconds: f64) {
         let mut counts = self.counts();
         counts.dead += u64::from(dead);
-        let sent = counts.by_kind.entry(kind).or_default();
+        let sent = counts.by_kind.entry(way).or_default();
         sent.attempts += 1;
         sent.latency_sum += seconds;
         for (bucket, bound) in sent.latency_buckets.iter_mut().zip(LATENCY_BOUNDS) {
@@ -130,9 +131,9 @@ impl Metrics {
     }
 
     /// A destination confirmed alerts that it was told for the first time, each so many milliseconds after it fired.
-    pub(crate) fn delivered(&self, kind: &'static str, waits_ms: &[i64]) {
+    pub(crate) fn delivered(&self, way: Way, waits_ms: &[i64]) {
         let mut counts = self.counts();
-        let sent = counts.by_kind.entry(kind).or_default();
+        let sent = counts.by_kind.entry(way).or_default();
         for wait_ms in waits_ms {
             let seconds = *wait_ms as f64 / 1_000.0;
             sent.delivered += 1;
@@ -159,10 +160,17 @@ impl Metrics {
     /// Appends everything in Prometheus's text format.
     pub(crate) fn write(&self, gauges: Gauges, out: &mut String) {
         let mut total = self.counts().clone();
-        total.by_kind.entry("webhook").or_default();
+        for way in &gauges.ways {
+            total.by_kind.entry(way.clone()).or_default();
+        }
         let mut out = Out(out);
         let name = "alertmanager_alerts";
         out.family(name, "gauge", "Alerts by state.");
+        out.sample(name, "{state=\"active\"}", gauges.counts.active);
+        out.sample(name, "{state=\"suppressed\"}", gauges.counts.suppressed);
+        out.sample(name, "{state=\"unprocessed\"}", 0);
+        let name = "alertmanager_marked_alerts";
+        out.family(name, "gauge", "Alerts by state, under the name of Alertmanager 0.25 and later.");
         out.sample(name, "{state=\"active\"}", gauges.counts.active);
         out.sample(name, "{state=\"suppressed\"}", gauges.counts.suppressed);
         out.sample(name, "{state=\"unprocessed\"}", 0);
@@ -186,6 +194,13 @@ impl Metrics {
         out.sample(name, "{reason=\"active_time_interval\"}", gauges.suppressed.by_active_interval);
         out.single("alertmanager_dispatcher_aggregation_groups", "gauge", "Groups of alerts.", gauges.groups);
         out.single("alertmanager_receivers", "gauge", "Receivers configured.", gauges.receivers);
+        let help = "Ways in which receivers are told, configured.";
+        out.single("alertmanager_integrations", "gauge", help, gauges.integrations);
+        if let Some(hash) = gauges.config_hash {
+            let help = "A hash of the Alertmanager configuration in force.";
+            out.single("alertmanager_config_hash", "gauge", help, hash);
+        }
+        cluster(&mut out);
         sent(&mut out, &total.by_kind);
         out.single(
             "watchfire_alert_delivery_dead_total",
@@ -226,7 +241,31 @@ impl Metrics {
     }
 }
 
-fn sent(out: &mut Out<'_>, by_kind: &BTreeMap<&'static str, Sent>) {
+/// One server is the whole cluster, and always well: dashboards and alerts about clusters find what they look for.
+fn cluster(out: &mut Out<'_>) {
+    for (name, help, value) in [
+        ("alertmanager_cluster_enabled", "Whether there is a cluster of Alertmanagers.", 0),
+        ("alertmanager_cluster_members", "Members of the cluster, this server included.", 1),
+        ("alertmanager_cluster_failed_peers", "Members of the cluster that do not answer.", 0),
+        ("alertmanager_cluster_health_score", "How well the cluster is; 0 is well.", 0),
+        ("alertmanager_peer_position", "The position of this server in the cluster.", 0),
+    ] {
+        out.single(name, "gauge", help, value);
+    }
+}
+
+/// The labels of one kind of integration, and more.
+fn labels((kind, receiver): &Way, more: &str) -> String {
+    let receiver = if receiver.is_empty() {
+        String::new()
+    } else {
+        format!(",receiver_name=\"{}\"", people::escaped(receiver))
+    };
+    let comma = if more.is_empty() { "" } else { "," };
+    format!("{{integration=\"{kind}\"{receiver}{comma}{more}}}")
+}
+
+fn sent(out: &mut Out<'_>, by_kind: &BTreeMap<Way, Sent>) {
     type Count = fn(&Sent) -> u64;
     let attempts: Count = |sent| sent.attempts;
     let failed: Count = |sent| sent.failed;
@@ -236,25 +275,25 @@ fn sent(out: &mut Out<'_>, by_kind: &BTreeMap<&'static str, Sent>) {
         ("alertmanager_notification_requests_failed_total", "Requests to receivers that failed.", failed),
     ] {
         out.family(name, "counter", help);
-        for (kind, sent) in by_kind {
-            out.sample(name, &format!("{{integration=\"{kind}\"}}"), count(sent));
+        for (way, sent) in by_kind {
+            out.sample(name, &labels(way, ""), count(sent));
         }
     }
     let name = "alertmanager_notifications_failed_total";
     out.family(name, "counter", "Notifications that failed, by reason.");
-    for (kind, sent) in by_kind {
+    for (way, sent) in by_kind {
         for (reason, count) in [
             ("clientError", sent.failed_client),
             ("serverError", sent.failed_server),
             ("other", sent.failed_other),
         ] {
-            out.sample(name, &format!("{{integration=\"{kind}\",reason=\"{reason}\"}}"), count);
+            out.sample(name, &labels(way, &format!("reason=\"{reason}\"")), count);
         }
     }
     let name = "alertmanager_notification_latency_seconds";
     out.family(name, "histogram", "How long attempts took.");
-    for (kind, sent) in by_kind {
-        out.histogram(name, kind, (&LATENCY_BOUNDS, &sent.latency_buckets), sent.attempts, sent.latency_sum);
+    for (way, sent) in by_kind {
+        out.histogram(name, way, (&LATENCY_BOUNDS, &sent.latency_buckets), sent.attempts, sent.latency_sum);
     }
     let name = "watchfire_alert_delivery_seconds";
     out.family(
@@ -262,10 +301,10 @@ fn sent(out: &mut Out<'_>, by_kind: &BTreeMap<&'static str, Sent>) {
         "histogram",
         "From the evaluation in which an alert fired to the first confirmed delivery, the waits of its group included.",
     );
-    for (kind, sent) in by_kind {
+    for (way, sent) in by_kind {
         out.histogram(
             name,
-            kind,
+            way,
             (&DELIVERY_BOUNDS, &sent.delivery_buckets),
             sent.delivered,
             sent.delivery_sum,

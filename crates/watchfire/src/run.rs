@@ -11,7 +11,7 @@ pub(crate) mod snapshot;
 mod source;
 mod url;
 
-use crate::cli::{AlertingArgs, RunArgs};
+use crate::cli::RunArgs;
 use anyhow::Context;
 use config::Loaded;
 use control::Center;
@@ -94,7 +94,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
             .await?;
     let scrape = Arc::new(scrape);
     let options =
-        AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock), tuning: tuning(&args.alerting) };
+        AlertingOptions { ledger: ledger.clone(), clock: Arc::clone(&clock), tuning: tuning(&args) };
     let alerting = tokio::task::spawn_blocking(|| Alerting::open(options)).await??;
     let (stop_alerting, stopped) = watch::channel(false);
     let (begin_sending, begun) = oneshot::channel();
@@ -256,8 +256,11 @@ async fn start(
     center.apply(loaded).await
 }
 
-fn tuning(args: &AlertingArgs) -> Tuning {
+fn tuning(args: &RunArgs) -> Tuning {
+    let receiver_names = args.has_feature("receiver-name-in-metrics");
+    let args = &args.alerting;
     Tuning {
+        receiver_names,
         start_delay: args.start_delay,
         silences: SilenceLimits { count: args.max_silences, size_bytes: args.max_silence_size_bytes },
         retention: args.silence_retention,

@@ -77,7 +77,7 @@ pub(crate) struct AlertmanagerArgs {
     #[command(flatten)]
     alerting: AlertingArgs,
 
-    /// Features, separated by commas: classic-mode, utf8-strict-mode. The others are on or mean nothing here.
+    /// Features, separated by commas: classic-mode, utf8-strict-mode, receiver-name-in-metrics. The others are on or mean nothing here.
     #[arg(long = "enable-feature", value_name = "FEATURE")]
     enable_feature: Vec<String>,
 

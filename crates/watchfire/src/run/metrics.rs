@@ -62,6 +62,9 @@ fn program(app: &App) -> Vec<Family> {
     let (last_reload_ms, is_good) = app.control.last_reload();
     let mut build = Family::new("watchfire_build_info", Gauge, "What this binary is.");
     build.push([("version", app.build.version), ("revision", app.build.revision)], 1.0);
+    let mut as_alertmanager =
+        Family::new("alertmanager_build_info", Gauge, "What serves Alertmanager's API.");
+    as_alertmanager.push([("version", app.build.version), ("revision", app.build.revision)], 1.0);
     vec![
         build,
         one(
@@ -76,6 +79,20 @@ fn program(app: &App) -> Vec<Family> {
             "When the configuration was last read well.",
             last_reload_ms as f64 / 1000.0,
         ),
+        // The same reading takes the Alertmanager configuration, too.
+        one(
+            "alertmanager_config_last_reload_successful",
+            Gauge,
+            "Whether the last reading of the configuration went well.",
+            f64::from(u8::from(is_good)),
+        ),
+        one(
+            "alertmanager_config_last_reload_success_timestamp_seconds",
+            Gauge,
+            "When the configuration was last read well.",
+            last_reload_ms as f64 / 1000.0,
+        ),
+        as_alertmanager,
     ]
 }
 
