@@ -27,8 +27,8 @@ pub struct Jira {
     pub http_config: ClientConfig,
     /// Fields that are templates, by their keys.
     pub texts: Pairs,
-    /// Whether summary and description of an open issue are updated.
-    pub update: (bool, bool),
+    /// Whether summary, description and labels of an open issue are updated.
+    pub update: (bool, bool, bool),
     /// Labels, templates.
     pub labels: Vec<String>,
     /// Issues resolved longer ago are not reopened.
@@ -68,14 +68,15 @@ impl Jira {
             take_field(section, "description", r#"{{ template "jira.default.description" . }}"#)?;
         texts.insert("summary".to_owned(), summary.0);
         texts.insert("description".to_owned(), description.0);
+        let labels = take_labels(section)?;
         let fields = section.take("fields").or_else(|| section.take("custom_fields"));
         Ok(Self {
             api_url,
             cloud,
             http_config: read::http(section, &global.http_config, reading)?,
             texts,
-            update: (summary.1, description.1),
-            labels: section.texts("labels")?,
+            update: (summary.1, description.1, labels.1),
+            labels: labels.0,
             reopen_duration: section.duration("reopen_duration")?.filter(|duration| !duration.is_zero()),
             fields: fields.map_or_else(|| Ok(Vec::new()), |node| trees(&node))?,
         })
@@ -228,7 +229,9 @@ impl Jira {
         for key in ["project", "issuetype"] {
             fields.remove(key);
         }
-        for (key, update) in [("summary", self.update.0), ("description", self.update.1)] {
+        for (key, update) in
+            [("summary", self.update.0), ("description", self.update.1), ("labels", self.update.2)]
+        {
             if !update {
                 fields.remove(key);
             }
@@ -260,6 +263,27 @@ fn take_field(section: &mut Section, key: &'static str, default: &str) -> Result
             Ok((template, update))
         }
         Some(node) => Ok((watchfire_settings::section::text(node)?, true)),
+    }
+}
+
+/// A list of labels, or a mapping of such a list and whether it is updated.
+fn take_labels(section: &mut Section) -> Result<(Vec<String>, bool), Problem> {
+    match section.take("labels") {
+        None => Ok((Vec::new(), true)),
+        Some(node) if matches!(node.value, yaml::Value::Map(_)) => {
+            let mut inner = Section::open(node, "Jira labels")?;
+            let values = inner.texts("values")?;
+            let update = inner.flag("enable_update")?.unwrap_or(true);
+            inner.finish()?;
+            Ok((values, update))
+        }
+        Some(node) => match node.value {
+            yaml::Value::List(items) => {
+                let labels = items.into_iter().map(watchfire_settings::section::text);
+                Ok((labels.collect::<Result<_, _>>()?, true))
+            }
+            _ => Err(node.expected("a list of labels")),
+        },
     }
 }
 

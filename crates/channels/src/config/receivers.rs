@@ -118,7 +118,7 @@ impl Kind {
 
     /// Whether ends are told unless the configuration says otherwise.
     const fn sends_resolved(self) -> bool {
-        !matches!(self, Self::Email | Self::Slack | Self::WeChat)
+        !matches!(self, Self::Email | Self::Slack | Self::WeChat | Self::RocketChat)
     }
 }
 
