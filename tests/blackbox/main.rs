@@ -7,6 +7,7 @@ mod agent;
 mod alerting;
 mod alertmanager;
 mod api;
+mod backfill;
 mod backup;
 mod bad_input;
 mod bad_writes;

@@ -10,7 +10,8 @@ mod query;
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use alert::{
-    Alert, BacktestArgs, ExplainArgs, Kind as AlertTemplateKind, RenderArgs, Rules, TestReceiverArgs,
+    Alert, BackfillArgs, BacktestArgs, ExplainArgs, Kind as AlertTemplateKind, RenderArgs, Rules,
+    TestReceiverArgs,
 };
 pub(crate) use alertmanager::{AlertingArgs, AlertmanagerArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};

@@ -38,6 +38,35 @@ pub(crate) struct ExplainArgs {
 pub(crate) enum Rules {
     /// Asks a running server how often the alerting rules of a file would have paged, from the data it has stored.
     Backtest(BacktestArgs),
+    /// Records the past: evaluates the recording rules of files over stored data, and writes what they give to a running
+    /// server.
+    ///
+    /// Rules are taken in order, each over the whole time before the next, so that a rule sees what those before it
+    /// recorded. Alerting rules are left out. What is written again changes nothing, so the same command may be repeated.
+    /// Choose an end before the rules began to be evaluated, or both will be there.
+    Backfill(BackfillArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackfillArgs {
+    /// The rule files.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// From when: RFC 3339 or Unix seconds.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: String,
+    /// Until when; three hours ago by default.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) end: Option<String>,
+    /// How often rules are evaluated whose group does not say.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = super::duration)]
+    pub(crate) eval_interval: std::time::Duration,
+    /// Only the rule with this name.
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) rule: Option<String>,
+    /// The server asked and written to.
+    #[arg(long, visible_alias = "url", value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) server: String,
 }
 
 #[derive(Debug, Args)]

@@ -126,7 +126,7 @@ fn escaped_name(name: &str) -> String {
 }
 
 /// Unix seconds of a time as the command line takes it.
-fn seconds(text: &str) -> anyhow::Result<f64> {
+pub(crate) fn seconds(text: &str) -> anyhow::Result<f64> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Ok(seconds);
     }
@@ -135,7 +135,12 @@ fn seconds(text: &str) -> anyhow::Result<f64> {
     Ok(instant.as_millisecond() as f64 / 1_000.0)
 }
 
-async fn send(server: &str, path: &str, form: &Form<'_>, headers: &[(&str, &str)]) -> anyhow::Result<String> {
+pub(crate) async fn send(
+    server: &str,
+    path: &str,
+    form: &Form<'_>,
+    headers: &[(&str, &str)],
+) -> anyhow::Result<String> {
     let url = format!("{}/api/v1/{path}", server.trim_end_matches('/'));
     let mut request =
         reqwest::Client::new().post(&url).header("content-type", "application/x-www-form-urlencoded");

@@ -1,5 +1,7 @@
 //! `watchfire rules`: rules tried out over the past.
 
+mod backfill;
+
 use super::query;
 use crate::cli::{BacktestArgs, Rules};
 use anyhow::Context;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 pub(crate) fn run(rules: Rules) -> anyhow::Result<()> {
     match rules {
         Rules::Backtest(args) => backtest(&args),
+        Rules::Backfill(args) => backfill::run(&args),
     }
 }
 
