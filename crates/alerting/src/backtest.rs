@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_channels::{Attempt, Outcome};
-use watchfire_ledger::{Ledger, LedgerError};
+use watchfire_ledger::{Ledger, LedgerError, Silence};
 use watchfire_model::time::ManualClock;
 use watchfire_rules::Evaluation;
 
@@ -115,6 +115,11 @@ impl Simulation {
         }
         self.seen.retain(|(_, _, at_ms)| *at_ms == now_ms);
         Ok(())
+    }
+
+    /// Lets silences hold, each in its own time.
+    pub fn silence(&mut self, silences: Vec<Silence>) -> Result<usize, LedgerError> {
+        self.state.import_silences(silences)
     }
 
     /// Takes in an evaluation; time has to have passed to it.

@@ -352,6 +352,11 @@ impl Alerting {
         self.view(move |state| state.route_test(other.as_ref(), &labels, at_ms)).await
     }
 
+    /// How long silences are kept after their end.
+    pub fn silence_retention(&self) -> Duration {
+        self.inner.tuning.retention
+    }
+
     /// How much history is kept, and what of it was not since the start, by rule.
     pub fn history_limits(&self) -> (HistoryLimits, BTreeMap<String, u64>) {
         (self.inner.tuning.history, self.inner.state().history_dropped())

@@ -70,3 +70,31 @@ fn the_past_is_told_as_production_would_have_told_it() {
     assert_eq!(simulation.pages()[0].alerts, ["Hot"]);
     assert_eq!(simulation.suppressed().mute_time_interval, 12);
 }
+
+#[test]
+fn a_silence_of_that_time_holds_in_its_own_time_only() {
+    let config = Config::parse("am.yml", CONFIG, Path::new("")).unwrap();
+    let mut simulation = Simulation::new(config, 0).unwrap();
+    let silence = watchfire_ledger::Silence {
+        id: "s".to_owned(),
+        matchers: vec![vec![watchfire_ledger::SilenceMatcher {
+            name: "severity".to_owned(),
+            value: "critical".to_owned(),
+            is_regex: false,
+            is_equal: true,
+        }]],
+        starts_ms: 0,
+        ends_ms: 20 * MINUTE,
+        updated_ms: 0,
+        created_by: String::new(),
+        comment: String::new(),
+        annotations: BTreeMap::new(),
+    };
+    assert_eq!(simulation.silence(vec![silence]).unwrap(), 1);
+    for minute in 0..40 {
+        simulation.pass_to(minute * MINUTE).unwrap();
+        simulation.commit(&evaluation(minute * MINUTE, "critical", AlertState::Firing)).unwrap();
+    }
+    assert_eq!(told(&simulation), [(30 + 20 * 60, "all", "first notification")]);
+    assert_eq!(simulation.suppressed().silence, 4);
+}

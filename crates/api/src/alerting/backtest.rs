@@ -76,7 +76,7 @@ pub(crate) async fn backtest(
         Some(text) => configuration(&app, text)?,
         None => (*app.alerting.config()).clone(),
     };
-    let mut notes = vec!["silences are left out: they belong to their own time".to_owned()];
+    let mut notes = Vec::new();
     if config.route.is_none() {
         notes.push("there is no alertmanager.yml, so nobody would have been told".to_owned());
     }
@@ -95,7 +95,14 @@ pub(crate) async fn backtest(
     if ran < to_ms {
         notes.push("the time after now is left out".to_owned());
     }
-    let simulation = Simulation::new(config, from_ms).map_err(ApiError::internal_of)?;
+    let mut simulation = Simulation::new(config, from_ms).map_err(ApiError::internal_of)?;
+    let mut silences = app.alerting.silences().await;
+    silences.retain(|silence| silence.ends_ms > from_ms && silence.starts_ms < ran);
+    let held = simulation.silence(silences).map_err(ApiError::internal_of)?;
+    let retention = watchfire_model::duration::format(app.alerting.silence_retention());
+    notes.push(format!(
+        "{held} silences of that time held as they did; those that ended more than {retention} ago are forgotten and did not"
+    ));
     let simulation = run(&app, &origin, &mut tested, simulation, (from_ms, ran)).await?;
     for tested in &mut tested {
         let expr = tested.replay.rule().expr.tree.clone();
