@@ -19,6 +19,8 @@ use watchfire_settings::client::ClientConfig;
 const MOST_BYTES: usize = 4 << 20;
 /// How long reading one may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How soon one that failed is read again, at the latest.
+const SOON: Duration = Duration::from_secs(60);
 /// Without a calendar, how long until the next look whether there is one; a change wakes sooner.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -173,6 +175,7 @@ impl Calendars {
             }
             Err(error) => {
                 known.view.failures += 1;
+                known.next = known.next.min(Instant::now() + SOON);
                 tracing::warn!(
                     schedule = place.schedule,
                     layer = place.name,
