@@ -462,8 +462,12 @@ async fn explain_names_who_acknowledged_until_when_and_whom_steps_told() {
     assert!(explained.summary.contains("Policy \"gpu\" takes its next step at"), "{}", explained.summary);
     let id = team.stories().await[0].view.incident.id;
     let until_ms = team.clock.now_ms() + 10 * MINUTE;
-    let taken =
-        Acknowledge { owner: "ada".to_owned(), note: "on it".to_owned(), until_ms, ..Acknowledge::default() };
+    let taken = Acknowledge {
+        owner: "ada".to_owned(),
+        note: "on it".to_owned(),
+        until_ms: Some(until_ms),
+        ..Acknowledge::default()
+    };
     team.alerting.acknowledge(id, taken).await.unwrap();
     let explained = explain(&team).await;
     let until = crate::explain::clock_text(until_ms);
