@@ -83,7 +83,7 @@ receivers:
     webex_configs: [{room_id: r, http_config: {authorization: {credentials: c}}}]
     msteams_configs: [{webhook_url: "http://t/", summary: s}]
     msteamsv2_configs: [{webhook_url: "http://t/"}]
-    jira_configs: [{api_url: "https://x.atlassian.net/rest/api/3", project: P, issue_type: Bug, summary: {template: t, enable_update: false}, fields: {customfield_1: {value: x}}}]
+    jira_configs: [{api_url: "https://x.atlassian.net/rest/api/3", project: P, issue_type: Bug, summary: {template: t, enable_update: false}, labels: {values: [a], enable_update: false}, fields: {customfield_1: {value: x}}}]
     rocketchat_configs: [{token: t, token_id: i, channel: c, actions: [{type: button, text: t}]}]
     mattermost_configs: [{webhook_url: "http://m/", props: {card: c}, priority: {priority: urgent, requested_ack: true}}]
     incidentio_configs: [{url: "http://i/", alert_source_token: t, http_config: {}}]
@@ -93,7 +93,7 @@ receivers:
     assert_eq!(all.integrations.len(), Kind::ALL.len());
     assert_eq!(all.labels["team"], "x");
     for integration in &all.integrations {
-        let silent = ["email", "slack", "wechat"].contains(&integration.kind.name());
+        let silent = ["email", "slack", "wechat", "rocketchat"].contains(&integration.kind.name());
         assert_eq!(integration.send_resolved, !silent, "{}", integration.kind.name());
         // Nothing secret is ever printed.
         let printed = format!("{integration:?}");
