@@ -28,7 +28,9 @@ describe("the built-in dashboards", async () => {
     await close();
   });
 
-  for (const { uid, title } of boards) {
+  // What their rules record comes by the minute, so they come last.
+  const byMinute = ["business", "cicd"];
+  for (const { uid, title } of boards.toSorted((a, b) => byMinute.indexOf(a.uid) - byMinute.indexOf(b.uid))) {
     test(`${title} has something in every panel`, options, async () => {
       const { page, faults, close } = await openPage(house, { path: `/d/${uid}?from=now-5m&to=now`, height: 4_000 });
       await page.getByRole("heading", { level: 1, name: title }).waitFor();
@@ -48,7 +50,7 @@ describe("the built-in dashboards", async () => {
           return panels.length > 3 && open.length === 0;
         },
         () => `all panels of ${uid}; ${waiting}`,
-        60_000,
+        byMinute.includes(uid) ? 200_000 : 60_000,
       );
       assert.deepEqual(await violations(page), []);
       assert.deepEqual(faults, []);

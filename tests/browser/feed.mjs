@@ -154,6 +154,34 @@ const JOBS = {
     gauge("probe_llm_time_to_first_token_seconds", {}, 0.3),
     gauge("probe_llm_answer_correct", {}, 1),
   ],
+  training: () => {
+    const run = { run: "sleepy-cat-12", run_id: "1", experiment: "sft", status: "running" };
+    const told = { stalled: 0, eta_seconds: 900, steps_per_second: 2.1, gpu_utilization_ratio: 0.9, cost: 12.5, cost_per_step: 0.01, loss: 0.6, validation_loss: 0.7, progress_ratio: 0.4 };
+    return [gauge("training_run_info", run, 1), gauge("training_run_last_update_timestamp_seconds", run, Date.now() / 1000 - 3), ...Object.entries(told).map(([name, value]) => gauge(`training_run_${name}`, run, value))];
+  },
+  business: () => [
+    gauge("price:million_tokens", { model_name: "llama-8b", kind: "output" }, 0.6),
+    gauge("price:million_tokens", { model_name: "llama-8b", kind: "input" }, 0.2),
+    gauge("price:gpu_hour", {}, 2.5),
+    gauge("budget:per_month", { budget: "tokens" }, 500),
+    gauge("budget:per_month", { budget: "gpus" }, 4_000),
+    gauge("eval_score", { model: "llama-8b", suite: "mmlu", metric: "accuracy" }, 0.71),
+    counter("user_feedback_total", { model: "llama-8b", verdict: "up" }, 0.9),
+    counter("user_feedback_total", { model: "llama-8b", verdict: "down" }, 0.1),
+  ],
+  ci: () => {
+    const at = { project: "watch/fire", environment: "production" };
+    return [
+      gauge("ci_deployment", { ...at, result: "success" }, 1),
+      gauge("ci_deployment", { ...at, result: "failure" }, 1),
+      gauge("ci_deployment_lead_time_seconds", at, 4_000),
+      gauge("ci_deployment_restore_seconds", at, 1_200),
+      gauge("ci_pipeline_duration_seconds", { project: "watch/fire", pipeline: "build", branch: "main", result: "success" }, 620),
+      gauge("ci_tests", { project: "watch/fire", branch: "main", suite: "unit", result: "passed" }, 812),
+      gauge("ci_tests_duration_seconds", { project: "watch/fire", branch: "main", suite: "unit" }, 41),
+      gauge("ci_coverage_ratio", { project: "watch/fire", branch: "main", kind: "line" }, 0.83),
+    ];
+  },
   "memory-server": () => [...service("llm-server"), gauge("memory_items", {}, 321), counter("memory_operations_total", { operation: "recall" }, 3)],
   "llm-server": () => [...service("memory-server"), counter("llm_tokens_total", { direction: "input", model: "parrot-1" }, 30), counter("llm_tokens_total", { direction: "output", model: "parrot-1" }, 90)],
   "gui-server": () => [...service("llm-server"), gauge("gui_active_sessions", {}, 7), counter("gui_frontend_errors_total", { page: "/chat" }, 0.01)],
