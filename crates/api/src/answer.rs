@@ -18,8 +18,8 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::{mpsc, oneshot};
 use watchfire_wire::gzip::Gzip;
 
-/// Up to this size an answer is sent as it is: it fits into one packet, compressed or not.
-pub(crate) const SMALL_BYTES: usize = 1_300;
+/// Up to this size an answer is sent as it is, as are those compressed behind us.
+const SMALL_BYTES: usize = 32;
 /// An answer that is not compressed is handed out in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
 

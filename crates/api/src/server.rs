@@ -1,7 +1,6 @@
 //! Listening and serving.
 
 use crate::access;
-use crate::answer::SMALL_BYTES;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::origin::Peer;
@@ -25,7 +24,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use watchfire_guard::{ListenError, check_listen_address};
 
 /// How long a stop waits for requests that are being answered.
@@ -171,13 +169,10 @@ fn service(app: &Arc<App>) -> Router {
         table = table.route(&app.route_prefix, get(move || async move { Redirect::temporary(&home) }));
     }
     let prefix = app.route_prefix.clone();
-    // What is long and asked for often compresses itself, see `answer`.
-    let worthwhile = DefaultPredicate::new().and(SizeAbove::new(SMALL_BYTES as u64));
-    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile);
     table
         .fallback(move |uri: Uri| async move { nowhere(&prefix, &uri) })
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), access::outer))
-        .layer(compression)
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 /// A path with a slash too many is answered with the one that was meant, as Prometheus does.
