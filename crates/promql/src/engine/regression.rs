@@ -49,7 +49,7 @@ impl RangeFunction for Deriv {
         let samples = window.samples;
         // Times are counted from the first sample, so that the sums stay small.
         let zero_ms = *samples.times.first()?;
-        let (slope, _) = self.0.through(window.first_float, samples.times, samples.values, zero_ms);
+        let (slope, _) = self.0.through(samples.times, samples.values, zero_ms);
         Some(SampleValue::Float(slope))
     }
 }
@@ -79,7 +79,7 @@ impl RangeFunction for PredictLinear {
         enough(window, cx)?;
         let [ahead, _] = window.arguments;
         let samples = window.samples;
-        let (slope, now) = self.0.through(window.first_float, samples.times, samples.values, window.time_ms);
+        let (slope, now) = self.0.through(samples.times, samples.values, window.time_ms);
         Some(SampleValue::Float(slope * ahead + now))
     }
 }

@@ -17,8 +17,7 @@ fn both_ways(times: &[i64], values: &[f64], frame: Frame, zero: Zero) -> [Vec<Op
             return;
         }
         let zero_ms = if zero == Zero::First { times[inside.start] } else { end_ms + frame.offset_ms };
-        let first = inside.start;
-        alone[step] = bits(lines.through(first, &times[inside.clone()], &values[inside], zero_ms));
+        alone[step] = bits(lines.through(&times[inside.clone()], &values[inside], zero_ms));
     });
     [together, alone]
 }
