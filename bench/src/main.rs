@@ -2,6 +2,7 @@
 //!
 //! Absolute times depend on the machine, so what counts is the ratio to a peer: below 1 is less than the peer needs.
 
+mod alerts;
 mod chart;
 mod comparison;
 mod fleet;
@@ -30,6 +31,8 @@ enum Mode {
     Queries,
     /// Recording rules.
     Rules,
+    /// Alerts, beside Alertmanager.
+    Alerts,
 }
 
 /// Series, and how long a history of them.
@@ -46,11 +49,15 @@ struct Plan {
     hosts: usize,
     coarse_hosts: usize,
     values: usize,
+    /// Alerts and silences.
+    alerts: usize,
+    silences: usize,
     /// Only questions whose name has this in it.
     only: Option<String>,
 }
 
-const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries | rules]";
+const USAGE: &str =
+    "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries | rules | alerts]";
 const SCRAPE_INTERVAL_MS: i64 = 15_000;
 const TARGETS_PER_REQUEST: usize = 4;
 
@@ -67,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
         Mode::Scale => scale::measure(&plan).await,
         Mode::Queries => comparison::measure(&plan).await,
         Mode::Rules => rules::measure(&plan).await,
+        Mode::Alerts => alerts::measure(&plan).await,
     }
 }
 
@@ -108,6 +116,7 @@ fn plan() -> anyhow::Result<Plan> {
         Some(word) if word == "scale" => Mode::Scale,
         Some(word) if word == "queries" => Mode::Queries,
         Some(word) if word == "rules" => Mode::Rules,
+        Some(word) if word == "alerts" => Mode::Alerts,
         Some(_) => bail!(USAGE),
     };
     let size = |name: &str, default: i64| -> anyhow::Result<usize> {
@@ -125,6 +134,8 @@ fn plan() -> anyhow::Result<Plan> {
         hosts: size("BENCH_HOSTS", 100)?,
         coarse_hosts: size("BENCH_COARSE_HOSTS", 10)?,
         values: size("BENCH_VALUES", 100_000)?,
+        alerts: size("BENCH_ALERTS", 100_000)?,
+        silences: size("BENCH_SILENCES", 1_000)?,
         only: std::env::var("BENCH_ONLY").ok(),
     })
 }

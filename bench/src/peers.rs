@@ -75,6 +75,27 @@ impl Peer {
                     "--log.level=error".to_owned(),
                 ]
             }
+            "watchfire-alerts" => {
+                std::fs::write(&empty, settings)?;
+                vec![
+                    "run".to_owned(),
+                    "--alerting.only".to_owned(),
+                    format!("--alertmanager.file={}", empty.display()),
+                    format!("--storage.tsdb.path={data_path}"),
+                    format!("--web.listen-address={address}"),
+                    "--log.level=error".to_owned(),
+                ]
+            }
+            "alertmanager" => {
+                std::fs::write(&empty, settings)?;
+                vec![
+                    format!("--config.file={}", empty.display()),
+                    format!("--storage.path={data_path}"),
+                    format!("--web.listen-address={address}"),
+                    "--cluster.listen-address=".to_owned(),
+                    "--log.level=error".to_owned(),
+                ]
+            }
             "victoria-metrics" => vec![
                 format!("-storageDataPath={data_path}"),
                 format!("-httpListenAddr={address}"),

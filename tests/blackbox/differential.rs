@@ -10,7 +10,7 @@
 mod answers;
 mod data;
 mod grammar;
-mod random;
+pub(crate) mod random;
 
 use crate::harness::{PATIENCE, Peer, Server, Setup, encode, find_program, free_port, now_ms};
 use data::{INTERVAL_MS, SAMPLES};

@@ -38,4 +38,5 @@ mod services;
 mod storage;
 mod tiers;
 mod training;
+mod trial;
 mod trying;

@@ -55,6 +55,17 @@ fn pairs(labels: &Labels) -> Pairs {
     labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// Since when the alerts of a notification fire, by fingerprint, in milliseconds since the Unix epoch.
+pub(crate) fn beginnings(payload: &str) -> BTreeMap<u64, i64> {
+    let notification = serde_json::from_str::<Notification>(payload).ok();
+    let alerts = notification.into_iter().flat_map(|notification| notification.alerts);
+    let beginning = |alert: channels::Alert| {
+        let fingerprint = u64::from_str_radix(&alert.fingerprint, 16).ok()?;
+        Some((fingerprint, alert.starts_at?.as_millisecond()))
+    };
+    alerts.filter_map(beginning).collect()
+}
+
 /// One attempt to deliver a job.
 pub(crate) async fn send(channel: &Channel, job: &Job, receipt: Option<&Receipt>) -> channels::Attempt {
     let mut notification: Notification = match serde_json::from_str(&job.payload) {

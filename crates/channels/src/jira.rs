@@ -127,7 +127,7 @@ impl Jira {
             body.insert("expand".to_owned(), json!([]));
         }
         let answer = self.ask(sending, Method::POST, path, Some(body)).await?;
-        let found = answer.json();
+        let found = answer.said()?;
         let Some(issue) = found.pointer("/issues/0") else { return Ok(None) };
         let key = issue.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
         let category = issue.pointer("/fields/status/statusCategory/key").and_then(Value::as_str);
@@ -191,7 +191,7 @@ impl Jira {
     async fn transition(&self, sending: &Sending<'_>, issue: &str, wanted: &str) -> Result<(), Attempt> {
         let path = format!("issue/{issue}/transitions");
         let answer = self.ask(sending, Method::GET, &path, None).await?;
-        let list = answer.json();
+        let list = answer.said()?;
         let list = list.get("transitions").and_then(Value::as_array).cloned().unwrap_or_default();
         let found = list.iter().find(|transition| {
             let name = transition.get("name").and_then(Value::as_str).unwrap_or_default();

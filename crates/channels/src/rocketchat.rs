@@ -119,7 +119,7 @@ impl RocketChat {
         let request =
             Request::json(url, body.to_string()).header("x-auth-token", token).header("x-user-id", id);
         let answer = sending.exchange(&self.http_config, request).await?;
-        let said = answer.json();
+        let said = answer.said()?;
         if answer.is_success() && said.get("success") == Some(&Value::Bool(false)) {
             let error = said.get("error").and_then(Value::as_str).unwrap_or("unknown error");
             let passing = error.contains("too-many-requests");

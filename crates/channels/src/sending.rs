@@ -47,6 +47,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The body, as far as it is read.
     pub(crate) body: String,
+    /// Why there is no more of the body, if there should be.
+    broke_off: Option<String>,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -296,17 +298,20 @@ impl<'a> Sending<'a> {
         let status = response.status().as_u16();
         let now_ms = self.tools.now_ms();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| pause(value, now_ms));
-        let mut body = Vec::new();
+        let (mut body, mut broke_off) = (Vec::new(), None);
         while body.len() < MAX_ANSWER_BYTES {
             match response.chunk().await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
-                // A success whose body breaks off is a success all the same: the status has been said.
-                Err(_) => break,
+                // The status has been said. Where that is not all that counts, see `Answer::said`.
+                Err(error) => {
+                    broke_off = Some(http::causes(error));
+                    break;
+                }
             }
         }
         body.truncate(MAX_ANSWER_BYTES);
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after })
+        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), broke_off, retry_after })
     }
 
     fn shown(&self, request: &Request, headers: &HeaderMap) -> String {
@@ -425,6 +430,17 @@ impl Answer {
         }
         let passing = matches!(self.status, 408 | 425 | 429 | 500..) || also_passing.contains(&self.status);
         self.failed(passing, &format!("unexpected status code {}: {}", self.status_words(), self.words()))
+    }
+
+    /// The body as JSON, of servers that say in it whether it worked; null where it is none. Of one that broke off nobody
+    /// knows what it would have said.
+    pub(crate) fn said(&self) -> Result<serde_json::Value, Attempt> {
+        match &self.broke_off {
+            Some(error) if self.is_success() => {
+                Err(self.failed(true, &format!("the answer broke off: {error}")))
+            }
+            _ => Ok(self.json()),
+        }
     }
 
     /// The body as JSON; null where it is none.

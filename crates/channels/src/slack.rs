@@ -290,7 +290,10 @@ fn judged(answer: &Answer) -> Attempt {
     if !answer.is_success() {
         return answer.judged(&[]);
     }
-    let said = answer.json();
+    let said = match answer.said() {
+        Ok(said) => said,
+        Err(unknown) => return unknown,
+    };
     let Some(ok) = said.get("ok").and_then(Value::as_bool) else {
         // A webhook answers `ok`, and nothing else.
         let ok = answer.body.trim() == "ok" || answer.body.trim().is_empty();

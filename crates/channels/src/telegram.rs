@@ -119,7 +119,7 @@ impl Telegram {
         let request = Request::json(url, Value::Object(body).to_string());
         let answer = sending.exchange(&self.http_config, request).await?;
         let mut attempt = answer.judged(&[]);
-        let said = answer.json();
+        let said = answer.said()?;
         if answer.is_success() && said.get("ok") == Some(&Value::Bool(false)) {
             attempt = answer.failed(false, &format!("error response from Telegram: {}", answer.words()));
         }

@@ -74,7 +74,7 @@ impl WeChat {
         if !answer.is_success() {
             return Err(answer.judged(&[]));
         }
-        match answer.json().get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty()) {
+        match answer.said()?.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty()) {
             Some(token) => {
                 sending.hide(token);
                 sending.tools.clients.keep_token(key, token, now_ms.saturating_add(TOKEN_MS));
@@ -104,7 +104,7 @@ impl WeChat {
         if !answer.is_success() {
             return Ok(answer.judged(&[]));
         }
-        let code = answer.json().get("errcode").and_then(Value::as_i64).unwrap_or(0);
+        let code = answer.said()?.get("errcode").and_then(Value::as_i64).unwrap_or(0);
         match code {
             0 => Ok(Attempt::delivered(answer.status)),
             code => {

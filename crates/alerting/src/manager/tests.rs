@@ -10,6 +10,7 @@ mod muting;
 mod people;
 mod standing;
 mod survival;
+mod turns;
 
 use super::*;
 use axum::Router;
@@ -145,14 +146,19 @@ impl House {
 
     /// One evaluation of the rule, with these instances firing; the others that ever fired are resolved.
     async fn evaluate(&self, firing: &[&str], resolved: &[&str]) {
+        self.evaluate_since(START, firing, resolved).await;
+    }
+
+    /// The same, where what fires does so since a time.
+    async fn evaluate_since(&self, since_ms: i64, firing: &[&str], resolved: &[&str]) {
         let now_ms = self.clock.now_ms();
         let instance = |name: &str, state: AlertState| AlertInstance {
             labels: Labels::from_pairs([("alertname", "Down"), ("instance", name)]),
             annotations: BTreeMap::from([("summary".to_owned(), format!("{name} is down"))]),
             state,
             value: 0.0,
-            active_ms: START,
-            fired_ms: Some(START),
+            active_ms: since_ms,
+            fired_ms: Some(since_ms),
             resolved_ms: (state == AlertState::Inactive).then_some(now_ms),
             keep_firing_since_ms: None,
         };

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::decide::{Desired, Reason, decide};
 use crate::telling::{self, About};
 use crate::wiring::{Wire, Wiring};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use watchfire_channels::Standing;
@@ -80,19 +81,87 @@ impl Turn<'_> {
     /// Gives one group its turn; `true` if it could not say everything because a job of its is being sent.
     fn flush(&mut self, tables: &mut Tables, write: &Writing<'_>, id: &GroupId) -> Result<bool, LedgerError> {
         let Some(group) = tables.groups.get(id) else { return Ok(false) };
-        let options = Options::of(group);
+        let (options, due_ms) = (Options::of(group), group.next_flush_ms);
         let members: Vec<Alert> = tables.members(group).into_iter().cloned().collect();
         let muted = self.muted(tables, write, (id, &members), &options)?;
+        if let Some(then) = self.on_time(tables, id, &members, (due_ms, options.group_interval_ms)) {
+            self.tell(tables, write, id, &options, (&then, &muted))?;
+        }
+        let held_back = self.tell(tables, write, id, &options, (&members, &muted))?;
+        for (destination, open) in fallback_ends(tables, self.config, self.wiring, id) {
+            let Some(wire) = self.wiring.get(&destination) else { continue };
+            let ended = |alert: &&Alert| alert.is_resolved(self.now_ms) && open.contains(&alert.fingerprint);
+            let alerts: Vec<&Alert> = members.iter().filter(ended).collect();
+            if !alerts.is_empty() {
+                let reason = format!("fallback: {}", Reason::AllResolved.as_str());
+                let other = (id.0.clone(), destination.0.clone());
+                self.queue(tables, write, (id, &other), wire, &alerts, reason)?;
+            }
+        }
+        if let Some(group) = tables.groups.get_mut(id) {
+            group.next_flush_ms = self.now_ms.saturating_add(options.group_interval_ms.max(1));
+            write.touch_group(group)?;
+        }
+        settle(tables, write, (self.config, self.wiring), self.tally, id, self.now_ms)?;
+        Ok(held_back)
+    }
+
+    /// The alerts of a group as a turn on time would have found them, where this one is so late that some ended unseen
+    /// since: whoever lasted until a turn was due is told of, however busy or dead we were then.
+    fn on_time(
+        &self,
+        tables: &Tables,
+        id: &GroupId,
+        members: &[Alert],
+        (due_ms, interval_ms): (i64, i64),
+    ) -> Option<Vec<Alert>> {
+        let is_known = |alert: &Fingerprint| {
+            let mut told = tables.told(id);
+            told.any(|told| {
+                told.firing.contains(alert) || told.open.contains(alert) || told.resolved.contains(alert)
+            }) || tables.jobs_of(id).any(|job| job.firing.contains(alert) || job.resolved.contains(alert))
+        };
+        let missed = |alert: &Alert| {
+            let lasted = alert.ends_ms.is_some_and(|ends_ms| {
+                // Turns on time are not further apart than this, so that one would have found it.
+                (alert.starts_ms <= due_ms && ends_ms > due_ms)
+                    || ends_ms > alert.starts_ms.saturating_add(interval_ms)
+            });
+            lasted && alert.is_resolved(self.now_ms) && !is_known(&alert.fingerprint)
+        };
+        let on_time = |alert: &Alert| {
+            let ends_ms = if missed(alert) { None } else { alert.ends_ms };
+            Alert { ends_ms, ..alert.clone() }
+        };
+        members.iter().any(missed).then(|| members.iter().map(on_time).collect())
+    }
+
+    /// Compares how the alerts of a group stand with what each destination was told, and queues what is owed; `true` if
+    /// not everything could be because a job is being sent.
+    fn tell(
+        &mut self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        id: &GroupId,
+        options: &Options,
+        (all, muted): (&[Alert], &HashSet<Fingerprint>),
+    ) -> Result<bool, LedgerError> {
         let desk = Desk { oncall: self.oncall, wiring: self.wiring, now_ms: self.now_ms };
         let before = tables.incident_of(id).map(|incident| incident.id);
-        let acknowledged = desk.follow(tables, write, self.tally, id, (&members, &muted))?;
+        let acknowledged = desk.follow(tables, write, self.tally, id, (all, muted))?;
         // What ends an incident belongs to it.
         self.incident = tables.incident_of(id).map(|incident| incident.id).or(before);
         let mut held_back = false;
         for wire in self.wiring.of(&id.1) {
             let integration = wire.number;
-            tables.adopt(write, id, integration, &members, self.now_ms)?;
+            tables.adopt(write, id, integration, all, self.now_ms)?;
             let told = tables.notified.get(&(id.0.clone(), id.1.clone(), integration));
+            // Who does not want ends is told of what it was to hear as it began, also when that has ended meanwhile.
+            let waiting = tables.open_job(id, integration).filter(|_| !wire.send_resolved);
+            let members: Cow<'_, [Alert]> = match waiting {
+                Some(open) => all.iter().map(|alert| as_it_began(alert, open, told)).collect(),
+                None => Cow::Borrowed(all),
+            };
             // Who was told that something fires is told its end, whatever mutes it by then.
             let is_owed = |alert: &Alert| {
                 alert.is_resolved(self.now_ms)
@@ -115,7 +184,11 @@ impl Turn<'_> {
                 if self.sending.contains(&open.id) {
                     held_back |= !alerts.is_empty() && differs(open, desired);
                     held_back |= tables.untold_standing(id, wire).is_some();
-                } else if !alerts.is_empty() && !only_ends && differs(open, desired) {
+                } else if !alerts.is_empty()
+                    && !only_ends
+                    // What speaks of people is not written anew because it says the same of alerts in other words.
+                    && (differs(open, desired) || !is_standing(&open.reason))
+                {
                     let reason = match decide(told, desired, self.now_ms) {
                         Some(reason) if is_standing(&open.reason) => reason.as_str().to_owned(),
                         _ => open.reason.clone(),
@@ -128,6 +201,7 @@ impl Turn<'_> {
                 continue;
             }
             let Some(reason) = decide(told, desired, self.now_ms) else {
+                self.note_untold_ends(tables, write, (id, wire), &news.resolved)?;
                 self.tell_standing(tables, write, id, wire, &alerts)?;
                 continue;
             };
@@ -148,22 +222,27 @@ impl Turn<'_> {
             }
             self.queue(tables, write, (id, id), wire, &alerts, reason.as_str().to_owned())?;
         }
-        for (destination, open) in fallback_ends(tables, self.config, self.wiring, id) {
-            let Some(wire) = self.wiring.get(&destination) else { continue };
-            let ended = |alert: &&Alert| alert.is_resolved(self.now_ms) && open.contains(&alert.fingerprint);
-            let alerts: Vec<&Alert> = members.iter().filter(ended).collect();
-            if !alerts.is_empty() {
-                let reason = format!("fallback: {}", Reason::AllResolved.as_str());
-                let other = (id.0.clone(), destination.0.clone());
-                self.queue(tables, write, (id, &other), wire, &alerts, reason)?;
-            }
-        }
-        if let Some(group) = tables.groups.get_mut(id) {
-            group.next_flush_ms = self.now_ms.saturating_add(options.group_interval_ms.max(1));
-            write.touch_group(group)?;
-        }
-        settle(tables, write, (self.config, self.wiring), self.tally, id, self.now_ms)?;
         Ok(held_back)
+    }
+
+    /// A destination that does not want ends is not told them; but whoever ended, and fires again while others in the group
+    /// still do, is news.
+    fn note_untold_ends(
+        &self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        (id, wire): (&GroupId, &Wire),
+        resolved: &BTreeSet<Fingerprint>,
+    ) -> Result<(), LedgerError> {
+        let key = (id.0.clone(), id.1.clone(), wire.number);
+        let knows = |told: &&mut Notified| {
+            resolved.iter().any(|alert| told.firing.contains(alert) || told.open.contains(alert))
+        };
+        let told = tables.notified.get_mut(&key).filter(|_| !wire.send_resolved).filter(knows);
+        let Some(told) = told else { return Ok(()) };
+        told.firing.retain(|alert| !resolved.contains(alert));
+        told.open.retain(|alert| !resolved.contains(alert));
+        write.put_notified(told)
     }
 
     /// The alerts of a group that are not worth telling now. History learns of what changes.
@@ -201,7 +280,7 @@ impl Turn<'_> {
         Ok(muted)
     }
 
-    /// Queues what is to be told of one group to a destination, mostly its own.
+    /// Queues what is to be told of one group to a destination, mostly its own, unless the very same waits already.
     fn queue(
         &self,
         tables: &mut Tables,
@@ -242,6 +321,9 @@ impl Turn<'_> {
                 return Ok(());
             }
         };
+        if tables.open_job(to, wire.number).is_some_and(|open| open.payload == payload) {
+            return Ok(());
+        }
         let draft = JobDraft {
             group_key: to.0.clone(),
             receiver: to.1.clone(),
@@ -302,6 +384,14 @@ impl Turn<'_> {
     }
 }
 
+/// An alert as a destination that does not want ends is to hear of it, while a job for it waits: one that the job speaks
+/// of, and that the destination does not know of, is told as firing.
+fn as_it_began(alert: &Alert, open: &Job, told: Option<&Notified>) -> Alert {
+    let is_new = open.firing.contains(&alert.fingerprint)
+        && told.is_none_or(|told| !told.open.contains(&alert.fingerprint));
+    Alert { ends_ms: alert.ends_ms.filter(|_| !is_new), ..alert.clone() }
+}
+
 fn differs(job: &Job, desired: Desired<'_>) -> bool {
     job.firing != *desired.firing || (desired.send_resolved && job.resolved != *desired.resolved)
 }
@@ -319,6 +409,28 @@ impl News {
         let set = |alerts: Vec<&Alert>| alerts.iter().map(|alert| alert.fingerprint).collect();
         Self { firing: set(firing), resolved: set(resolved) }
     }
+}
+
+/// What ended and was let go is news when it fires again, also to who was never told its end.
+fn forget_told(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    id: &GroupId,
+    over: &[Fingerprint],
+) -> Result<(), LedgerError> {
+    let stale = |told: &&Notified| {
+        let mut over = over.iter();
+        over.any(|over| [&told.firing, &told.open, &told.resolved].iter().any(|all| all.contains(over)))
+    };
+    let stale: Vec<Notified> = tables.told(id).filter(stale).cloned().collect();
+    for mut told in stale {
+        for all in [&mut told.firing, &mut told.open, &mut told.resolved] {
+            all.retain(|alert| !over.contains(alert));
+        }
+        write.put_notified(&told)?;
+        tables.put_told(told);
+    }
+    Ok(())
 }
 
 /// Lets go of resolved alerts that nobody has to be told about any more, and of a group that is empty then.
@@ -357,6 +469,7 @@ pub(super) fn settle(
     }
     incidents::end(tables, write, tally, id, &over, (now_ms, None))?;
     tables.remove_members(id, &over);
+    forget_told(tables, write, id, &over)?;
     match tables.groups.get(id) {
         Some(group) if !group.members.is_empty() => write.put_group(group)?,
         _ => tables.remove_group(write, id)?,

@@ -6,9 +6,10 @@ use super::flush::settle;
 use super::health::Health;
 use super::incidents::Tally;
 use super::standing::{self, is_standing};
-use super::tables::{GroupId, Tables};
+use super::tables::{GroupId, Options, Tables};
 use super::{Destination, State};
 use crate::config::Config;
+use crate::telling;
 use crate::wiring::{Wiring, pace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use watchfire_ledger::{Job, JobDraft, JobState, LedgerError, Notice, Notified, O
 
 /// The first pause after a failure is between nothing and this; it doubles with every attempt.
 const BACKOFF_BASE: Duration = Duration::from_secs(1);
-/// No pause is longer, unless the destination asks for it.
-const BACKOFF_CAP: Duration = Duration::from_secs(5 * 60);
+/// No pause is longer, unless the destination asks for it: somebody may be down who is to be woken.
+const BACKOFF_CAP: Duration = Duration::from_secs(60);
 /// Nor shorter, so that a destination that fails at once is not called in a circle.
 const BACKOFF_FLOOR: Duration = Duration::from_millis(500);
 /// How long finished jobs are kept for people to see.
@@ -143,6 +144,7 @@ impl State {
         });
         let id = (job.group_key.clone(), job.receiver.clone());
         let flush_again = self.reflush.remove(&id);
+        let untold = self.renewed(job);
         let mut tally = Tally::default();
         let mut waits = Vec::new();
         self.change(|tables, write| {
@@ -169,7 +171,7 @@ impl State {
                     if tables.groups.contains_key(&id)
                         || (delivered && job.reason.starts_with(FALLBACK) && !tables.is_paged(job))
                     {
-                        note(tables, write, job, attempt, now_ms)?;
+                        note(tables, write, (job, &untold), attempt, now_ms)?;
                     }
                     if !delivered {
                         fall_back(tables, write, &config, &wiring, job, now_ms)?;
@@ -185,15 +187,34 @@ impl State {
                 }
             }
             if flush_again && let Some(group) = tables.groups.get_mut(&id) {
-                group.next_flush_ms = now_ms;
+                // The turn that could not say everything is due again: whoever it found firing is told of.
+                let interval_ms = Options::of(group).group_interval_ms.max(1);
+                group.next_flush_ms = group.next_flush_ms.saturating_sub(interval_ms).min(now_ms);
                 write.touch_group(group)?;
-            } else {
+            } else if untold.is_empty() {
                 settle(tables, write, (&config, &wiring), &mut tally, &id, now_ms)?;
             }
             Ok(())
         })?;
         self.tally.add(tally);
         Ok(waits)
+    }
+
+    /// The alerts whose end a job tells, and which have begun anew since that was written: their new life is not told.
+    fn renewed(&self, job: &Job) -> BTreeSet<u64> {
+        let younger = |alert: &&u64| {
+            self.tables.alerts.get(*alert).is_some_and(|alert| alert.starts_ms > job.created_ms)
+        };
+        let mut younger = job.resolved.iter().filter(younger).copied().peekable();
+        if younger.peek().is_none() {
+            return BTreeSet::new();
+        }
+        let told = telling::beginnings(&job.payload);
+        let is_other = |alert: &u64| {
+            let now = self.tables.alerts.get(alert).map(|alert| alert.starts_ms);
+            told.get(alert).is_some_and(|told| Some(*told) != now)
+        };
+        younger.filter(is_other).collect()
     }
 
     /// An attempt whose end could not be noted: the job is open again.
@@ -270,7 +291,7 @@ fn count(
 fn note(
     tables: &mut Tables,
     write: &Writing<'_>,
-    job: &Job,
+    (job, untold): (&Job, &BTreeSet<u64>),
     attempt: &Attempt,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
@@ -294,7 +315,7 @@ fn note(
         receiver: key.1,
         integration: key.2,
         firing: job.firing.clone(),
-        resolved: job.resolved.clone(),
+        resolved: job.resolved.difference(untold).copied().collect(),
         at_ms,
         open,
         receiver_data,

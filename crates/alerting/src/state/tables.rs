@@ -159,6 +159,12 @@ impl Tables {
         self.jobs.get(self.jobs_of.get(id)?.get(&integration)?)
     }
 
+    /// The open jobs of a group.
+    pub(super) fn jobs_of(&self, id: &GroupId) -> impl Iterator<Item = &Job> {
+        let jobs = self.jobs_of.get(id).into_iter().flat_map(BTreeMap::values);
+        jobs.filter_map(|job| self.jobs.get(job))
+    }
+
     /// Whether a group has an open job.
     pub(super) fn has_jobs(&self, id: &GroupId) -> bool {
         self.jobs_of.contains_key(id)

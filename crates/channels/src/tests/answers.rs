@@ -75,6 +75,39 @@ async fn an_answer_that_never_comes_or_a_cut_connection_may_pass() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_off_is_no_refusal_and_counts_by_its_status_where_that_says_it_all() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                // Until the last byte of the body: all of these are JSON objects.
+                while !request.ends_with(b"}") && !request.starts_with(b"GET") {
+                    if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":tr";
+                let _ = stream.write_all(half).await;
+            });
+        }
+    });
+    for (integration, outcome) in [
+        (CHANNELS[0].0, Outcome::Delivered),
+        (CHANNELS[1].0, Outcome::Retry),
+        (CHANNELS[8].0, Outcome::Retry),
+        (CHANNELS[14].0, Outcome::Retry),
+        (CHANNELS[16].0, Outcome::Retry),
+    ] {
+        let attempt =
+            channel(&integration.replace("URL", &url)).send(&notification(Status::Firing), None).await;
+        assert_eq!(attempt.outcome, outcome, "{integration}: {attempt:?}");
+    }
+}
+
+#[tokio::test]
 async fn slack_says_in_the_body_what_it_thinks() {
     let app = "slack_configs: [{app_token: xoxb-1, app_url: 'URL/api/chat.postMessage', channel: '#c'}]";
     for (said, outcome) in [
