@@ -74,6 +74,8 @@ pub(super) struct Telling {
     /// What it says: of each life, whether it fires.
     pub(super) lives: BTreeSet<(String, bool)>,
     pub(super) standing: Standing,
+    /// Its sender was gone before it could be answered: it may have waited here for longer than its repetition.
+    pub(super) is_late: bool,
     /// How often the program had been killed before.
     pub(super) process: usize,
     /// The sender's name for this content.
@@ -152,6 +154,7 @@ impl Receiver {
             destination: request.path.clone(),
             lives,
             standing: Standing::Ambiguous,
+            is_late: !request.is_waited_for(),
             process,
             key: request.key.clone(),
         };

@@ -84,7 +84,7 @@ impl Verdict {
             let before = last.insert((&telling.destination, team), telling);
             let Some(before) = before.filter(|before| before.lives == telling.lives) else { continue };
             let same_name = !keys || telling.destination == "/slack" || before.key == telling.key;
-            if before.standing == Standing::Ambiguous && same_name {
+            if (before.standing == Standing::Ambiguous || telling.is_late) && same_name {
                 self.after_ambiguity += 1;
             } else if before.process < telling.process && same_name {
                 self.after_kill += 1;
