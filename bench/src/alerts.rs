@@ -238,7 +238,7 @@ async fn silence(peer: &Peer, count: usize) -> anyhow::Result<()> {
 
 fn alert(number: usize, now_ms: i64) -> Value {
     let group = number / ALERTS_PER_GROUP;
-    let severity = if number % 10 == 0 { "critical" } else { "warning" };
+    let severity = if number.is_multiple_of(10) { "critical" } else { "warning" };
     json!({
         "labels": {
             "alertname": format!("Alert{}", group % 100),
