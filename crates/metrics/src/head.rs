@@ -6,6 +6,7 @@ pub(crate) mod memory;
 pub(crate) mod pairs;
 pub(crate) mod registry;
 pub(crate) mod rows;
+pub(crate) mod selections;
 pub(crate) mod series;
 pub(crate) mod tried;
 
@@ -19,6 +20,7 @@ use memory::Memory;
 use pairs::{PairIds, Ranks};
 use registry::{Known, Registry};
 use rows::SeriesHandle;
+use selections::{Leans, Selections, Selector};
 use series::HeadSeries;
 use std::cell::RefCell;
 use std::hash::BuildHasher;
@@ -47,6 +49,7 @@ pub(crate) struct Head {
     /// While the log is read back, new series go to the index through here, on a thread of its own.
     unindexed: Mutex<Option<Sender<(u32, PairIds)>>>,
     count: AtomicUsize,
+    selections: Selections,
     pub(crate) admission: Admission,
     pub(crate) memory: Memory,
 }
@@ -73,6 +76,7 @@ impl Head {
             index: RwLock::default(),
             unindexed: Mutex::default(),
             count: AtomicUsize::new(0),
+            selections: Selections::default(),
             admission: Admission::new(ceiling),
             memory: Memory::default(),
         }
@@ -244,15 +248,37 @@ impl Head {
 
     /// The series that satisfy all matchers, in label order.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<(Labels, SeriesHandle)> {
+        let selector = Selector::new(matchers);
+        if let Some(selector) = &selector
+            && let Some(found) = self.select_again(selector)
+        {
+            return found;
+        }
         let tried = self.tried(matchers);
         let (index, registry) = (self.index(), self.registry());
         let ids = index.select(&registry.pairs, matchers, &tried);
         let found = ids.iter().filter_map(|id| registry.get(id));
         let mut found: Vec<_> =
             found.map(|known| (registry.pairs.labels(known.pairs), known.hold())).collect();
+        let leans = selector.as_ref().and_then(|_| Leans::on(matchers, &registry.pairs, &index.changes));
         drop((registry, index));
         found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        if let (Some(selector), Some(leans)) = (selector, leans) {
+            let ids: Vec<u32> = found.iter().map(|(_, series)| series.id).collect();
+            let (before, after) = self.selections.keep(selector, &ids, leans, self.len());
+            self.memory.change(before, after);
+        }
         found
+    }
+
+    /// What a selector found that was asked lately, if that is still so.
+    fn select_again(&self, selector: &Selector) -> Option<Vec<(Labels, SeriesHandle)>> {
+        // A selection is good as long as the index does not change, and the series of the index are in the registry.
+        let index = self.index();
+        let ids = self.selections.find(selector, &index.changes)?;
+        let registry = self.registry();
+        let known = ids.iter().filter_map(|id| registry.get(*id));
+        Some(known.map(|known| (registry.pairs.labels(known.pairs), known.hold())).collect())
     }
 
     /// Calls `each` with all series, by number. Those that are made meanwhile may be left out.

@@ -55,56 +55,68 @@ impl Chunk {
 
     /// Calls `each` with every sample until it says to stop.
     pub(crate) fn read(&self, each: impl FnMut(i64, u64) -> bool) {
-        read(&self.bytes, self.first_ms, self.count, each);
+        read(&self.bytes, self.bytes.len() * 8, self.first_ms, self.count, each);
     }
 }
 
+/// Bits read from the highest of each byte on. Behind the end there are zeros; [`Bits::is_over`] tells of it.
 struct Bits<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// So many bits there are; more bytes may stand behind them.
+    end: usize,
 }
 
+/// So many bits at least are seen at once.
+const SEEN_BITS: u8 = 57;
+
 impl Bits<'_> {
-    #[inline]
-    fn take(&mut self, width: u8) -> Option<u64> {
-        let end = self.position + usize::from(width);
-        let byte = self.position / 8;
-        let shift = self.position % 8;
-        let window = if let Some(chunk) = self.bytes.get(byte..).and_then(|rest| rest.first_chunk::<16>()) {
-            u128::from_be_bytes(*chunk)
-        } else {
-            if end > self.bytes.len() * 8 {
-                return None;
-            }
-            let mut padded = [0_u8; 16];
-            let rest = self.bytes.get(byte..)?;
-            for (to, from) in padded.iter_mut().zip(rest) {
-                *to = *from;
-            }
-            u128::from_be_bytes(padded)
-        };
-        self.position = end;
-        if width == 0 {
-            return Some(0);
-        }
-        Some(((window << shift) >> (128 - u32::from(width))) as u64)
+    /// What comes next, from the highest bit on: [`SEEN_BITS`] of it are true.
+    #[inline(always)]
+    fn peek(&self) -> u64 {
+        let at = self.position >> 3;
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let word =
+            rest.first_chunk::<8>().map_or_else(|| last_word(rest), |eight| u64::from_be_bytes(*eight));
+        word << (self.position & 7)
     }
 
-    #[inline]
-    fn take_signed(&mut self, width: u8) -> Option<i64> {
-        let unused = 64_u32.checked_sub(u32::from(width))?;
-        Some(((self.take(width)?.wrapping_shl(unused)) as i64) >> unused)
+    /// A number of up to 64 bits.
+    #[inline(always)]
+    fn take(&mut self, width: u8) -> u64 {
+        if width <= SEEN_BITS {
+            let number = self.peek().checked_shr(64 - u32::from(width)).unwrap_or(0);
+            self.position += usize::from(width);
+            return number;
+        }
+        let high = self.take(width - 32);
+        high << 32 | self.take(32)
     }
 
-    /// How many of up to `most` bits are ones before the first zero.
-    #[inline]
-    fn take_ones(&mut self, most: u8) -> Option<u8> {
-        let mut ones = 0;
-        while ones < most && self.take(1)? == 1 {
-            ones += 1;
-        }
-        Some(ones)
+    #[inline(always)]
+    fn take_signed(&mut self, width: u8) -> i64 {
+        let unused = 64_u32.saturating_sub(u32::from(width));
+        (self.take(width).wrapping_shl(unused)).cast_signed() >> unused
     }
+
+    /// How many of up to `most` bits are ones before the first zero, which is taken too.
+    #[inline(always)]
+    fn take_ones(&mut self, most: u8) -> u8 {
+        let ones = (self.peek().leading_ones() as u8).min(most);
+        self.position += usize::from(ones + u8::from(ones < most));
+        ones
+    }
+
+    /// Whether more was read than there is.
+    #[inline(always)]
+    fn is_over(&self) -> bool {
+        self.position > self.end
+    }
+}
+
+/// The last bytes as the highest of a word.
+fn last_word(rest: &[u8]) -> u64 {
+    (0..8).fold(0, |word, place| word << 8 | u64::from(rest.get(place).copied().unwrap_or(0)))
 }
 
 /// What a reader knows of the values so far.
@@ -122,35 +134,36 @@ struct Values {
 impl Values {
     #[inline]
     fn next(&mut self, input: &mut Bits<'_>) -> Option<()> {
-        match input.take_ones(4)? {
+        match input.take_ones(4) {
             0 => {}
             code @ (1 | 2) => {
                 if code == 2 {
-                    self.mantissa_width = input.take(6)? as u8 + 1;
+                    self.mantissa_width = input.take(6) as u8 + 1;
                 }
-                let difference = input.take_signed(self.mantissa_width)?;
+                let difference = input.take_signed(self.mantissa_width);
                 let before = self.mantissa.or_else(|| mantissa(self.bits, self.exponent))?;
                 self.set(before.checked_add(difference)?)?;
             }
             3 => {
-                self.exponent = input.take(4)? as u8;
-                let width = input.take(6)? as u8 + 1;
-                let value = input.take_signed(width)?;
+                self.exponent = input.take(4) as u8;
+                let width = input.take(6) as u8 + 1;
+                let value = input.take_signed(width);
                 self.set(value)?;
             }
             _ => {
-                if input.take(1)? == 1 {
-                    self.leading = input.take(5)? as u8;
-                    self.width = input.take(6)? as u8 + 1;
+                if input.take(1) == 1 {
+                    self.leading = input.take(5) as u8;
+                    self.width = input.take(6) as u8 + 1;
                 }
                 let trailing = 64_u8.checked_sub(self.leading + self.width)?;
-                self.bits ^= input.take(self.width)?.checked_shl(u32::from(trailing))?;
+                self.bits ^= input.take(self.width).checked_shl(u32::from(trailing))?;
                 self.mantissa = None;
             }
         }
-        Some(())
+        (!input.is_over()).then_some(())
     }
 
+    #[inline]
     fn set(&mut self, mantissa: i64) -> Option<()> {
         self.bits = from_mantissa(mantissa, self.exponent)?;
         self.mantissa = Some(mantissa);
@@ -158,18 +171,25 @@ impl Values {
     }
 }
 
-fn read(bytes: &[u8], first_ms: i64, count: u16, mut each: impl FnMut(i64, u64) -> bool) -> Option<()> {
-    let mut input = Bits { bytes, position: 0 };
+/// Reads `count` samples out of the first `end` bits.
+fn read(
+    bytes: &[u8],
+    end: usize,
+    first_ms: i64,
+    count: u16,
+    mut each: impl FnMut(i64, u64) -> bool,
+) -> Option<()> {
+    let mut input = Bits { bytes, position: 0, end };
     let (mut timestamp_ms, mut delta, mut values) = (first_ms, 0_i64, Values::default());
     for index in 0..count {
         if index == 0 {
             values.next(&mut input)?;
         } else {
-            if input.take(1)? == 1 {
-                let class = input.take_ones(INTERVAL_WIDTHS.len() as u8)?;
+            if input.take(1) == 1 {
+                let class = input.take_ones(INTERVAL_WIDTHS.len() as u8);
                 let field = usize::from(class).checked_sub(1).and_then(|class| INTERVAL_WIDTHS.get(class));
                 if let Some(field) = field {
-                    delta = delta.wrapping_add(input.take_signed(*field)?);
+                    delta = delta.wrapping_add(input.take_signed(*field));
                 }
                 values.next(&mut input)?;
             }

@@ -1,6 +1,7 @@
 //! Which series in memory have which label pairs.
 
 use super::pairs::{PairIds, Pairs};
+use super::selections::Changes;
 use super::tried::{Tried, is_finite};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
@@ -76,6 +77,7 @@ impl Postings {
 pub(crate) struct Index {
     by_pair: Vec<Postings>,
     all: RoaringBitmap,
+    pub(super) changes: Changes,
 }
 
 impl Index {
@@ -89,6 +91,7 @@ impl Index {
             if let Some(postings) = self.by_pair.get_mut(at) {
                 postings.add(id);
             }
+            self.changes.note(pair);
         }
     }
 
@@ -98,6 +101,7 @@ impl Index {
             if let Some(postings) = self.by_pair.get_mut(pair as usize) {
                 postings.remove(id);
             }
+            self.changes.note(pair);
         }
     }
 

@@ -55,6 +55,19 @@ impl State {
         self.count(self.bytes(), memory);
     }
 
+    /// Hands over the floats that came in time order, of all chunks that reach into the range, until `each` says to stop.
+    fn read_floats(&self, range: TimeRange, pool: &Mutex<Pieces>, mut each: impl FnMut(i64, u64) -> bool) {
+        for chunk in self.sealed() {
+            if range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)) {
+                chunk.read(&mut each);
+            }
+        }
+        let active = &self.active;
+        if active.count > 0 && range.overlaps(TimeRange::new(active.first_ms(), active.last_ms)) {
+            active.read(pool, &mut each);
+        }
+    }
+
     fn sealed(&self) -> &[Chunk] {
         self.extra.as_ref().map_or(&[], |extra| &extra.sealed)
     }
@@ -205,24 +218,32 @@ impl HeadSeries {
     /// Hands over the samples in the gatherer's range. Returns the number of the last flush that took some away.
     pub(crate) fn read(&self, gather: &mut Gather<'_>, memory: &Memory) -> u32 {
         let state = locked(&self.state);
-        let range = gather.range;
         let extra = state.extra.as_deref();
         let start_of = |at| extra.map_or(0, |extra| extra.start_of(at));
-        let active = &state.active;
-        let mut each = |at: i64, bits: u64| {
-            if at > range.end_ms {
-                return false;
-            }
-            gather.float(at, f64::from_bits(bits), start_of(at));
-            true
-        };
-        for chunk in state.sealed() {
-            if range.overlaps(TimeRange::new(chunk.first_ms, chunk.last_ms)) {
-                chunk.read(&mut each);
-            }
-        }
-        if active.count > 0 && range.overlaps(TimeRange::new(active.first_ms(), active.last_ms)) {
-            active.read(memory.pool(self.id), &mut each);
+        let has_starts = extra.is_some_and(|extra| !extra.starts.is_empty());
+        let pool = memory.pool(self.id);
+        if has_starts || gather.hides() {
+            let end_ms = gather.range.end_ms;
+            state.read_floats(gather.range, pool, |at, bits| {
+                if at > end_ms {
+                    return false;
+                }
+                gather.float(at, f64::from_bits(bits), start_of(at));
+                true
+            });
+        } else {
+            gather.plain_floats(|range, times, values| {
+                state.read_floats(range, pool, |at, bits| {
+                    if at > range.end_ms {
+                        return false;
+                    }
+                    if at >= range.start_ms {
+                        times.push(at);
+                        values.push(f64::from_bits(bits));
+                    }
+                    true
+                });
+            });
         }
         if let Some(extra) = extra {
             for (at, histogram) in &extra.histograms {

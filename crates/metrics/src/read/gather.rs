@@ -85,6 +85,20 @@ impl<'a> Gather<'a> {
         self.fill_up();
     }
 
+    /// Adds floats without start timestamps that are in time order, where nothing is hidden: `fill` appends those inside the
+    /// range that it is given to the columns of times and values.
+    pub(crate) fn plain_floats(&mut self, fill: impl FnOnce(TimeRange, &mut Vec<i64>, &mut Vec<f64>)) {
+        debug_assert!(!self.hides(), "what is hidden would be added");
+        let before = self.out.timestamps_ms.len();
+        let newest = self.out.timestamps_ms.last().copied();
+        fill(self.range, &mut self.out.timestamps_ms, &mut self.out.floats);
+        let Some(first) = self.out.timestamps_ms.get(before) else { return };
+        if newest.is_some_and(|newest| newest >= *first) {
+            self.runs.push(before);
+        }
+        self.fill_up();
+    }
+
     /// Whether anything inside the range is left out.
     pub(crate) fn hides(&self) -> bool {
         !self.hidden.is_empty()

@@ -49,19 +49,53 @@ impl fmt::Debug for LabelPair {
 
 impl Labels {
     /// The set of these labels, which come in name order, each name once and none with an empty value.
-    pub fn from_label_pairs<'a>(pairs: impl Iterator<Item = &'a LabelPair> + Clone) -> Self {
-        let mut packed = Vec::with_capacity(pairs.clone().map(|pair| pair.packed.len()).sum());
+    pub fn from_label_pairs<'a>(pairs: impl Iterator<Item = &'a LabelPair>) -> Self {
+        // On the stack first, so that most sets take one allocation: that in which they stay.
+        let mut few = [0; FEW_BYTES];
+        let mut many = Vec::new();
+        let mut len = 0;
         for pair in pairs {
-            packed.extend_from_slice(&pair.packed);
+            let end = len + pair.packed.len();
+            match few.get_mut(len..end) {
+                Some(place) if many.is_empty() => place.copy_from_slice(&pair.packed),
+                _ => {
+                    if many.is_empty() {
+                        many.reserve(2 * end);
+                        many.extend_from_slice(few.get(..len).unwrap_or_default());
+                    }
+                    many.extend_from_slice(&pair.packed);
+                }
+            }
+            len = end;
         }
-        debug_assert!(Self::from_bytes(&packed).is_some(), "labels out of order");
+        let packed: &[u8] = if many.is_empty() { few.get(..len).unwrap_or_default() } else { &many };
+        debug_assert!(Self::from_bytes(packed).is_some(), "labels out of order");
         Self { packed: packed.into() }
     }
 }
 
+/// Most label sets take no more.
+const FEW_BYTES: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_of_any_size_are_made_of_their_labels() {
+        for count in 0..200_usize {
+            let texts: Vec<(String, String)> =
+                (0..count).map(|label| (format!("l{label:03}"), "v".repeat(label % 7 * 11 + 1))).collect();
+            let pairs: Vec<LabelPair> =
+                texts.iter().map(|(name, value)| LabelPair::new(name, value)).collect();
+            let expected =
+                Labels::from_pairs(texts.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            assert_eq!(Labels::from_label_pairs(pairs.iter()), expected);
+        }
+        let (short, long) = (LabelPair::new("a", "b"), LabelPair::new("c", &"d".repeat(5_000)));
+        let labels = Labels::from_label_pairs([&short, &long].into_iter());
+        assert_eq!((labels.get("a"), labels.get("c").map(str::len)), (Some("b"), Some(5_000)));
+    }
 
     #[test]
     fn a_set_made_of_its_own_labels_is_the_same_set() {

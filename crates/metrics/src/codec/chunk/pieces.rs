@@ -117,12 +117,9 @@ impl Pieces {
         }
     }
 
-    /// Appends the bytes of a piece and all before it, the first first. `count` is how many they are.
-    pub(crate) fn gather(&self, mut last: u32, count: usize, out: &mut Vec<u8>) {
-        let from = out.len();
-        out.resize(from + count * PIECE_BYTES, 0);
-        let to = out.get_mut(from..).unwrap_or_default();
-        for to in to.rchunks_exact_mut(PIECE_BYTES) {
+    /// Fills `out`, which is as long as so many pieces, with the bytes of a piece and those before it, the first first.
+    pub(crate) fn gather(&self, mut last: u32, out: &mut [u8]) {
+        for to in out.rchunks_exact_mut(PIECE_BYTES) {
             let piece = place(last)
                 .and_then(|(at, piece)| self.blocks.get(at as usize)?.pieces.as_ref()?.get(piece as usize));
             let Some(piece) = piece else { return };
@@ -160,14 +157,14 @@ mod tests {
                     *last = pieces.keep(&piece, *last);
                     bytes.extend_from_slice(&piece);
                 }
-                let mut found = Vec::new();
-                pieces.gather(chains[chain].0, chains[chain].1.len() / PIECE_BYTES, &mut found);
+                let mut found = vec![0; chains[chain].1.len()];
+                pieces.gather(chains[chain].0, &mut found);
                 prop_assert_eq!(&found, &chains[chain].1);
             }
             let mut left = 0;
             for (last, bytes) in &chains {
-                let mut found = Vec::new();
-                pieces.gather(*last, bytes.len() / PIECE_BYTES, &mut found);
+                let mut found = vec![0; bytes.len()];
+                pieces.gather(*last, &mut found);
                 prop_assert_eq!(&found, bytes);
                 left += bytes.len() / PIECE_BYTES;
             }

@@ -11,6 +11,8 @@ type Pool = Mutex<Pieces>;
 /// A width or window is used again when it is wider than needed by less than what a new one takes.
 const SLACK_BITS: u8 = 8;
 const WINDOW_SLACK_BITS: u8 = 12;
+/// A chunk of fewer pieces than this is read without an allocation.
+const FEW_PIECES: usize = 10;
 /// After so many values in a row that are no decimals, others than the power in use are not tried any more.
 const MAX_MISSES: u8 = 8;
 
@@ -225,12 +227,20 @@ impl ChunkWriter {
         }
     }
 
+    /// The bytes that are in the pool, and the bits of all.
+    fn extent(&self) -> (usize, usize) {
+        let filled = usize::from(self.pieces) * PIECE_BYTES;
+        (filled, filled * 8 + usize::from(self.tail_bits))
+    }
+
     /// Everything written, in one run.
     fn gather(&self, pool: &Pool) -> Vec<u8> {
         let tail = self.tail.get(..usize::from(self.tail_bits).div_ceil(8)).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(usize::from(self.pieces) * PIECE_BYTES + tail.len());
+        let (filled, _) = self.extent();
+        let mut bytes = Vec::with_capacity(filled + tail.len());
+        bytes.resize(filled, 0);
         if self.pieces > 0 {
-            locked(pool).gather(self.last_piece, usize::from(self.pieces), &mut bytes);
+            locked(pool).gather(self.last_piece, &mut bytes);
         }
         bytes.extend_from_slice(tail);
         bytes
@@ -280,11 +290,21 @@ impl ChunkWriter {
 
     /// Calls `each` with every sample until it says to stop.
     pub(crate) fn read(&self, pool: &Pool, each: impl FnMut(i64, u64) -> bool) {
-        if self.pieces == 0 {
-            read(&self.tail, self.first_ms(), self.count, each);
-        } else {
-            read(&self.gather(pool), self.first_ms(), self.count, each);
+        let (filled, end) = self.extent();
+        let mut few = [0; FEW_PIECES * PIECE_BYTES];
+        let fits = few.split_at_mut_checked(filled).and_then(|(pieces, rest)| {
+            *rest.first_chunk_mut()? = self.tail;
+            Some(pieces)
+        });
+        let Some(pieces) = fits else {
+            read(&self.gather(pool), end, self.first_ms(), self.count, each);
+            return;
+        };
+        if filled > 0 {
+            locked(pool).gather(self.last_piece, pieces);
         }
+        // What stands behind the end lets the last samples be read as quickly as the others.
+        read(&few, end, self.first_ms(), self.count, each);
     }
 }
 
