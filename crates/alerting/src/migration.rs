@@ -3,8 +3,8 @@
 use crate::wiring::number;
 use std::collections::BTreeMap;
 use watchfire_ledger::{Imported, Ledger, LedgerError, Silence, SilenceMatcher};
-use watchfire_model::Labels;
-use watchfire_wire::alertmanager::{SavedNotice, SavedSilence, xxhash64};
+use watchfire_model::{Labels, xxhash64};
+use watchfire_wire::alertmanager::{SavedNotice, SavedSilence};
 
 /// What was taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,7 @@ pub mod sample;
 pub mod series;
 pub mod severity;
 pub mod time;
+mod xxhash;
 
 pub use histogram::Histogram;
 pub use labels::{Labels, LabelsBuilder};
@@ -25,6 +26,7 @@ pub use sample::{STALE_NAN, SampleValue, is_stale};
 pub use series::{Samples, Series};
 pub use severity::Severity;
 pub use time::TimeRange;
+pub use xxhash::xxhash64;
 
 /// The label that holds a series' metric name.
 pub const METRIC_NAME: &str = "__name__";

@@ -1,10 +1,6 @@
 //! What an Alertmanager writes into its data folder: `silences` and `nflog`, records of a varint length and a protobuf
 //! message each.
 
-mod xxhash;
-
-pub use xxhash::xxhash64;
-
 use crate::protobuf::{Field, MessageReader, ProtobufError, Value};
 
 /// How many records a file may have: more is refused before memory is taken for it.
@@ -84,7 +80,7 @@ pub struct SavedNotice {
     pub index: u32,
     /// When.
     pub at_ms: i64,
-    /// The alerts told as firing: [`xxhash64`] over their labels.
+    /// The alerts told as firing: [`watchfire_model::xxhash64`] over their labels.
     pub firing: Vec<u64>,
     /// The alerts told as resolved.
     pub resolved: Vec<u64>,

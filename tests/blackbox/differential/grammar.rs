@@ -302,16 +302,20 @@ impl Grammar<'_> {
 
     fn aggregate_with_parameter(&mut self, depth: usize) -> String {
         let grouping = self.grouping();
-        match self.random.below(4) {
+        match self.random.below(if self.dialect.modern { 6 } else { 4 }) {
             0 => {
                 let quantile = self.pick(&QUANTILES);
                 format!("quantile{grouping} ({quantile}, {})", self.vector(depth))
             }
             // Of nothing computed: a label shows the last digit, whose difference a value is allowed.
             1 => format!("count_values{grouping} (\"value\", {})", self.instant_selector()),
+            2 | 3 if self.dialect.modern => {
+                let ratio = self.pick(&["0.5", "-0.5", "0.1", "-0.9", "1", "-1", "0", "2"]);
+                format!("limit_ratio{grouping} ({ratio}, {})", self.vector(depth))
+            }
             // Values that never tie, so that the choice is one.
             pick => {
-                let op = if pick == 2 { "topk" } else { "bottomk" };
+                let op = if pick % 2 == 0 { "topk" } else { "bottomk" };
                 let metric = self.pick(&["memory_bytes", "requests_total", "rate(requests_total[5m])"]);
                 let count = self.pick(&["1", "2", "3", "100", "0"]);
                 format!("{op}{grouping} ({count}, {metric})")

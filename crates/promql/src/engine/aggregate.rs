@@ -4,6 +4,7 @@ mod count_values;
 mod fold;
 mod quantile;
 mod select;
+mod share;
 
 use super::QueryError;
 use super::column::{BoxOperator, Held, HeldSeries, Operator, SeriesKey, StepVector, is_metadata};

@@ -1,5 +1,6 @@
 //! Aggregations that pick series: `topk`, `bottomk`, `limitk`, `limit_ratio`.
 
+use super::share::share;
 use super::{Aggregation, Groups};
 use crate::ast::AggregateOp;
 use crate::engine::QueryError;
@@ -183,7 +184,7 @@ pub(super) fn limit_ratio<'a>(
     let mut result = Vec::new();
     let mut vector = StepVector::default();
     while let Some(key) = aggregation.inner.next(cx, &mut vector)? {
-        let place = hash_share(&key);
+        let place = share(&key.labels);
         for (step, limit) in limits.iter().enumerate() {
             let taken = if *limit >= 0.0 { place < *limit } else { place >= 1.0 + *limit };
             if !taken {
@@ -196,17 +197,4 @@ pub(super) fn limit_ratio<'a>(
         }
     }
     Ok(result)
-}
-
-/// A number in `[0, 1)` that depends only on the labels and spreads evenly: 64-bit FNV-1a, then mixed.
-fn hash_share(key: &SeriesKey) -> f64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in key.labels.as_bytes() {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^= hash >> 33;
-    // 53 bits fit a float exactly, so the result stays below one.
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,4 +1,5 @@
-//! xxHash with 64 bits and seed 0, as its specification defines it: how Alertmanager's log names alerts.
+//! xxHash with 64 bits and seed 0, as its specification defines it: how Alertmanager's log names alerts, and Prometheus
+//! tells label sets apart.
 
 const P1: u64 = 0x9e37_79b1_85eb_ca87;
 const P2: u64 = 0xc2b2_ae3d_27d4_eb4f;
@@ -48,4 +49,18 @@ pub fn xxhash64(bytes: &[u8]) -> u64 {
     hash = (hash ^ hash >> 33).wrapping_mul(P2);
     hash = (hash ^ hash >> 29).wrapping_mul(P3);
     hash ^ hash >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::xxhash64;
+
+    #[test]
+    fn the_hash_is_that_of_its_specification() {
+        assert_eq!(xxhash64(b""), 0xef46_db37_51d8_e999);
+        assert_eq!(xxhash64(b"a"), 0xd24e_c4f1_a98c_6e5b);
+        assert_eq!(xxhash64(b"abc"), 0x44bc_2cf5_ad77_0999);
+        let long = b"Call me Ishmael. Some years ago--never mind how long precisely-";
+        assert_eq!((long.len(), xxhash64(long)), (63, 0x02a2_e854_70d6_fd96));
+    }
 }
