@@ -32,7 +32,10 @@ async fn a_real_prometheus_reads_floats_and_histograms_from_here() {
     let config = format!("remote_read:\n  - url: {}\n    read_recent: true\n", server.url("/api/v1/read"));
     let config = setup.write("reader.yml", &config);
     let port = free_port();
-    let Some(program) = peer_program() else { return };
+    let Some(program) = peer_program() else {
+        println!("no prometheus is installed: nobody to read from here");
+        return;
+    };
     let _reader = Peer::start_at(
         &program,
         [
@@ -57,7 +60,15 @@ async fn a_real_prometheus_reads_floats_and_histograms_from_here() {
     let mut queries = vec!["floats[600s]", "floats{job!=\"a\"}", "sum_over_time(floats[500s])"];
     if version_of(&program) >= (3, 0) {
         // Prometheus 2 reads no histograms from elsewhere.
-        queries.push("histogram_count(natives)");
+        queries.extend([
+            "histogram_count(natives)",
+            "natives",
+            "rate(natives[15s])",
+            "histogram_quantile(0.9, rate(natives[15s]))",
+            "count_over_time(natives[20s])",
+        ]);
+    } else {
+        println!("this peer reads no histograms; set WATCHFIRE_PEER_PROMETHEUS to one of 3.0 or later");
     }
     for query in queries {
         let path = format!("/api/v1/query?query={}&time={}", encode(query), (now - 1_000) / 1_000);

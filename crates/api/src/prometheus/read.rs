@@ -1,7 +1,6 @@
 //! `read`: remote read, by which another Prometheus asks for raw samples.
 //!
-//! Both answers are given: all samples in one message, and a stream of chunks. The stream has chunks of floats only; to
-//! a client that takes both, series with native histograms come as samples.
+//! Both answers are given: all samples in one message, and a stream of chunks.
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -54,16 +53,7 @@ pub(crate) async fn read(State(app): State<Arc<App>>, body: Bytes) -> Result<Res
         .await
         .map_err(|_| ApiError::unavailable("the server is shutting down"))?;
     if request.prefers_chunks || !request.accepts_samples {
-        let asked = request.clone();
-        let with_histograms = app.blocking(move |app| has_histograms(app, &asked)).await?;
-        if !with_histograms {
-            return Ok(streamed(app, request, slot));
-        }
-        if !request.accepts_samples {
-            return Err(ApiError::bad_data(
-                "native histograms are read as samples, which this request does not accept; accept SAMPLES too",
-            ));
-        }
+        return Ok(streamed(app, request, slot));
     }
     let body = app.blocking(move |app| sampled(app, &request)).await?;
     drop(slot);
@@ -91,17 +81,6 @@ fn select(
         }
     }
     Ok(())
-}
-
-fn has_histograms(app: &App, request: &ReadRequest) -> Result<bool, ApiError> {
-    let mut found = false;
-    for query in &request.queries {
-        select(app, query, |_, samples| {
-            found |= samples.has_histograms();
-            Ok(!found)
-        })?;
-    }
-    Ok(found)
 }
 
 fn sampled(app: &App, request: &ReadRequest) -> Result<Vec<u8>, ApiError> {

@@ -10,7 +10,7 @@ pub(crate) struct Bits<'a> {
 }
 
 /// How many bits follow each count of leading ones in a `varbit_int` or `varbit_uint`.
-const VARBIT_BITS: [u32; 9] = [0, 3, 6, 9, 12, 18, 25, 56, 64];
+pub(crate) const VARBIT_BITS: [u32; 9] = [0, 3, 6, 9, 12, 18, 25, 56, 64];
 
 impl<'a> Bits<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {

@@ -1,6 +1,7 @@
 //! Chunks: runs of samples of one series, as they stand in `chunks/*`, in `chunks_head/*` and in remote read's streams.
 
 mod histogram;
+mod write;
 mod xor;
 
 use super::bytes::{Bytes, check};
@@ -37,6 +38,15 @@ impl Encoding {
             2 => Ok(Self::Histogram),
             3 => Ok(Self::FloatHistogram),
             other => Err(Problem::Encoding(other)),
+        }
+    }
+
+    /// The number of the encoding.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Xor => 1,
+            Self::Histogram => 2,
+            Self::FloatHistogram => 3,
         }
     }
 }
@@ -120,6 +130,12 @@ pub fn decode(encoding: Encoding, data: &[u8], samples: &mut Samples) -> Result<
 /// Floats as the data of a chunk of [`Encoding::Xor`]: at most 65,535 samples, in time order; more are left out.
 pub fn encode_floats(timestamps_ms: &[i64], values: &[f64]) -> Vec<u8> {
     xor::encode(timestamps_ms, values)
+}
+
+/// The histograms that samples begin with, as the data of a chunk of [`Encoding::FloatHistogram`], and how many those are:
+/// all that share a layout of buckets, `most` at most. Nothing where the first is no histogram.
+pub fn encode_histograms(samples: &Samples, from: usize, most: usize) -> Option<(Vec<u8>, usize)> {
+    histogram::encode(samples, from, most)
 }
 
 /// How many samples a chunk says that it holds.

@@ -1,6 +1,6 @@
 //! The side that answers: questions in, samples or frames of chunks out.
 
-use crate::prometheus_block::chunk;
+use crate::prometheus_block::chunk::{self, Encoding};
 use crate::protobuf::{MessageReader, MessageWriter, ProtobufError};
 use crate::remote_write::{self, HistogramForm, HistogramSample, TimeSeries};
 use watchfire_model::{Labels, MatchOp, Matcher, Samples, TimeRange};
@@ -154,18 +154,33 @@ impl SampledResponse {
     }
 }
 
-/// Frames of a streamed answer for one series of floats: chunks of at most 120 samples, about `limit_bytes` a frame.
-/// Each is a length, a checksum and a `prometheus.ChunkedReadResponse`.
+/// Frames of a streamed answer for one series: chunks of at most 120 samples, about `limit_bytes` a frame. Each is a length,
+/// a checksum and a `prometheus.ChunkedReadResponse`. Where a series has both, floats and histograms stand in chunks of
+/// their own.
 pub fn frame(query_index: usize, labels: &Labels, samples: &Samples, limit_bytes: usize, out: &mut Vec<u8>) {
-    let chunks =
-        samples.timestamps_ms.chunks(SAMPLES_PER_CHUNK).zip(samples.floats.chunks(SAMPLES_PER_CHUNK));
-    let mut open: Vec<(i64, i64, Vec<u8>)> = Vec::new();
+    let mut open: Vec<EncodedChunk> = Vec::new();
     let mut bytes = 0;
-    for (times, values) in chunks {
-        let (Some(first), Some(last)) = (times.first(), times.last()) else { continue };
-        let data = chunk::encode_floats(times, values);
-        bytes += data.len();
-        open.push((*first, *last, data));
+    let mut from = 0;
+    while from < samples.len() {
+        let (encoding, data, count) = match chunk::encode_histograms(samples, from, SAMPLES_PER_CHUNK) {
+            Some((data, count)) => (Encoding::FloatHistogram, data, count),
+            None => {
+                let all = from..(from + SAMPLES_PER_CHUNK).min(samples.len());
+                let count = all.take_while(|index| samples.histogram(*index).is_none()).count();
+                let (times, values) =
+                    (samples.timestamps_ms.get(from..from + count), samples.floats.get(from..from + count));
+                let data = chunk::encode_floats(times.unwrap_or_default(), values.unwrap_or_default());
+                (Encoding::Xor, data, count)
+            }
+        };
+        let last = from + count.max(1) - 1;
+        if let (Some(first_ms), Some(last_ms)) =
+            (samples.timestamps_ms.get(from), samples.timestamps_ms.get(last))
+        {
+            bytes += data.len();
+            open.push(EncodedChunk { first_ms: *first_ms, last_ms: *last_ms, encoding, data });
+        }
+        from = last + 1;
         if bytes >= limit_bytes {
             push_frame(query_index, labels, &open, out);
             open.clear();
@@ -177,7 +192,15 @@ pub fn frame(query_index: usize, labels: &Labels, samples: &Samples, limit_bytes
     }
 }
 
-fn push_frame(query_index: usize, labels: &Labels, chunks: &[(i64, i64, Vec<u8>)], out: &mut Vec<u8>) {
+/// A chunk as it goes into a frame.
+struct EncodedChunk {
+    first_ms: i64,
+    last_ms: i64,
+    encoding: Encoding,
+    data: Vec<u8>,
+}
+
+fn push_frame(query_index: usize, labels: &Labels, chunks: &[EncodedChunk], out: &mut Vec<u8>) {
     let mut response = MessageWriter::new();
     response.message(1, |series| {
         for (name, value) in labels.iter() {
@@ -186,11 +209,11 @@ fn push_frame(query_index: usize, labels: &Labels, chunks: &[(i64, i64, Vec<u8>)
                 label.string(2, value);
             });
         }
-        for (first_ms, last_ms, data) in chunks {
+        for EncodedChunk { first_ms, last_ms, encoding, data } in chunks {
             series.message(2, |chunk| {
                 chunk.uint64(1, first_ms.cast_unsigned());
                 chunk.uint64(2, last_ms.cast_unsigned());
-                chunk.uint64(3, 1);
+                chunk.uint64(3, u64::from(encoding.number()));
                 chunk.bytes(4, data);
             });
         }

@@ -1,6 +1,7 @@
 //! Native histograms that share one layout of buckets.
 
 use super::super::bits::{Bits, Xor};
+use super::write::{Writer, push_change};
 use std::sync::Arc;
 use watchfire_model::histogram::{CUSTOM_BUCKETS_SCHEMA, ResetHint, Span};
 use watchfire_model::{Histogram, Samples, is_stale};
@@ -239,4 +240,125 @@ fn float(layout: &Layout, number: u16, bits: &mut Bits<'_>, samples: &mut Sample
 /// A stale histogram has a sum and nothing else.
 fn push_stale(timestamp_ms: i64, sum: f64, samples: &mut Samples) {
     samples.push_histogram(timestamp_ms, Arc::new(Histogram { sum, ..Histogram::default() }));
+}
+
+/// Whether two histograms have one layout of buckets.
+fn share_layout(first: &Histogram, other: &Histogram) -> bool {
+    let gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
+    let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
+    first.schema == other.schema
+        && first.zero_threshold.to_bits() == other.zero_threshold.to_bits()
+        && first.positive_spans == other.positive_spans
+        && first.negative_spans == other.negative_spans
+        && bits(&first.custom_values) == bits(&other.custom_values)
+        && gauge(first) == gauge(other)
+}
+
+/// Whether there is a bucket for each place in the spans, and none beside.
+fn is_whole(histogram: &Histogram) -> bool {
+    let places = |spans: &[Span]| spans.iter().map(|span| u64::from(span.length)).sum::<u64>();
+    places(&histogram.positive_spans) == histogram.positive_buckets.len() as u64
+        && places(&histogram.negative_spans) == histogram.negative_buckets.len() as u64
+}
+
+/// As [`super::encode_histograms`].
+pub(super) fn encode(samples: &Samples, from: usize, most: usize) -> Option<(Vec<u8>, usize)> {
+    let first = samples.histogram(from)?;
+    let (mut count, mut before) = (1, first);
+    // The end of a series has no buckets, and stands alone: what it is is told by its sum.
+    if is_whole(first) && !is_stale(first.sum) {
+        while count < most.min(usize::from(u16::MAX))
+            && let Some(next) = samples.histogram(from + count)
+            && is_whole(next)
+            && !is_stale(next.sum)
+            && share_layout(first, next)
+            // That there was a reset can be said of the first of a chunk only.
+            && (next.reset_hint == ResetHint::Gauge || !next.detect_reset(before))
+        {
+            before = next;
+            count += 1;
+        }
+    }
+    let mut out = Writer::default();
+    out.bits(count as u64, 16);
+    out.bits(
+        match first.reset_hint {
+            ResetHint::Gauge => 0b1100_0000,
+            ResetHint::Reset => 0b1000_0000,
+            // Whether there was one between chunks is for the reader to find.
+            ResetHint::Unknown | ResetHint::NoReset => 0,
+        },
+        8,
+    );
+    write_layout(first, &mut out);
+    let mut before_ms = (0_i64, 0_i64);
+    // Of the one before: count, zero count, sum, and the buckets, each with the window of its last change.
+    let mut before: Vec<(u64, Option<(u32, u32)>)> = Vec::new();
+    for index in 0..count {
+        let (Some(timestamp_ms), Some(histogram)) =
+            (samples.timestamps_ms.get(from + index), samples.histogram(from + index))
+        else {
+            break;
+        };
+        let delta_ms = timestamp_ms.wrapping_sub(before_ms.0);
+        out.varbit_int(match index {
+            0 => *timestamp_ms,
+            1 => delta_ms,
+            _ => delta_ms.wrapping_sub(before_ms.1),
+        });
+        before_ms = (*timestamp_ms, delta_ms);
+        let buckets = histogram.positive_buckets.iter().chain(&histogram.negative_buckets);
+        let numbers = [&histogram.count, &histogram.zero_count, &histogram.sum].into_iter().chain(buckets);
+        for (place, number) in numbers.enumerate() {
+            let bits = number.to_bits();
+            match before.get_mut(place) {
+                Some((known, window)) => {
+                    push_change(&mut out, bits ^ *known, window);
+                    *known = bits;
+                }
+                None => {
+                    out.bits(bits, 64);
+                    before.push((bits, None));
+                }
+            }
+        }
+    }
+    Some((out.finish(), count))
+}
+
+fn write_layout(histogram: &Histogram, out: &mut Writer) {
+    let threshold = histogram.zero_threshold;
+    let power = (1..=254_u64).find(|power| 2_f64.powi(*power as i32 - 244).to_bits() == threshold.to_bits());
+    match power {
+        _ if threshold == 0.0 => out.bits(0, 8),
+        Some(power) => out.bits(power, 8),
+        None => {
+            out.bits(255, 8);
+            out.bits(threshold.to_bits(), 64);
+        }
+    }
+    out.varbit_int(i64::from(histogram.schema));
+    for spans in [&histogram.positive_spans, &histogram.negative_spans] {
+        out.varbit_uint(spans.len() as u64);
+        for span in spans {
+            out.varbit_uint(u64::from(span.length));
+            out.varbit_int(i64::from(span.offset));
+        }
+    }
+    if histogram.schema == CUSTOM_BUCKETS_SCHEMA {
+        out.varbit_uint(histogram.custom_values.len() as u64);
+        for bound in &histogram.custom_values {
+            let thousandths = bound * 1000.0;
+            let exact = thousandths >= 0.0
+                && thousandths < (1_u64 << 53) as f64
+                && thousandths.fract() == 0.0
+                && (thousandths / 1000.0).to_bits() == bound.to_bits();
+            if exact {
+                out.varbit_uint(thousandths as u64 + 1);
+            } else {
+                out.varbit_uint(0);
+                out.bits(bound.to_bits(), 64);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Floats as in Facebook's Gorilla paper: timestamps as deltas of deltas, values as what changed.
 
 use super::super::bits::{Bits, Xor, signed};
+use super::write::{Writer, push_change};
 use watchfire_model::Samples;
 
 /// How many bits follow each count of leading ones before a timestamp's delta of deltas (`varbit_ts`).
@@ -44,44 +45,6 @@ pub(super) fn decode(data: &[u8], samples: &mut Samples) -> Result<(), &'static 
         samples.push_float(timestamp_ms, value.value);
     }
     Ok(())
-}
-
-/// Bits written from front to back, the highest of each byte first.
-#[derive(Default)]
-struct Writer {
-    bytes: Vec<u8>,
-    /// Bits that do not fill a byte yet, in the lowest places.
-    open: u8,
-    count: u32,
-}
-
-impl Writer {
-    fn bits(&mut self, number: u64, count: u32) {
-        for place in (0..count).rev() {
-            self.open = self.open << 1 | (number >> place & 1) as u8;
-            self.count += 1;
-            if self.count == 8 {
-                self.bytes.push(std::mem::take(&mut self.open));
-                self.count = 0;
-            }
-        }
-    }
-
-    fn uvarint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bits(number & 0x7f | 0x80, 8);
-            number >>= 7;
-        }
-        self.bits(number, 8);
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        if self.count > 0 {
-            let missing = 8 - self.count;
-            self.bits(0, missing);
-        }
-        self.bytes
-    }
 }
 
 /// The smallest number of leading ones whose bits hold a delta of deltas; the bounds are Prometheus's.
@@ -131,27 +94,4 @@ pub(super) fn encode(timestamps_ms: &[i64], values: &[f64]) -> Vec<u8> {
         (before_ms, before) = (*timestamp_ms, bits);
     }
     out.finish()
-}
-
-fn push_change(out: &mut Writer, change: u64, window: &mut Option<(u32, u32)>) {
-    if change == 0 {
-        return out.bits(0, 1);
-    }
-    // Five bits tell the leading zeros.
-    let (leading, trailing) = (change.leading_zeros().min(31), change.trailing_zeros());
-    match *window {
-        Some((wide, low)) if leading >= wide && trailing >= low => {
-            out.bits(0b10, 2);
-            out.bits(change >> low, 64 - wide - low);
-        }
-        _ => {
-            *window = Some((leading, trailing));
-            let length = 64 - leading - trailing;
-            out.bits(0b11, 2);
-            out.bits(u64::from(leading), 5);
-            // 64 does not fit into six bits and is told as 0.
-            out.bits(u64::from(length % 64), 6);
-            out.bits(change >> trailing, length);
-        }
-    }
 }
