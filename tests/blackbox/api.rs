@@ -1,8 +1,9 @@
 //! Prometheus's HTTP API, as a plain client sees it.
 
 use crate::harness::remote_write::send;
-use crate::harness::{Server, Setup, encode, now_ms};
+use crate::harness::{PATIENCE, Server, Setup, encode, now_ms};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 /// A configuration that scrapes nothing.
 const QUIET: &str = "";
@@ -152,19 +153,39 @@ async fn methods_and_paths_that_do_not_fit_are_told_so() {
 async fn the_query_log_says_who_asked_what_as_prometheus_says_it() {
     let setup = Setup::new();
     let log = setup.path("queries.log");
-    let setup = setup.config(&format!("global: {{query_log_file: '{}'}}\n", log.display()));
+    let rule = "groups: [{name: g, interval: 100ms, rules: [{record: two, expr: vector(1)+1}]}]\n";
+    let rules = setup.write("rules.yml", rule);
+    let config = format!(
+        "global: {{query_log_file: '{}'}}\nbuilt_in_rules: false\nrule_files: ['{}']\n",
+        log.display(),
+        rules.display()
+    );
+    let setup = setup.config(&config);
     let server = setup.start().await;
     server.get("/api/v1/query?query=1%2B1&time=4").await;
     server.get("/api/v1/query_range?query=up&start=0&end=60&step=15").await;
-    let text = std::fs::read_to_string(&log).unwrap();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 2, "{text}");
+    let read = || -> (Vec<Value>, Vec<Value>) {
+        let text = std::fs::read_to_string(&log).unwrap();
+        // The last line may be half written.
+        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.partition(|line: &Value| line.get("ruleGroup").is_some())
+    };
+    let started = Instant::now();
+    while read().0.is_empty() {
+        assert!(started.elapsed() < PATIENCE, "no query of a rule was logged");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let (of_rules, lines) = read();
+    assert_eq!(of_rules[0]["ruleGroup"], json!({"file": rules.display().to_string(), "name": "g"}));
+    assert_eq!(of_rules[0]["params"]["query"], "vector(1) + 1");
+    assert!(of_rules[0].get("httpRequest").is_none(), "{}", of_rules[0]);
+    assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[0]["params"]["query"], "1+1");
     assert_eq!(lines[0]["params"]["end"], "1970-01-01T00:00:04.000Z");
     assert_eq!(lines[1]["params"]["step"], 15);
     let request = json!({"clientIP": "127.0.0.1", "method": "GET", "path": "/api/v1/query_range"});
     assert_eq!(lines[1]["httpRequest"], request);
-    for line in &lines {
+    for line in of_rules.iter().chain(&lines) {
         assert!(line["stats"]["timings"]["execTotalTime"].is_number(), "{line}");
         assert!(line["stats"]["samples"]["peakSamples"].is_number(), "{line}");
     }

@@ -162,9 +162,8 @@ async fn peer(setup: &Setup, program: &Path, modern: bool) -> (Peer, String) {
         format!("--web.listen-address=127.0.0.1:{port}"),
         "--web.enable-remote-write-receiver".to_owned(),
     ];
-    if modern {
-        args.push(format!("--enable-feature=native-histograms,{FEATURES}"));
-    }
+    let modern = if modern { format!(",native-histograms,{FEATURES}") } else { String::new() };
+    args.push(format!("--enable-feature=promql-per-step-stats{modern}"));
     let peer = Peer::start_at(program, args);
     let url = format!("http://127.0.0.1:{port}");
     let client = reqwest::Client::new();
@@ -279,6 +278,74 @@ async fn made_up_queries_have_a_real_prometheus_answers() {
     );
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(compared as u64 > asked, "too few queries have an answer");
+}
+
+#[tokio::test]
+async fn the_samples_of_each_step_are_counted_as_a_real_prometheus_counts_them() {
+    let Some(program) = peer_program() else {
+        println!("no prometheus is installed: nothing to compare the samples of each step with");
+        return;
+    };
+    let modern = version_of(&program) >= (3, 0);
+    let setup = Setup::new().config("").arg(format!("--enable-feature=promql-per-step-stats,{FEATURES}"));
+    let (_peer, theirs) = peer(&setup, &program, modern).await;
+    let server: Server = setup.start().await;
+    let ours = server.url("");
+    let client = server.client().clone();
+    let base_ms = (now_ms() - (SAMPLES + 8) * INTERVAL_MS) / 60_000 * 60_000;
+    let mut random = Random::new(number("DIFFERENTIAL_SEED", 1));
+    let mut all = data::series(&mut random, base_ms, modern);
+    if modern {
+        all.extend(data::natives(&mut random, base_ms, version_of(&program) >= (3, 14)));
+    }
+    write(&client, [&ours, &theirs], &all, base_ms).await;
+    // Half a second beside all samples: Prometheus 2 has ranges closed on the left.
+    let end = base_ms / 1_000 + 3_000;
+    let fixed = format!("requests_total @ {end}.5");
+    let mut queries = vec![
+        "1",
+        "requests_total",
+        "sum by (instance) (rate(requests_total[5m] offset 1m))",
+        "gappy * 2 + flapping",
+        "timestamp(steps)",
+        "absent_over_time(gappy[2m])",
+        "scalar(sum(steps)) + flat",
+        "count(requests_total) / (count(requests_total) + count(memory_bytes))",
+        &fixed,
+    ];
+    if modern {
+        queries.extend([
+            "max_over_time(memory_bytes[5m:30s])",
+            "max_over_time((memory_bytes)[5m:30s] @ end())",
+            "sum(rate(mixed[3m]))",
+            "native_seconds",
+            "histogram_quantile(0.5, sum(rate(custom_seconds[5m])))",
+        ]);
+    } else {
+        println!("this peer counts subqueries and histograms in another way, which is not compared");
+    }
+    for query in queries {
+        for (path, steps) in [
+            (format!("query?time={end}.5"), 1),
+            (format!("query_range?start={}.5&end={end}.5&step=60", end - 600), 11),
+        ] {
+            let path = format!("/api/v1/{path}&stats=all&query={}", encode(query));
+            let mut samples = Vec::new();
+            for root in [&ours, &theirs] {
+                let body = client.get(format!("{root}{path}")).send().await.unwrap().text().await.unwrap();
+                let answer: Value = serde_json::from_str(&body).unwrap();
+                let mut found = answer["data"]["stats"]["samples"].clone();
+                // How much is held at once is each engine's own affair.
+                found.as_object_mut().map(|found| found.remove("peakSamples"));
+                samples.push(found);
+            }
+            assert_eq!(samples[0], samples[1], "{query} {path}");
+            let by_step = samples[0]["totalQueryableSamplesPerStep"].as_array().unwrap();
+            assert_eq!(by_step.len(), steps, "{query}");
+            let total: u64 = by_step.iter().map(|step| step[1].as_u64().unwrap()).sum();
+            assert_eq!(samples[0]["totalQueryableSamples"], total, "{query}");
+        }
+    }
 }
 
 #[test]

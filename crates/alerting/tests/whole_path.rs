@@ -47,6 +47,7 @@ async fn start(ledger: &Path, store: &Arc<TestStore>, url: &str) -> Process {
         samples: store.clone(),
         alerts: Arc::new(alerting.clone()),
         clock,
+        observer: None,
         query_threads: 1,
     })
     .unwrap();

@@ -42,7 +42,7 @@ pub use cors::Cors;
 pub use metrics::{HttpMetrics, QueryCounts, QueryMetrics};
 pub use probes::Probes;
 pub use prometheus::read::ReadLimits;
-pub use queries::ActiveQueries;
+pub use queries::{ActiveQueries, RuleQueries};
 pub use quick::QuickQueries;
 pub use route::Route;
 pub use routes::routes;

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use watchfire_model::time::Clock;
 use watchfire_promql::engine::{Query, QueryUsage};
+use watchfire_rules::{QueryObserver, RuleQuery};
 
 /// A query that took longer is remembered.
 const SLOW: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ pub struct ActiveQueries {
     active: Mutex<BTreeMap<u64, Arc<Entry>>>,
     slow: Mutex<VecDeque<Finished>>,
     log: Mutex<Option<log::QueryLog>>,
+    /// Whether there is one.
+    logs: AtomicBool,
 }
 
 /// What a query asks.
@@ -161,8 +165,41 @@ impl ActiveQueries {
     /// The file cannot be opened; then the log stays what it was.
     pub fn log_to(&self, path: Option<&Path>) -> std::io::Result<()> {
         let opened = path.map(log::QueryLog::open).transpose()?;
-        *locked(&self.log) = opened;
+        let mut log = locked(&self.log);
+        self.logs.store(opened.is_some(), Ordering::Relaxed);
+        *log = opened;
         Ok(())
+    }
+}
+
+/// Writes the queries of rules into the log of queries, where there is one.
+pub struct RuleQueries {
+    queries: Arc<ActiveQueries>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RuleQueries {
+    /// Writes into the log of these.
+    pub fn new(queries: Arc<ActiveQueries>, clock: Arc<dyn Clock>) -> Self {
+        Self { queries, clock }
+    }
+}
+
+impl std::fmt::Debug for RuleQueries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleQueries").finish_non_exhaustive()
+    }
+}
+
+impl QueryObserver for RuleQueries {
+    fn ended(&self, query: &RuleQuery<'_>) {
+        if !self.queries.logs.load(Ordering::Relaxed) {
+            return;
+        }
+        let line = log::rule_line(query, self.clock.now_ms());
+        if let Some(log) = &mut *locked(&self.queries.log) {
+            log.write(&line);
+        }
     }
 }
 
@@ -217,7 +254,7 @@ impl Drop for Underway {
             peak_bytes: self.entry.usage.peak_bytes(),
         };
         if let Some(log) = &mut *locked(&self.queries.log) {
-            log.write(&finished);
+            log.write(&log::line(&finished));
         }
         if seconds >= SLOW {
             let mut slow = locked(&self.queries.slow);

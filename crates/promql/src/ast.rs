@@ -469,6 +469,23 @@ impl Expr {
         }
     }
 
+    /// The expressions directly inside, in the order written.
+    pub fn children(&self) -> impl Iterator<Item = &Self> {
+        let (first, second, rest): (Option<&Self>, Option<&Self>, &[Self]) = match &self.kind {
+            ExprKind::Number(_)
+            | ExprKind::String(_)
+            | ExprKind::VectorSelector(_)
+            | ExprKind::MatrixSelector(_) => (None, None, &[]),
+            ExprKind::Subquery(subquery) => (Some(&subquery.expr), None, &[]),
+            ExprKind::Call(call) => (None, None, &call.args),
+            ExprKind::Aggregate(aggregate) => (aggregate.param.as_deref(), Some(&aggregate.expr), &[]),
+            ExprKind::Binary(binary) => (Some(&binary.left), Some(&binary.right), &[]),
+            ExprKind::Unary(unary) => (Some(&unary.expr), None, &[]),
+            ExprKind::Paren(inner) => (Some(inner), None, &[]),
+        };
+        first.into_iter().chain(second).chain(rest)
+    }
+
     /// The expression inside any parentheses.
     pub fn unwrap_parens(&self) -> &Self {
         match &self.kind {

@@ -242,6 +242,7 @@ impl QueryCache {
             value: Value::Matrix(Vec::new()),
             annotations: Annotations::default(),
             samples_read: 0,
+            queried: Vec::new(),
             peak_samples: 0,
             coarse: Vec::new(),
         };

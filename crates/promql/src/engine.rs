@@ -23,6 +23,7 @@ mod names;
 mod output;
 mod over_time;
 mod plan;
+mod queried;
 mod rate;
 mod regression;
 mod repeat;
@@ -30,6 +31,7 @@ mod resets;
 mod scalar;
 mod selector;
 mod sets;
+mod shared;
 mod smoothed;
 mod sorted;
 mod timeline;
@@ -69,6 +71,8 @@ pub struct EngineOptions {
     /// How many threads a query may use, and all queries of the engine beside their own ones; the answer does not depend
     /// on it.
     pub threads: usize,
+    /// Whether the API tells the samples of each step under `stats=all` (experimental `promql-per-step-stats`).
+    pub per_step_stats: bool,
     /// Uses all threads however little there is to do; for tests.
     pub eager_threads: bool,
 }
@@ -83,6 +87,7 @@ impl Default for EngineOptions {
             default_subquery_step: Duration::from_secs(60),
             use_start_timestamps: false,
             delayed_name_removal: false,
+            per_step_stats: false,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             eager_threads: false,
         }
@@ -104,6 +109,8 @@ pub struct Query {
     pub lookback: Option<Duration>,
     /// Overrides the engine's timeout, if shorter.
     pub timeout: Option<Duration>,
+    /// Counts the samples that each step looks at, see [`QueryResult::queried`].
+    pub count_queried: bool,
     /// Set from outside to stop the query.
     pub cancel: Arc<AtomicBool>,
     /// What it holds and has read; can be watched from outside.
@@ -119,7 +126,8 @@ impl Query {
     /// A range query.
     pub fn range(expr: impl Into<Arc<Expr>>, start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
         let (expr, cancel, usage) = (expr.into(), Arc::default(), Arc::default());
-        Self { expr, start_ms, end_ms, step_ms, lookback: None, timeout: None, cancel, usage }
+        let (lookback, timeout) = (None, None);
+        Self { expr, start_ms, end_ms, step_ms, lookback, timeout, count_queried: false, cancel, usage }
     }
 }
 
@@ -187,6 +195,8 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;
 

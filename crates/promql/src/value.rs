@@ -76,6 +76,8 @@ pub struct QueryResult {
     pub annotations: Annotations,
     /// How many samples were read.
     pub samples_read: u64,
+    /// At each step, how many samples it looked at, as Prometheus counts them; empty unless that was asked for.
+    pub queried: Vec<u64>,
     /// How many samples it held at once, at most.
     pub peak_samples: u64,
     /// Where windows of samples were read in place of samples, see [`crate::SeriesStream::coarse`].

@@ -84,7 +84,7 @@ impl Replay {
                 interval: interval_of(group, settings),
             },
             settings: settings.clone(),
-            asker: Asker { engine, source },
+            asker: Asker::new(engine, source),
             timing: Timing { interval_ms, offset_ms, first_ms },
             instances: Instances::default(),
             open: HashMap::new(),

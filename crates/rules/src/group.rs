@@ -2,7 +2,7 @@
 
 use crate::alerting::{self, Instances, millis};
 use crate::file::{AlertingRule, GroupSpec, Rule};
-use crate::query::{Asker, QueryThreads};
+use crate::query::{Asker, QueryObserver, QueryThreads};
 use crate::recording::{self, Due, Recorded};
 use crate::sink::{AlertInstance, AlertSink, AlertState, Evaluation, Origin};
 use crate::status::{GroupStatus, Health, RuleKind, RuleStatus};
@@ -19,6 +19,8 @@ use watchfire_model::{Labels, STALE_NAN, SampleValue};
 #[derive(Clone)]
 pub(crate) struct Surround {
     pub(crate) asker: Asker,
+    /// Who is told of queries.
+    pub(crate) observer: Option<Arc<dyn QueryObserver>>,
     pub(crate) threads: Arc<QueryThreads>,
     pub(crate) samples: Arc<dyn MetricSink>,
     pub(crate) alerts: Arc<dyn AlertSink>,
@@ -130,6 +132,12 @@ impl Group {
     /// Evaluates all rules as of `at_ms`, one after the other, as long as `go_on` says so.
     pub(crate) async fn evaluate(&mut self, at_ms: i64, surround: &Surround, go_on: impl Fn() -> bool) {
         let begun = Instant::now();
+        let asker = |observer| surround.asker.observed(observer, &self.file, &self.spec.name);
+        let observed = surround
+            .observer
+            .as_ref()
+            .map(|observer| Surround { asker: asker(observer), ..surround.clone() });
+        let surround = observed.as_ref().unwrap_or(surround);
         let offset = self.spec.query_offset.unwrap_or(surround.default_query_offset);
         let query_ms = at_ms.saturating_sub(millis(offset));
         let mut place = 0;

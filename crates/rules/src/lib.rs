@@ -22,6 +22,7 @@ pub mod yaml;
 
 pub use file::{ReadOptions, Rule, RuleFile};
 pub use manager::{Manager, Parts, Settings};
+pub use query::{QueryObserver, RuleQuery};
 pub use sink::{
     AlertInstance, AlertSink, AlertState, Evaluation, NoAlerts, Origin, Restored, SinkError, SinkFuture,
 };

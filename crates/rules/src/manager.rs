@@ -2,7 +2,7 @@
 
 use crate::file::RuleFile;
 use crate::group::{Group, Surround, end_series};
-use crate::query::{Asker, QueryThreads};
+use crate::query::{Asker, QueryObserver, QueryThreads};
 use crate::sink::AlertSink;
 use crate::status::{GroupStatus, Health};
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub struct Parts {
     pub alerts: Arc<dyn AlertSink>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who is told of the queries of rules.
+    pub observer: Option<Arc<dyn QueryObserver>>,
     /// Threads reserved for the queries of rules.
     pub query_threads: usize,
 }
@@ -237,7 +239,8 @@ impl Manager {
 
     fn surround(&self, settings: &Settings) -> Surround {
         Surround {
-            asker: Asker { engine: self.parts.engine.clone(), source: Arc::clone(&self.parts.source) },
+            asker: Asker::new(self.parts.engine.clone(), Arc::clone(&self.parts.source)),
+            observer: self.parts.observer.clone(),
             threads: Arc::clone(&self.threads),
             samples: Arc::clone(&self.parts.samples),
             alerts: Arc::clone(&self.parts.alerts),

@@ -4,6 +4,7 @@ use crate::template::{TemplateQuery, TemplateSample};
 use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use watchfire_model::SampleValue;
 use watchfire_promql::{Engine, Expr, ParseOptions, Query, Source, Value};
 
@@ -61,11 +62,41 @@ fn work(tasks: &Mutex<Receiver<Task>>) {
     }
 }
 
+/// A query of a rule, or of a template of one, that has ended.
+#[derive(Debug)]
+pub struct RuleQuery<'a> {
+    /// The file of the rule's group.
+    pub file: &'a str,
+    /// The name of the group.
+    pub group: &'a str,
+    /// What was asked, and what it cost.
+    pub query: &'a Query,
+    /// How long it took.
+    pub took: Duration,
+    /// Why it has no answer.
+    pub error: Option<String>,
+}
+
+/// Who is told of the queries of rules, on the thread that evaluates them.
+pub trait QueryObserver: Send + Sync {
+    /// One has ended.
+    fn ended(&self, query: &RuleQuery<'_>);
+}
+
+/// Whose queries these are, and who is told.
+#[derive(Clone)]
+struct Observed {
+    observer: Arc<dyn QueryObserver>,
+    file: String,
+    group: String,
+}
+
 /// Asks the engine one thing at one time.
 #[derive(Clone)]
 pub(crate) struct Asker {
-    pub(crate) engine: Engine,
-    pub(crate) source: Arc<dyn Source>,
+    engine: Engine,
+    source: Arc<dyn Source>,
+    observed: Option<Arc<Observed>>,
 }
 
 impl fmt::Debug for Asker {
@@ -78,11 +109,27 @@ impl fmt::Debug for Asker {
 pub(crate) type Found = watchfire_promql::value::VectorSample;
 
 impl Asker {
+    pub(crate) fn new(engine: Engine, source: Arc<dyn Source>) -> Self {
+        Self { engine, source, observed: None }
+    }
+
+    /// The same for a group, whose queries somebody is told of.
+    pub(crate) fn observed(&self, observer: &Arc<dyn QueryObserver>, file: &str, group: &str) -> Self {
+        let observed =
+            Observed { observer: Arc::clone(observer), file: file.to_owned(), group: group.to_owned() };
+        Self { observed: Some(Arc::new(observed)), ..self.clone() }
+    }
+
     /// The instant vector that an expression gives; a scalar counts as one sample without labels.
     pub(crate) fn vector(&self, expr: impl Into<Arc<Expr>>, at_ms: i64) -> Result<Vec<Found>, String> {
         let query = Query::instant(expr, at_ms);
-        let result = self.engine.evaluate(&query, &*self.source).map_err(|error| error.to_string())?;
-        match result.value {
+        let begun = Instant::now();
+        let result = self.engine.evaluate(&query, &*self.source).map_err(|error| error.to_string());
+        if let Some(Observed { observer, file, group }) = self.observed.as_deref() {
+            let (took, error) = (begun.elapsed(), result.as_ref().err().cloned());
+            observer.ended(&RuleQuery { file, group, query: &query, took, error });
+        }
+        match result?.value {
             Value::Vector(samples) => Ok(samples),
             Value::Scalar { timestamp_ms, value } => Ok(vec![Found {
                 labels: watchfire_model::Labels::empty(),

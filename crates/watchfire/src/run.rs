@@ -24,6 +24,7 @@ use watchfire_alerting::{
 };
 use watchfire_api::{
     ActiveQueries, App, BuildInfo, ConnectionLimits, Flags, HttpMetrics, Probes, QueryLimits, QueryMetrics,
+    RuleQueries,
 };
 use watchfire_disk::RealDisk;
 use watchfire_guard::{HostPolicy, check_listen_address};
@@ -128,6 +129,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         let (calendars, stopped) = (calendars.clone(), stop_alerting.subscribe());
         async move { calendars.run(stopped).await }
     });
+    let queries = Arc::new(ActiveQueries::default());
     let rules = watchfire_rules::Manager::start(watchfire_rules::Parts {
         // What users ask does not take the threads that help the rules.
         engine: engine.apart(),
@@ -135,6 +137,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         samples: Arc::clone(&sink),
         alerts: Arc::new(Fanout { alerting: alerting.clone(), senders: senders.clone() }),
         clock: Arc::clone(&clock),
+        observer: Some(Arc::new(RuleQueries::new(Arc::clone(&queries), Arc::clone(&clock)))),
         query_threads: RULE_QUERY_THREADS,
     })?;
     let rules = Arc::new(rules);
@@ -196,7 +199,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         http_metrics: HttpMetrics::default(),
         query_metrics: Arc::new(QueryMetrics::default()),
         cache: cache(&args, &loaded),
-        queries: Arc::new(ActiveQueries::default()),
+        queries,
         probes: Probes::default(),
         quick: watchfire_api::QuickQueries::default(),
         ci,
@@ -284,6 +287,7 @@ fn engine(args: &RunArgs, loaded: &Loaded) -> Engine {
         default_subquery_step: loaded.config.global.evaluation_interval,
         use_start_timestamps: args.has_feature("use-start-timestamps"),
         delayed_name_removal: args.has_feature("promql-delayed-name-removal"),
+        per_step_stats: args.has_feature("promql-per-step-stats"),
         ..EngineOptions::default()
     })
 }

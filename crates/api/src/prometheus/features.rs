@@ -63,7 +63,7 @@ fn list(app: &App) -> Value {
             "offset": true,
             "on": true,
             "per_query_lookback_delta": true,
-            "per_step_stats": false,
+            "per_step_stats": app.engine.options().per_step_stats,
             "smoothed": parse.range_extensions,
             "subqueries": true,
             "use_start_timestamps": app.engine.options().use_start_timestamps,

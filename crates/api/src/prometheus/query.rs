@@ -57,17 +57,21 @@ pub(crate) async fn range(
 /// Runs the query and writes its answer.
 async fn evaluated(
     app: &Arc<App>,
-    query: Query,
+    mut query: Query,
     (origin, packing): (Origin, Packing),
     params: &Params,
     limit: usize,
 ) -> Result<Response, ApiError> {
     let text = query_text(params)?.to_owned();
-    let with_stats = params.get("stats").is_some();
+    let asked = params.get("stats").unwrap_or_default();
+    let with_stats = !asked.is_empty();
+    let by_step = asked == "all" && app.engine.options().per_step_stats;
+    query.count_queried = with_stats;
+    let steps = (query.start_ms, query.step_ms);
     // As VictoriaMetrics calls it. What a query costs is asked for its evaluation.
     let cached = !with_stats && !params.get("nocache").is_some_and(|off| !matches!(off, "0" | "false"));
     app.evaluate_into(query, query_text(params)?, (origin, cached), move |result, timings, reply| {
-        let stats = with_stats.then(|| stats(&result, timings));
+        let stats = with_stats.then(|| stats(&result, timings, by_step.then_some(steps)));
         let mut page = Page::new(packing, reply);
         query_response(&mut page, &result.value, limit, &result.annotations, &text, stats.as_ref());
         page.finish();
@@ -76,7 +80,9 @@ async fn evaluated(
 }
 
 /// What Prometheus tells of a query under `stats`, as far as it is measured here.
-fn stats(result: &QueryResult, timings: Timings) -> serde_json::Value {
+///
+/// Start and step are given where the samples of each step are wanted, too.
+fn stats(result: &QueryResult, timings: Timings, steps: Option<(i64, i64)>) -> serde_json::Value {
     let (queued, evaluated) = (timings.queued.as_secs_f64(), timings.evaluated.as_secs_f64());
     let resolutions: Vec<serde_json::Value> = result
         .coarse
@@ -99,8 +105,17 @@ fn stats(result: &QueryResult, timings: Timings) -> serde_json::Value {
             "execQueueTime": queued,
             "execTotalTime": queued + evaluated,
         },
-        "samples": {"totalQueryableSamples": result.samples_read, "peakSamples": result.peak_samples},
+        "samples": {
+            "totalQueryableSamples": result.queried.iter().sum::<u64>(),
+            "peakSamples": result.peak_samples,
+        },
     });
+    if let (Some((start_ms, step_ms)), Some(samples)) = (steps, stats.get_mut("samples")) {
+        let times =
+            (0_i64..).map(|step| start_ms.saturating_add(step.saturating_mul(step_ms)) as f64 / 1000.0);
+        samples["totalQueryableSamplesPerStep"] =
+            times.zip(&result.queried).map(|(time, count)| serde_json::json!([time, count])).collect();
+    }
     // What is read from downsampled tiers; Prometheus has none.
     if let Some(stats) = stats.as_object_mut().filter(|_| !resolutions.is_empty()) {
         stats.insert("resolutions".to_owned(), resolutions.into());

@@ -74,3 +74,42 @@ fn the_log_has_a_line_for_each_query_and_what_became_of_it() {
     std::fs::remove_file(&path).unwrap();
     assert!(queries.log_to(Some(&path.join("below a file that is not there"))).is_err());
 }
+
+#[test]
+fn the_log_says_of_a_rule_s_query_which_group_asked() {
+    let name = format!("watchfire-rule-queries-{}.log", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let queries = Arc::new(ActiveQueries::default());
+    let observer = RuleQueries::new(
+        Arc::clone(&queries),
+        Arc::new(watchfire_model::time::ManualClock::at(1_435_781_451_000)),
+    );
+    let asked = Query::instant(parse("sum( rate(x[5m]))", ParseOptions::default()).unwrap(), 60_000);
+    let tell = |error: Option<&str>| {
+        let (took, error) = (Duration::from_millis(250), error.map(str::to_owned));
+        observer.ended(&RuleQuery { file: "/etc/rules.yml", group: "g", query: &asked, took, error });
+    };
+    tell(None);
+    queries.log_to(Some(&path)).unwrap();
+    tell(None);
+    tell(Some("too much"));
+    queries.log_to(None).unwrap();
+    tell(None);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "only while there is a log: {text}");
+    for line in &lines {
+        assert_eq!(line["ruleGroup"], serde_json::json!({"file": "/etc/rules.yml", "name": "g"}));
+        assert_eq!(line["params"]["query"], "sum(rate(x[5m]))");
+        assert_eq!(
+            (&line["params"]["start"], &line["params"]["step"]),
+            (&"1970-01-01T00:01:00.000Z".into(), &0.into())
+        );
+        assert_eq!(line["stats"]["timings"]["execTotalTime"], 0.25);
+        assert_eq!(line["time"], "2015-07-01T20:10:51.000Z");
+        assert!(line.get("httpRequest").is_none());
+    }
+    assert_eq!((lines[0].get("error"), &lines[1]["error"]), (None, &"too much".into()));
+}

@@ -277,6 +277,7 @@ mod tests {
             value: Value::Matrix(vec![series]),
             annotations: Annotations::default(),
             samples_read: 2,
+            queried: Vec::new(),
             peak_samples: 2,
             coarse: Vec::new(),
         };

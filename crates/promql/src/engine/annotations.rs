@@ -79,7 +79,7 @@ pub(crate) struct Repair {
 }
 
 /// Collects remarks. Two with the same words are one, wherever they stand, as in Prometheus.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     collected: Annotations,
     seen: HashSet<String>,

@@ -2,6 +2,7 @@
 
 use super::annotations::Notes;
 use super::crew::{Helpers, Spawn};
+use super::queried::Queried;
 use super::usage::Account;
 use super::{EngineOptions, Query, QueryError};
 use crate::source::Source;
@@ -11,7 +12,7 @@ use std::time::Instant;
 use watchfire_model::Coarse;
 
 /// The evaluation times of a (sub)query: `start_ms`, `start_ms + interval_ms`, …, `count` of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Steps {
     pub(crate) start_ms: i64,
     pub(crate) interval_ms: i64,
@@ -53,6 +54,7 @@ pub(crate) struct Context<'a> {
     pub(crate) lookback_ms: i64,
     pub(crate) notes: Notes,
     pub(crate) samples_read: u64,
+    pub(crate) queried: Queried,
     /// Where windows were read in place of samples.
     pub(crate) coarse: Vec<Coarse>,
     /// Set where an error comes up deep inside a loop; it ends the query soon after.
@@ -69,6 +71,7 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Report {
     pub(crate) notes: Notes,
     samples_read: u64,
+    queried: Queried,
     coarse: Vec<Coarse>,
 }
 
@@ -89,6 +92,7 @@ impl<'a> Context<'a> {
             lookback_ms: super::millis(query.lookback.unwrap_or(options.lookback)),
             notes: Notes::default(),
             samples_read: 0,
+            queried: Queried::default(),
             coarse: Vec::new(),
             failure: None,
             cancel: &query.cancel,
@@ -106,6 +110,7 @@ impl<'a> Context<'a> {
             lookback_ms: self.lookback_ms,
             notes: Notes::default(),
             samples_read: 0,
+            queried: self.queried.anew(),
             coarse: Vec::new(),
             failure: None,
             cancel: self.cancel,
@@ -121,11 +126,18 @@ impl<'a> Context<'a> {
         self.helpers
     }
 
+    /// What was counted by step so far, which is counted anew then.
+    pub(crate) fn take_queried(&mut self) -> Queried {
+        let anew = self.queried.anew();
+        std::mem::replace(&mut self.queried, anew)
+    }
+
     /// What was noticed since the last report.
     pub(crate) fn report(&mut self) -> Report {
         Report {
             notes: std::mem::take(&mut self.notes),
             samples_read: std::mem::take(&mut self.samples_read),
+            queried: self.take_queried(),
             coarse: std::mem::take(&mut self.coarse),
         }
     }
@@ -134,6 +146,7 @@ impl<'a> Context<'a> {
     pub(crate) fn absorb(&mut self, report: Report) {
         self.notes.absorb(report.notes);
         self.samples_read += report.samples_read;
+        self.queried.absorb(&report.queried);
         self.read_coarse(&report.coarse);
     }
 
@@ -149,6 +162,11 @@ impl<'a> Context<'a> {
     /// Puts samples on the account; too many end the query.
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), QueryError> {
         self.account.hold(samples)
+    }
+
+    /// Puts samples on the account if that leaves most of it to what the query cannot do without; whether it did.
+    pub(crate) fn hold_gladly(&mut self, samples: usize) -> bool {
+        self.account.hold_gladly(samples)
     }
 
     /// The most samples that were on the account.

@@ -5,6 +5,8 @@ use super::context::{Context, Steps};
 use super::crew::Helpers;
 use super::merge::same_labelset;
 use super::plan::{Planner, text};
+use super::queried::{Queried, Scope};
+use super::shared::Shares;
 use super::times::QueryTimes;
 use super::usage::Account;
 use super::{EngineOptions, Query, QueryError, millis};
@@ -40,6 +42,7 @@ pub(super) fn evaluate(
     let account = Account { usage: &query.usage, max_samples, max_bytes };
     std::thread::scope(|room| {
         let mut cx = Context::new(options, query, source, account, (room, helpers));
+        let shares = Shares::of(&query.expr);
         let planner = Planner {
             times,
             lookback_ms: cx.lookback_ms,
@@ -48,7 +51,12 @@ pub(super) fn evaluate(
             use_start_timestamps: options.use_start_timestamps,
             delayed_name_removal: options.delayed_name_removal,
             statistics: false,
+            shares: &shares,
+            scope: Scope::Steps,
         };
+        if query.count_queried {
+            cx.queried = Queried::at(steps.count);
+        }
         cx.check()?;
         let value = if instant {
             instant_value(&planner, &query.expr, steps, &mut cx)?
@@ -57,12 +65,13 @@ pub(super) fn evaluate(
         };
         let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
         let peak_samples = cx.peak_samples();
-        Ok(QueryResult { value, annotations: cx.notes.finish(), samples_read, peak_samples, coarse })
+        let (annotations, queried) = (cx.notes.finish(), cx.queried.finish());
+        Ok(QueryResult { value, annotations, samples_read, queried, peak_samples, coarse })
     })
 }
 
 fn instant_value<'a>(
-    planner: &Planner,
+    planner: &Planner<'_>,
     expr: &'a Expr,
     steps: Steps,
     cx: &mut Context<'a>,
@@ -96,7 +105,7 @@ fn instant_value<'a>(
 
 /// A range vector as the value of an instant query: the samples themselves.
 fn raw_samples<'a>(
-    planner: &Planner,
+    planner: &Planner<'_>,
     expr: &'a Expr,
     steps: Steps,
     cx: &mut Context<'a>,
@@ -108,6 +117,7 @@ fn raw_samples<'a>(
     let mut merged = MatrixBuilder::default();
     let mut samples = Samples::default();
     while let Some(key) = spec.input.next(cx, start_ms, end_ms, &mut samples)? {
+        cx.queried.windows(spec.scope, steps, (spec.reference, spec.range_ms), &samples);
         let key = if subquery { key } else { SeriesKey { drop_name: false, ..key } };
         let inside = samples.iter().filter(|(time, _)| start_ms < *time && *time <= end_ms);
         merged.add(key, inside.collect(), cx)?;
@@ -116,7 +126,7 @@ fn raw_samples<'a>(
 }
 
 fn range_value<'a>(
-    planner: &Planner,
+    planner: &Planner<'_>,
     expr: &'a Expr,
     steps: Steps,
     cx: &mut Context<'a>,

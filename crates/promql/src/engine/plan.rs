@@ -13,10 +13,12 @@ use super::crew::{Make, PerSeries};
 use super::matching::Join;
 use super::merge::Merged;
 use super::names::{self, Settled};
+use super::queried::Scope;
 use super::repeat::Repeated;
 use super::scalar::Scalar;
 use super::selector::{Aspect, InstantSelector, SourceSeries};
 use super::sets::{SetOperation, SetState};
+use super::shared::Shares;
 use super::times::{QueryTimes, Reference};
 use crate::ast::{
     Aggregate, AggregateOp, Binary, Expr, ExprKind, RangeExtension, Span, StringLiteral, ValueType,
@@ -29,7 +31,7 @@ use watchfire_model::Samples;
 
 /// What planning needs to know about the query and the engine.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Planner {
+pub(crate) struct Planner<'p> {
     pub(crate) times: QueryTimes,
     pub(crate) lookback_ms: i64,
     pub(crate) default_subquery_step_ms: i64,
@@ -39,6 +41,10 @@ pub(crate) struct Planner {
     pub(crate) delayed_name_removal: bool,
     /// Only count and sum of the histograms below are asked for.
     pub(crate) statistics: bool,
+    /// What stands in the query more than once.
+    pub(crate) shares: &'p Shares,
+    /// How steps stand to those of the query.
+    pub(crate) scope: Scope,
 }
 
 pub(crate) type Planned<'a> = Result<BoxOperator<'a>, QueryError>;
@@ -47,17 +53,37 @@ pub(crate) fn refused(words: impl Into<String>) -> QueryError {
     QueryError::Execution(words.into())
 }
 
-impl Planner {
+impl Planner<'_> {
     /// The operator of an expression that gives a vector.
     pub(crate) fn vector<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
-        let planned = self.unsettled(expr, steps)?;
+        let planned = self.operator(expr, steps)?;
         let settles = !self.delayed_name_removal && names::may_drop(expr);
-        Ok(if settles { Box::new(Settled::new(planned, expr)) } else { planned })
+        let planned = if settles { Box::new(Settled::new(planned, expr)) } else { planned };
+        Ok(self.shared(expr, steps, settles, planned))
     }
 
+    /// As [`Planner::vector`], for who does without the names that are to go.
     fn unsettled<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
+        Ok(self.shared(expr, steps, false, self.operator(expr, steps)?))
+    }
+
+    /// The operator of an expression, evaluated once with others that are the same. It matters whether it settles names.
+    fn shared<'a>(
+        &self,
+        expr: &'a Expr,
+        steps: Steps,
+        settles: bool,
+        planned: BoxOperator<'a>,
+    ) -> BoxOperator<'a> {
+        // Where one step stands for all, that one is shared.
+        let repeated = steps.count > 1 && invariant::is_invariant(expr);
+        if repeated { planned } else { self.shares.wrap(expr, steps, (self.statistics, settles), planned) }
+    }
+
+    fn operator<'a>(&self, expr: &'a Expr, steps: Steps) -> Planned<'a> {
         if steps.count > 1 && invariant::is_invariant(expr) {
-            let inner = self.vector(expr, Steps::once(steps.start_ms))?;
+            let once = Self { scope: self.scope.once(), ..*self };
+            let inner = once.vector(expr, Steps::once(steps.start_ms))?;
             return Ok(Box::new(Repeated { inner, steps }));
         }
         match &expr.kind {
@@ -95,7 +121,7 @@ impl Planner {
         let after_ms =
             if selector.extension == Some(RangeExtension::Smoothed) { self.lookback_ms } else { 0 };
         let series = SourceSeries::new(Cow::Borrowed(&selector.matchers), hints, self.lookback_ms, after_ms);
-        let (extension, detect_resets) = (selector.extension, self.statistics);
+        let (extension, detect_resets, scope) = (selector.extension, self.statistics, self.scope);
         let make: Make<'a> = Arc::new(move |series, _| {
             let samples = Samples::default();
             Box::new(InstantSelector {
@@ -107,6 +133,7 @@ impl Planner {
                 extension,
                 samples,
                 detect_resets,
+                scope,
             })
         });
         let reach = (reference.apply(steps.start_ms), reference.apply(steps.end_ms()));

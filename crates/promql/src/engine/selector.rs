@@ -1,8 +1,9 @@
 //! Instant selectors: of each series the newest sample that is not older than the lookback.
 
-use super::column::{Operator, SeriesKey, StepVector};
+use super::column::{Operator, Point, SeriesKey, StepVector};
 use super::context::{Context, Steps};
 use super::grid::{self, Grid, Inexact};
+use super::queried::{self, Scope};
 use super::times::Reference;
 use super::usage::SAMPLE_BYTES;
 use super::{QueryError, smoothed};
@@ -139,6 +140,7 @@ pub(crate) struct InstantSelector<'a> {
     pub(crate) samples: Samples,
     /// Only count and sum of histograms matter: see [`hint_resets`].
     pub(crate) detect_resets: bool,
+    pub(crate) scope: Scope,
 }
 
 impl<'a> Operator<'a> for InstantSelector<'a> {
@@ -160,6 +162,16 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
             }
             if !self.series.grid.is_empty() {
                 self.remark_between(cx, out);
+            }
+            if cx.queried.counts(self.scope) {
+                for step in 0..out.len() {
+                    let samples = match out.get(step) {
+                        Some(Point::Histogram(histogram)) => queried::weight(histogram),
+                        Some(Point::Float(_)) => 1,
+                        None => continue,
+                    };
+                    cx.queried.add(self.scope, step, samples);
+                }
             }
             if out.any_present() {
                 return Ok(Some(key));

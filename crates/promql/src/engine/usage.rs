@@ -64,6 +64,13 @@ impl Account<'_> {
         Ok(())
     }
 
+    /// Puts samples on the account if not more than a quarter of it is used then; whether it did.
+    pub(crate) fn hold_gladly(&self, samples: usize) -> bool {
+        let most = (self.max_samples / 4).min(self.max_bytes / SAMPLE_BYTES / 4);
+        let fits = self.usage.held.load(Ordering::Relaxed).saturating_add(samples) <= most;
+        fits && self.hold(samples).is_ok()
+    }
+
     /// Takes samples off the account.
     pub(crate) fn release(&self, samples: usize) {
         let less = |held: usize| Some(held.saturating_sub(samples));

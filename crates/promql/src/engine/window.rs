@@ -5,6 +5,7 @@ use super::column::{BoxOperator, Operator, Point, SeriesKey, StepVector};
 use super::context::{Context, Steps};
 use super::crew::{Make, PerSeries};
 use super::grid::{self, Grid, Inexact};
+use super::queried::Scope;
 use super::scalar::{Scalar, ScalarColumn};
 use super::selector::{SourceSeries, hint_resets};
 use super::times::Reference;
@@ -333,6 +334,7 @@ pub(crate) struct RangeCall<'a> {
     pub(crate) extension: Option<RangeExtension>,
     pub(crate) scalars: Vec<Scalar<'a>>,
     pub(crate) span: &'a Span,
+    scope: Scope,
     /// The function's name.
     name: &'static str,
     state: RangeState,
@@ -354,6 +356,7 @@ pub(crate) struct RangeSpec<'a> {
     pub(crate) range_ms: i64,
     pub(crate) extension: Option<RangeExtension>,
     pub(crate) span: &'a Span,
+    pub(crate) scope: Scope,
 }
 
 /// Makes a range function, one for each thread.
@@ -369,17 +372,17 @@ impl<'a> RangeCall<'a> {
         name: &'static str,
         scalars: Vec<Scalar<'a>>,
     ) -> BoxOperator<'a> {
-        let RangeSpec { input, steps, reference, range_ms, extension, span } = spec;
+        let RangeSpec { input, steps, reference, range_ms, extension, span, scope } = spec;
         let (series, detect_resets) = match input {
             RangeInput::Selector { series, detect_resets } => (series, detect_resets),
             input @ RangeInput::Subquery { .. } => {
-                let spec = RangeSpec { input, steps, reference, range_ms, extension, span };
+                let spec = RangeSpec { input, steps, reference, range_ms, extension, span, scope };
                 return Box::new(Self::new(spec, function(), name, scalars, None));
             }
         };
         let make: Make<'a> = Arc::new(move |series, arguments| {
             let input = RangeInput::Selector { series, detect_resets };
-            let spec = RangeSpec { input, steps, reference, range_ms, extension, span };
+            let spec = RangeSpec { input, steps, reference, range_ms, extension, span, scope };
             Box::new(Self::new(spec, function(), name, Vec::new(), Some(Arc::clone(arguments))))
         });
         let first_ms = reference.apply(steps.start_ms).saturating_sub(range_ms);
@@ -405,6 +408,7 @@ impl<'a> RangeCall<'a> {
             extension: spec.extension,
             scalars,
             span: spec.span,
+            scope: spec.scope,
             state: RangeState { arguments, ..RangeState::default() },
         }
     }
@@ -426,6 +430,8 @@ impl<'a> Operator<'a> for RangeCall<'a> {
             let Some(key) = self.input.next(cx, first_ms, last_ms, &mut self.state.samples)? else {
                 return Ok(None);
             };
+            let window = (self.reference, self.range_ms);
+            cx.queried.windows(self.scope, self.steps, window, &self.state.samples);
             self.slide(cx, &key, out)?;
             if out.any_present() {
                 return Ok(Some(if self.keep_name { key } else { key.nameless() }));

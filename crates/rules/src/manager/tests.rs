@@ -63,7 +63,8 @@ impl Bench {
     fn new() -> Self {
         let (store, alerts) = (Arc::new(TestStore::default()), Arc::new(Memory::default()));
         let surround = Surround {
-            asker: Asker { engine: Engine::default(), source: store.clone() },
+            asker: Asker::new(Engine::default(), store.clone()),
+            observer: None,
             threads: Arc::new(QueryThreads::start(1).unwrap()),
             samples: store.clone(),
             alerts: alerts.clone(),
@@ -329,6 +330,7 @@ fn manager(bench: &Bench, clock: Arc<dyn Clock>) -> Manager {
         samples: bench.store.clone(),
         alerts: bench.alerts.clone(),
         clock,
+        observer: None,
         query_threads: 1,
     })
     .unwrap()

@@ -97,10 +97,11 @@ impl Runner<'_> {
             delayed_name_removal: true,
             ..EngineOptions::default()
         });
-        let asker = Asker { engine, source: store.clone() };
+        let asker = Asker::new(engine, store.clone());
         let pairs = test.external_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let surround = Surround {
             asker: asker.clone(),
+            observer: None,
             threads: Arc::clone(&self.threads),
             samples: store,
             alerts: Arc::new(NoAlerts),

@@ -20,7 +20,7 @@ const DEFAULT_INFO_METRIC: &str = "target_info";
 /// Which names are info metrics where a selector only says which are not.
 const ANY_INFO_METRIC: &str = ".+_info";
 
-pub(crate) fn plan<'a>(planner: &Planner, call: &'a Call, span: &'a Span, steps: Steps) -> Planned<'a> {
+pub(crate) fn plan<'a>(planner: &Planner<'_>, call: &'a Call, span: &'a Span, steps: Steps) -> Planned<'a> {
     let Some(base) = call.args.first() else {
         return Err(refused("expected at least 1 argument(s) in call to \"info\""));
     };
@@ -52,6 +52,7 @@ pub(crate) fn plan<'a>(planner: &Planner, call: &'a Call, span: &'a Span, steps:
         extension: None,
         samples: Samples::default(),
         detect_resets: false,
+        scope: planner.scope,
     };
     Ok(Box::new(Info { inner: planner.vector(base, steps)?, selector, names, data, steps, result: None }))
 }
@@ -62,7 +63,11 @@ const fn is_positive(matcher: &Matcher) -> bool {
 
 /// The time at which the first selector of an expression looks: info series are looked up at the same time. Says
 /// whether there is a selector.
-fn look_for_reference(planner: &Planner, expr: &Expr, reference: &mut Reference) -> Result<bool, QueryError> {
+fn look_for_reference(
+    planner: &Planner<'_>,
+    expr: &Expr,
+    reference: &mut Reference,
+) -> Result<bool, QueryError> {
     let found = match &expr.kind {
         ExprKind::VectorSelector(selector) => {
             reference.narrow(Reference::new(&selector.modifiers, &planner.times)?);

@@ -19,7 +19,7 @@ fn argument(call: &Call, place: usize) -> Result<&Expr, QueryError> {
     })
 }
 
-impl Planner {
+impl Planner<'_> {
     pub(super) fn call<'a>(&self, call: &'a Call, span: &'a Span, steps: Steps) -> Planned<'a> {
         let name = call.function.name;
         let statistics = match name {
@@ -123,7 +123,8 @@ impl Planner {
             } else {
                 (steps, false)
             };
-            let inner = self.instant_selector(selector, &expr.span, once, aspect, call.function.name)?;
+            let planner = if repeat { Self { scope: self.scope.once(), ..*self } } else { *self };
+            let inner = planner.instant_selector(selector, &expr.span, once, aspect, call.function.name)?;
             let inner: crate::engine::column::BoxOperator<'a> =
                 if repeat { Box::new(crate::engine::repeat::Repeated { inner, steps }) } else { inner };
             return Ok(Box::new(math::Mapped::new(inner, Vec::new(), steps, math::Change::Same)));

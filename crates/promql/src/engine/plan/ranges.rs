@@ -5,13 +5,14 @@ use crate::ast::{Expr, ExprKind, RangeExtension};
 use crate::engine::QueryError;
 use crate::engine::column::StepVector;
 use crate::engine::context::Steps;
+use crate::engine::queried::Scope;
 use crate::engine::selector::SourceSeries;
 use crate::engine::times::Reference;
 use crate::engine::window::{RangeInput, RangeSpec};
 use crate::source::SelectHints;
 use std::borrow::Cow;
 
-impl Planner {
+impl Planner<'_> {
     /// Where a range function reads.
     pub(crate) fn range<'a>(
         &self,
@@ -39,6 +40,7 @@ impl Planner {
                     range_ms,
                     extension: selector.extension,
                     span: &expr.span,
+                    scope: self.scope,
                 })
             }
             ExprKind::Subquery(subquery) => {
@@ -57,11 +59,13 @@ impl Planner {
                     return Err(QueryError::TooManySamples);
                 }
                 let input = RangeInput::Subquery {
-                    inner: Self { statistics: false, ..*self }.merged(&subquery.expr, inner_steps)?,
+                    inner: Self { statistics: false, scope: Scope::Subquery, ..*self }
+                        .merged(&subquery.expr, inner_steps)?,
                     steps: inner_steps,
                     vector: StepVector::default(),
                 };
-                Ok(RangeSpec { input, steps, reference, range_ms, extension: None, span: &expr.span })
+                let (extension, span, scope) = (None, &expr.span, self.scope);
+                Ok(RangeSpec { input, steps, reference, range_ms, extension, span, scope })
             }
             _ => Err(refused(format!("expected a range vector, got {}", expr.value_type().as_str()))),
         }
