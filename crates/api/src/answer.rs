@@ -4,11 +4,14 @@
 //! long one the beginning leaves while the rest is being written, compressed on the same thread: the client reads
 //! meanwhile, and no thread that serves requests is busy compressing.
 
+mod gzip;
+
 use crate::error::ApiError;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use gzip::Gzip;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Frame;
@@ -16,7 +19,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::sync::{mpsc, oneshot};
-use watchfire_wire::gzip::Gzip;
 
 /// Up to this size an answer is sent as it is, as are those compressed behind us.
 const SMALL_BYTES: usize = 32;

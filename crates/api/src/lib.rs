@@ -5,9 +5,6 @@
 //! every error has the shape the protocol's clients expect. It never decides anything: queries are the engine's, targets
 //! the scrape manager's, alerts the rules'.
 
-// Only for its feature, see Cargo.toml.
-use flate2 as _;
-
 mod access;
 mod agent;
 mod alerting;

@@ -8,7 +8,6 @@
 pub mod alertmanager;
 pub mod event_file;
 pub mod exposition;
-pub mod gzip;
 pub mod prometheus_block;
 pub mod protobuf;
 pub mod remote_read;

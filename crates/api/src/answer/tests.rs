@@ -63,10 +63,13 @@ async fn an_answer_that_breaks_off_does_not_pass_for_a_whole_one() {
 async fn what_nobody_wants_any_more_is_not_written_on() {
     let (reply, awaited) = Reply::new();
     let mut page = Page::new(Packing::Gzip, reply);
-    page.buffer().resize(PIECE_BYTES, b' ');
+    // Numbers that repeat nothing, so that something is left of them.
+    let text: String = (0..40_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string()).collect();
+    assert!(text.len() > PIECE_BYTES);
+    page.buffer().extend_from_slice(text.as_bytes());
     assert!(page.pause());
     drop(awaited.await);
-    page.buffer().resize(PIECE_BYTES, b' ');
+    page.buffer().extend_from_slice(text.as_bytes());
     assert!(!page.pause());
     page.finish();
 }
