@@ -57,9 +57,8 @@ mod tests {
             "/routes/test",
             "/rules/backtest",
         ];
-        let is_ours = |path: &str| {
-            ours.contains(&path) || path.starts_with("/incidents") || path.starts_with("/schedules")
-        };
+        let rooms = ["/incidents", "/schedules", "/receivers", "/training", "/ci", "/import"];
+        let is_ours = |path: &str| ours.contains(&path) || rooms.iter().any(|room| path.starts_with(room));
         let routes: BTreeSet<String> = crate::routes::routes()
             .iter()
             .filter_map(|route| route.path.strip_prefix("/api/v1"))
