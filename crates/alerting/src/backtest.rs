@@ -2,7 +2,7 @@
 //! in memory and with a clock that somebody else moves.
 
 use crate::config::Config;
-use crate::state::{HistoryLimits, State};
+use crate::state::{Ended, HistoryLimits, State};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,7 +111,8 @@ impl Simulation {
                 retry_after: None,
                 receipt: None,
             };
-            self.state.finish(&claim, &told, Duration::ZERO, now_ms)?;
+            let ended = Ended { claim, attempt: told, latency: Duration::ZERO };
+            self.state.finish(&[ended], now_ms)?;
         }
         self.seen.retain(|(_, _, at_ms)| *at_ms == now_ms);
         Ok(())

@@ -8,7 +8,9 @@ use crate::history::{self, HistoryPage, HistoryQuery, Statistics, StatisticsQuer
 use crate::metrics::{Gauges, Metrics, Way};
 use crate::routing::RouteTest;
 use crate::silences::{SilenceError, SilenceLimits};
-use crate::state::{AlertFilter, Claim, HistoryLimits, PostedAlert, PostedSilence, State, Taken, kept};
+use crate::state::{
+    AlertFilter, Claim, Ended, HistoryLimits, PostedAlert, PostedSilence, State, Taken, kept,
+};
 use crate::status::{AlertView, GroupView, OutboxView};
 use crate::telling;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,6 +102,8 @@ pub struct Alerting {
 
 pub(crate) struct Inner {
     state: Mutex<State>,
+    /// Attempts that are over, and whose end is not kept yet. Taken only by who holds the state.
+    endings: Mutex<Vec<Ended>>,
     external_labels: Mutex<Labels>,
     pub(crate) clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -132,6 +136,7 @@ impl Alerting {
         state.set_history(options.tuning.history);
         let inner = Inner {
             state: Mutex::new(state),
+            endings: Mutex::default(),
             tuning: options.tuning,
             external_labels: Mutex::default(),
             clock: options.clock,
@@ -412,7 +417,7 @@ impl Alerting {
         let delivered = attempt.outcome == Outcome::Delivered;
         let dead = attempt.outcome == Outcome::Dead;
         let way = self.inner.way(claim.kind, &claim.job.receiver);
-        self.inner.metrics.attempt(way.clone(), attempt.status, delivered, dead, latency.as_secs_f64());
+        self.inner.metrics.attempt(way, attempt.status, delivered, dead, latency.as_secs_f64());
         if !delivered {
             tracing::warn!(
                 receiver = claim.job.receiver,
@@ -423,24 +428,10 @@ impl Alerting {
                 "notification not delivered"
             );
         }
-        let job = claim.job.id;
-        let finished = self
-            .blocking(move |inner| {
-                let now_ms = inner.clock.now_ms();
-                let mut state = inner.state();
-                let finished = state.finish(&claim, &attempt, latency, now_ms);
-                if finished.is_err() {
-                    state.release(&claim);
-                }
-                finished
-            })
-            .await;
-        match finished {
-            Ok(waits) => self.inner.metrics.delivered(way, &waits),
-            Err(error) => {
-                tracing::error!(job, %error, "the end of a delivery could not be kept, it will be repeated");
-            }
-        }
+        // Ends that come while another is being kept are kept together: one wait for the disk, not one each.
+        let ended = Ended { claim, attempt, latency };
+        self.inner.endings.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
+        self.blocking(Inner::keep_endings).await;
         self.inner.wake.notify_one();
     }
 
@@ -466,6 +457,30 @@ impl Inner {
     /// What metrics tell a kind of integration by.
     fn way(&self, kind: &'static str, receiver: &str) -> Way {
         (kind, if self.tuning.receiver_names { receiver.to_owned() } else { String::new() })
+    }
+
+    /// Keeps how attempts ended; those of others, too, that wait for the same.
+    fn keep_endings(&self) {
+        let now_ms = self.clock.now_ms();
+        let mut state = self.state();
+        let ended = std::mem::take(&mut *self.endings.lock().unwrap_or_else(PoisonError::into_inner));
+        if ended.is_empty() {
+            return;
+        }
+        match state.finish(&ended, now_ms) {
+            Ok(waits) => {
+                for (ended, waits) in ended.iter().zip(&waits) {
+                    self.metrics.delivered(self.way(ended.claim.kind, &ended.claim.job.receiver), waits);
+                }
+            }
+            Err(error) => {
+                for Ended { claim, .. } in &ended {
+                    state.release(claim);
+                    let job = claim.job.id;
+                    tracing::error!(job, %error, "the end of a delivery could not be kept, it will be repeated");
+                }
+            }
+        }
     }
 
     /// What is to be sent, when there is something to do next, and whether there is more to prune.

@@ -34,7 +34,7 @@ pub(crate) use evaluation as kept;
 pub use external::{PostedAlert, Rejected, Taken};
 pub(crate) use incidents::{POLICY_LABEL, Tally};
 pub(crate) use muting::Suppressed;
-pub(crate) use outbox::Claim;
+pub(crate) use outbox::{Claim, Ended};
 pub(crate) use people::stand;
 pub use recorder::{By, EventDetail, GroupRef, HistoryLimits};
 pub use silencing::PostedSilence;
@@ -189,16 +189,14 @@ impl State {
         let flushes = self.tables.groups.values().map(|group| group.next_flush_ms);
         // Without a configuration there is nothing to wait for but one. Whoever is busy wakes the loop when it is done.
         let has_config = self.config.route.is_some();
-        let tries =
-            self.tables.jobs.values().filter(|job| has_config && !self.in_flight.contains_key(&job.id));
-        let tries = tries.filter_map(|job| {
-            let destination = (job.receiver.clone(), job.integration);
-            let ready_ms = match self.destinations.get(&destination) {
+        let tries = self.tables.due().filter(|_| has_config).filter_map(|(destination, due)| {
+            let ready_ms = match self.destinations.get(destination) {
                 Some(health) if health.is_full() => return None,
                 Some(health) => health.ready_ms(),
                 None => i64::MIN,
             };
-            Some(job.next_try_ms.max(ready_ms))
+            let (next_try_ms, _) = due.iter().find(|(_, job)| !self.in_flight.contains_key(job))?;
+            Some((*next_try_ms).max(ready_ms))
         });
         let incidents = self.tables.incidents.values().filter(|_| has_config).filter_map(escalation::due_ms);
         flushes.chain(tries).chain(incidents).min()

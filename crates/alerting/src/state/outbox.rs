@@ -28,6 +28,23 @@ const HISTORY: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// How the reason of a notification begins that another receiver refused.
 const FALLBACK: &str = "fallback: ";
 
+/// An attempt that is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) claim: Claim,
+    pub(crate) attempt: Attempt,
+    pub(crate) latency: Duration,
+}
+
+/// What follows an attempt, as far as it is known before it is noted.
+struct After {
+    id: GroupId,
+    /// When it is tried again, if it is.
+    next_try_ms: i64,
+    /// The turn during the attempt could not say everything.
+    flush_again: bool,
+}
+
 /// A job on its way out.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
@@ -45,29 +62,33 @@ impl State {
     /// begin.
     pub(crate) fn claim(&mut self, now_ms: i64) -> Result<Vec<Claim>, LedgerError> {
         let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
-        let mut ready: Vec<&Job> = self
-            .tables
-            .jobs
-            .values()
-            .filter(|job| job.next_try_ms <= now_ms && !self.in_flight.contains_key(&job.id))
-            .collect();
-        ready.sort_by_key(|job| (job.next_try_ms, job.id));
         let (mut chosen, mut orphans) = (Vec::new(), Vec::new());
-        for job in ready {
-            let destination = (job.receiver.clone(), job.integration);
-            let Some(wire) = wiring.get(&destination) else {
+        for (destination, due) in self.tables.due() {
+            let ready = due.range(..=(now_ms, i64::MAX));
+            let mut ready = ready.filter(|(_, job)| !self.in_flight.contains_key(job)).copied().peekable();
+            if ready.peek().is_none() {
+                continue;
+            }
+            let Some(wire) = wiring.get(destination) else {
                 // Before the first configuration, nobody is known and everybody may still come.
                 if config.route.is_some() {
-                    orphans.push(job.id);
+                    orphans.extend(ready.map(|(_, job)| job));
                 }
                 continue;
             };
-            let health = self.destinations.entry(destination).or_insert_with(|| Health::new(pace(wire.kind)));
-            if !health.is_full() && health.ready_ms() <= now_ms {
+            let health =
+                self.destinations.entry(destination.clone()).or_insert_with(|| Health::new(pace(wire.kind)));
+            for turn in ready {
+                if health.is_full() || health.ready_ms() > now_ms {
+                    break;
+                }
                 health.begin(now_ms);
-                chosen.push((job.id, wire.clone()));
+                chosen.push((turn, wire.clone()));
             }
         }
+        // Whoever has waited longest goes first, whatever the destination.
+        chosen.sort_by_key(|(turn, _)| *turn);
+        let chosen: Vec<_> = chosen.into_iter().map(|((_, job), wire)| (job, wire)).collect();
         if chosen.is_empty() && orphans.is_empty() {
             return Ok(Vec::new());
         }
@@ -119,102 +140,46 @@ impl State {
         Ok(claims)
     }
 
-    /// Notes how an attempt ended, and what follows. On an error the job stays open and is sent again: at least once.
-    /// Returns how long each alert fired until this destination confirmed that it was told so, in milliseconds, of those
-    /// that it was told for the first time.
-    pub(crate) fn finish(
-        &mut self,
-        claim: &Claim,
-        attempt: &Attempt,
-        latency: Duration,
-        now_ms: i64,
-    ) -> Result<Vec<i64>, LedgerError> {
-        self.release(claim);
+    /// Notes how attempts ended, and what follows, all in one transaction. On an error the jobs stay open and are sent
+    /// again: at least once. Returns for each attempt how long each alert fired until this destination confirmed that it
+    /// was told so, in milliseconds, of those that it was told for the first time.
+    pub(crate) fn finish(&mut self, ended: &[Ended], now_ms: i64) -> Result<Vec<Vec<i64>>, LedgerError> {
         let (config, wiring) = (Arc::clone(&self.config), Arc::clone(&self.wiring));
-        let job = &claim.job;
-        let destination = (job.receiver.clone(), job.integration);
-        let failures = self.destinations.get(&destination).map_or(0, Health::failures);
-        let backoff = self.backoff(job.attempts.max(failures));
-        let pause = attempt.retry_after.unwrap_or(Duration::ZERO).max(backoff);
-        let next_try_ms = now_ms.saturating_add(super::evaluation::millis(pause));
-        self.destinations.entry(destination).and_modify(|health| match attempt.outcome {
-            // Whoever refuses is there.
-            Told::Delivered | Told::Dead => health.well(),
-            Told::Retry => health.unwell(next_try_ms, attempt.retry_after.is_some()),
-        });
-        let id = (job.group_key.clone(), job.receiver.clone());
-        let flush_again = self.reflush.remove(&id);
-        let untold = self.renewed(job);
+        let mut turns = Vec::with_capacity(ended.len());
+        for Ended { claim, attempt, .. } in ended {
+            self.release(claim);
+            let job = &claim.job;
+            let destination = (job.receiver.clone(), job.integration);
+            let failures = self.destinations.get(&destination).map_or(0, Health::failures);
+            let backoff = self.backoff(job.attempts.max(failures));
+            let pause = attempt.retry_after.unwrap_or(Duration::ZERO).max(backoff);
+            let next_try_ms = now_ms.saturating_add(super::evaluation::millis(pause));
+            self.destinations.entry(destination).and_modify(|health| match attempt.outcome {
+                // Whoever refuses is there.
+                Told::Delivered | Told::Dead => health.well(),
+                Told::Retry => health.unwell(next_try_ms, attempt.retry_after.is_some()),
+            });
+            let id = (job.group_key.clone(), job.receiver.clone());
+            let flush_again = self.reflush.remove(&id);
+            turns.push(After { id, next_try_ms, flush_again });
+        }
         let mut tally = Tally::default();
-        let mut waits = Vec::new();
-        self.change(|tables, write| {
-            let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-            let error = attempt.error.as_deref();
-            let outcome = match attempt.outcome {
-                Told::Delivered => Outcome::Delivered,
-                Told::Retry => Outcome::Retry,
-                Told::Dead => Outcome::Dead,
-            };
-            write.finish_attempt(claim.delivery, outcome, attempt.status, latency_ms, error)?;
-            match attempt.outcome {
-                Told::Delivered | Told::Dead => {
-                    let delivered = attempt.outcome == Told::Delivered;
-                    if delivered {
-                        waits = first_heard(tables, job, now_ms);
-                    }
-                    let state = if delivered { JobState::Done } else { JobState::Dead };
-                    write.finish_job(job.id, state, now_ms, error)?;
-                    tables.remove_job(job.id);
-                    count(tables, write, job, delivered, now_ms)?;
-                    tables.note_canary(write, job, delivered, now_ms)?;
-                    // A group that was given up meanwhile has nothing to remember.
-                    if tables.groups.contains_key(&id)
-                        || (delivered && job.reason.starts_with(FALLBACK) && !tables.is_paged(job))
-                    {
-                        note(tables, write, (job, &untold), attempt, now_ms)?;
-                    }
-                    if !delivered {
-                        fall_back(tables, write, &config, &wiring, job, now_ms)?;
-                    }
-                }
-                Told::Retry => {
-                    let error = error.unwrap_or_default();
-                    write.retry_job(job.id, next_try_ms, error)?;
-                    if let Some(open) = tables.jobs.get_mut(&job.id) {
-                        open.next_try_ms = next_try_ms;
-                        open.last_error = Some(error.to_owned());
-                    }
-                }
+        let all_waits = self.change(|tables, write| {
+            let mut all_waits = Vec::with_capacity(ended.len());
+            for (ended, after) in ended.iter().zip(&turns) {
+                all_waits.push(conclude(
+                    tables,
+                    write,
+                    (&config, &wiring),
+                    &mut tally,
+                    (ended, after),
+                    now_ms,
+                )?);
             }
-            if flush_again && let Some(group) = tables.groups.get_mut(&id) {
-                // The turn that could not say everything is due again: whoever it found firing is told of.
-                let interval_ms = Options::of(group).group_interval_ms.max(1);
-                group.next_flush_ms = group.next_flush_ms.saturating_sub(interval_ms).min(now_ms);
-                write.touch_group(group)?;
-            } else if untold.is_empty() {
-                settle(tables, write, (&config, &wiring), &mut tally, &id, now_ms)?;
-            }
-            Ok(())
+            Ok(all_waits)
         })?;
         self.tally.add(tally);
-        Ok(waits)
-    }
-
-    /// The alerts whose end a job tells, and which have begun anew since that was written: their new life is not told.
-    fn renewed(&self, job: &Job) -> BTreeSet<u64> {
-        let younger = |alert: &&u64| {
-            self.tables.alerts.get(*alert).is_some_and(|alert| alert.starts_ms > job.created_ms)
-        };
-        let mut younger = job.resolved.iter().filter(younger).copied().peekable();
-        if younger.peek().is_none() {
-            return BTreeSet::new();
-        }
-        let told = telling::beginnings(&job.payload);
-        let is_other = |alert: &u64| {
-            let now = self.tables.alerts.get(alert).map(|alert| alert.starts_ms);
-            told.get(alert).is_some_and(|told| Some(*told) != now)
-        };
-        younger.filter(is_other).collect()
+        Ok(all_waits)
     }
 
     /// An attempt whose end could not be noted: the job is open again.
@@ -285,6 +250,83 @@ fn count(
         })?;
     }
     Ok(())
+}
+
+/// Notes how one attempt ended, and what follows. The waits of those alerts that were told for the first time.
+fn conclude(
+    tables: &mut Tables,
+    write: &Writing<'_>,
+    (config, wiring): (&Config, &Wiring),
+    tally: &mut Tally,
+    (ended, after): (&Ended, &After),
+    now_ms: i64,
+) -> Result<Vec<i64>, LedgerError> {
+    let Ended { claim, attempt, latency } = ended;
+    let job = &claim.job;
+    let untold = renewed(tables, job);
+    let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    let error = attempt.error.as_deref();
+    let outcome = match attempt.outcome {
+        Told::Delivered => Outcome::Delivered,
+        Told::Retry => Outcome::Retry,
+        Told::Dead => Outcome::Dead,
+    };
+    let mut waits = Vec::new();
+    write.finish_attempt(claim.delivery, outcome, attempt.status, latency_ms, error)?;
+    match attempt.outcome {
+        Told::Delivered | Told::Dead => {
+            let delivered = attempt.outcome == Told::Delivered;
+            if delivered {
+                waits = first_heard(tables, job, now_ms);
+            }
+            let state = if delivered { JobState::Done } else { JobState::Dead };
+            write.finish_job(job.id, state, now_ms, error)?;
+            tables.remove_job(job.id);
+            count(tables, write, job, delivered, now_ms)?;
+            tables.note_canary(write, job, delivered, now_ms)?;
+            // A group that was given up meanwhile has nothing to remember.
+            if tables.groups.contains_key(&after.id)
+                || (delivered && job.reason.starts_with(FALLBACK) && !tables.is_paged(job))
+            {
+                note(tables, write, (job, &untold), attempt, now_ms)?;
+            }
+            if !delivered {
+                fall_back(tables, write, config, wiring, job, now_ms)?;
+            }
+        }
+        Told::Retry => {
+            let error = error.unwrap_or_default();
+            write.retry_job(job.id, after.next_try_ms, error)?;
+            tables.put_off(job.id, after.next_try_ms, error);
+        }
+    }
+    if after.flush_again
+        && let Some(group) = tables.groups.get_mut(&after.id)
+    {
+        // The turn that could not say everything is due again: whoever it found firing is told of.
+        let interval_ms = Options::of(group).group_interval_ms.max(1);
+        group.next_flush_ms = group.next_flush_ms.saturating_sub(interval_ms).min(now_ms);
+        write.touch_group(group)?;
+    } else if untold.is_empty() {
+        settle(tables, write, (config, wiring), tally, &after.id, now_ms)?;
+    }
+    Ok(waits)
+}
+
+/// The alerts whose end a job tells, and which have begun anew since that was written: their new life is not told.
+fn renewed(tables: &Tables, job: &Job) -> BTreeSet<u64> {
+    let younger =
+        |alert: &&u64| tables.alerts.get(*alert).is_some_and(|alert| alert.starts_ms > job.created_ms);
+    let mut younger = job.resolved.iter().filter(younger).copied().peekable();
+    if younger.peek().is_none() {
+        return BTreeSet::new();
+    }
+    let told = telling::beginnings(&job.payload);
+    let is_other = |alert: &u64| {
+        let now = tables.alerts.get(alert).map(|alert| alert.starts_ms);
+        told.get(alert).is_some_and(|told| Some(*told) != now)
+    };
+    younger.filter(is_other).collect()
 }
 
 /// What a destination knows after a job is over.

@@ -1,12 +1,13 @@
 //! The ledger's rows in memory.
 
+use super::Destination;
 use super::adoption::Adoption;
 use super::canaries::Book;
 use super::recorder::Recorder;
 use crate::inhibit::{InhibitRule, Inhibitor};
 use crate::silences::Silences;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use watchfire_ledger::{
     Alert, Fingerprint, Group, Incident, Job, Ledger, LedgerError, Notified, Override, RuleInstance, Writing,
 };
@@ -44,6 +45,8 @@ pub(super) struct Tables {
     held: HashMap<Fingerprint, u32>,
     /// The open jobs of a group, by integration.
     jobs_of: HashMap<GroupId, BTreeMap<u32, i64>>,
+    /// The open jobs of a destination, by the time of their next attempt.
+    due: BTreeMap<Destination, BTreeSet<(i64, i64)>>,
 }
 
 /// What a group has of its route, as kept in the ledger.
@@ -170,14 +173,49 @@ impl Tables {
         self.jobs_of.contains_key(id)
     }
 
+    /// The destinations that something waits for, each with its jobs: when they may be tried, and their numbers.
+    pub(super) fn due(&self) -> impl Iterator<Item = (&Destination, &BTreeSet<(i64, i64)>)> {
+        self.due.iter()
+    }
+
     pub(super) fn put_job(&mut self, job: Job) {
         let id = (job.group_key.clone(), job.receiver.clone());
         self.jobs_of.entry(id).or_default().insert(job.integration, job.id);
-        self.jobs.insert(job.id, job);
+        let destination = (job.receiver.clone(), job.integration);
+        self.due.entry(destination).or_default().insert((job.next_try_ms, job.id));
+        if let Some(before) = self.jobs.insert(job.id, job) {
+            self.forget_due(&before);
+        }
+    }
+
+    /// A job failed and is tried again at a later time.
+    pub(super) fn put_off(&mut self, job: i64, next_try_ms: i64, error: &str) {
+        let Some(mut job) = self.jobs.get(&job).cloned() else { return };
+        job.next_try_ms = next_try_ms;
+        job.last_error = Some(error.to_owned());
+        self.put_job(job);
+    }
+
+    /// Takes the turn of a job that is not as it was; where that is the turn it has now, it stays.
+    fn forget_due(&mut self, before: &Job) {
+        if self.jobs.get(&before.id).is_some_and(|now| {
+            now.next_try_ms == before.next_try_ms
+                && (&now.receiver, now.integration) == (&before.receiver, before.integration)
+        }) {
+            return;
+        }
+        let destination = (before.receiver.clone(), before.integration);
+        if let Some(due) = self.due.get_mut(&destination) {
+            due.remove(&(before.next_try_ms, before.id));
+            if due.is_empty() {
+                self.due.remove(&destination);
+            }
+        }
     }
 
     pub(super) fn remove_job(&mut self, job: i64) -> Option<Job> {
         let job = self.jobs.remove(&job)?;
+        self.forget_due(&job);
         let id = (job.group_key.clone(), job.receiver.clone());
         if let Some(jobs) = self.jobs_of.get_mut(&id) {
             jobs.remove(&job.integration);
@@ -273,3 +311,6 @@ fn release(held: &mut HashMap<Fingerprint, u32>, member: Fingerprint) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
