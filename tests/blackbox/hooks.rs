@@ -52,6 +52,12 @@ async fn sent(server: &Server, path: &str, headers: &[(&str, &str)], body: &str)
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
+/// Whether a body is refused for its size. Who is still writing when the answer comes may not get to read it.
+async fn is_refused_unread(server: &Server, path: &str, body: String) -> bool {
+    let answer = server.client().post(server.url(path)).body(body).send().await;
+    answer.is_err() || answer.is_ok_and(|answer| answer.status() == 413)
+}
+
 fn rfc3339(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms).unwrap().to_string()
 }
@@ -111,7 +117,8 @@ async fn pagerduty_is_heard_when_it_is_signed_and_nobody_else_nor_twice() {
     assert_eq!(pagerduty(&server, "pd-secret", &good).await, 200);
     assert_eq!(owner(&server, id).await, Value::Null, "it was heard before");
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(2 << 20));
-    assert_eq!(pagerduty(&server, "pd-secret", &large).await, 413);
+    assert!(is_refused_unread(&server, "/hooks/pagerduty", large).await);
+    assert_eq!(owner(&server, id).await, Value::Null);
 }
 
 #[tokio::test]
@@ -134,7 +141,7 @@ async fn slack_is_heard_when_it_is_signed_now_and_nobody_else_nor_twice() {
     assert_eq!(slack(&server, "slack-secret", now, "acknowledge", &group).await, 200);
     assert_eq!(owner(&server, id).await, Value::Null, "the same press sent again");
     let large = format!("payload={}", "x".repeat(2 << 20));
-    assert_eq!(sent(&server, "/hooks/slack", &[], &large).await.0, 413);
+    assert!(is_refused_unread(&server, "/hooks/slack", large).await);
 }
 
 #[tokio::test]
