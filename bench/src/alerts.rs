@@ -65,7 +65,8 @@ pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<()> {
     for subject in &measured {
         silence(&subject.peer, plan.silences).await?;
     }
-    let groups = plan.alerts.div_ceil(ALERTS_PER_GROUP);
+    let all = 0..plan.alerts.div_ceil(ALERTS_PER_GROUP);
+    let groups = all.filter(|group| !is_silenced(*group, plan.silences)).count();
     for _ in 0..ROUNDS {
         for first in (0..plan.alerts).step_by(BATCH) {
             let now_ms = crate::now_ms()?;
@@ -234,6 +235,11 @@ async fn silence(peer: &Peer, count: usize) -> anyhow::Result<()> {
         post(peer, "/api/v2/silences", serde_json::to_vec(&body)?).await?;
     }
     Ok(())
+}
+
+/// Whether the silences mute every alert of a group, so that nobody is told of it.
+fn is_silenced(group: usize, silences: usize) -> bool {
+    (1..=3).contains(&(group % 100)) && (group + 1) * ALERTS_PER_GROUP <= silences
 }
 
 fn alert(number: usize, now_ms: i64) -> Value {
