@@ -1,48 +1,66 @@
 //! This host: the collectors, and how they are run.
 
+mod arp;
 mod bonding;
 mod conntrack;
 mod cpu;
 mod cpu_info;
 mod cpufreq;
 mod diskstats;
+mod dmi;
 mod edac;
+mod entropy;
+mod fibre_channel;
 mod filefd;
 mod filesystem;
+mod flags;
 mod hwmon;
 mod infiniband;
+mod ipvs;
 mod kernel_hung;
 mod loadavg;
 mod mdadm;
 mod meminfo;
 mod mounts;
+mod multipath;
 mod netclass;
 mod netdev;
 mod netstat;
+mod nfs;
 mod nvme;
+mod options;
 mod os;
+mod power_supply;
 mod pressure;
 mod processes;
 mod rapl;
 mod schedstat;
+mod selinux;
 mod sockstat;
 mod softirqs;
 mod softnet;
 mod stat;
+mod tape;
 mod textfile;
 mod thermal;
 mod time;
+mod timex;
 mod udev;
+mod udp_queues;
 mod uname;
 mod vmstat;
 mod vulnerabilities;
+mod watchdog;
+mod xfs;
+
+pub use flags::{COLLECTORS, Flag, Known};
+pub use options::{Options, SystemdOptions};
 
 use crate::llm::LlmServers;
-use crate::{CollectError, Collection, GpuOptions, LlmDiscovery, Roots};
+use crate::{CollectError, Collection, LlmDiscovery, Roots};
 use regex::Regex;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use watchfire_model::time::Clock;
@@ -55,123 +73,6 @@ pub trait Collector: Send + Sync {
 
     /// Adds what it finds to `out`. What was added before an error stays.
     fn collect(&self, roots: &Roots, out: &mut Collection) -> Result<(), CollectError>;
-}
-
-/// What to collect. The defaults are node_exporter's, plus what is cheap and useful: CPU information, interrupts by
-/// kind and CPU vulnerabilities.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Collectors that shall not run, by name.
-    pub disabled: Vec<String>,
-    /// Which CPU flags become `node_cpu_flag_info` (`--collector.cpu.info.flags-include`); none when not set. By
-    /// default those that decide how fast numbers are crunched, and whether this is a virtual machine.
-    pub cpu_flags_include: Option<Regex>,
-    /// Which CPU bugs become `node_cpu_bug_info` (`--collector.cpu.info.bugs-include`); none when not set.
-    pub cpu_bugs_include: Option<Regex>,
-    /// Disks that are passed over (`--collector.diskstats.device-exclude`).
-    pub disk_exclude: Option<Regex>,
-    /// Mount points that are passed over (`--collector.filesystem.mount-points-exclude`).
-    pub mount_points_exclude: Option<Regex>,
-    /// Types of file systems that are passed over (`--collector.filesystem.fs-types-exclude`).
-    pub fs_types_exclude: Option<Regex>,
-    /// Network devices whose traffic is told (`--collector.netdev.device-include`); all when not set.
-    pub netdev_include: Option<Regex>,
-    /// Network devices whose traffic is passed over (`--collector.netdev.device-exclude`).
-    pub netdev_exclude: Option<Regex>,
-    /// Network devices whose properties are passed over (`--collector.netclass.ignored-devices`).
-    pub netclass_ignored: Option<Regex>,
-    /// Fields of /proc/vmstat that are told (`--collector.vmstat.fields`).
-    pub vmstat_fields: Option<Regex>,
-    /// Fields of the network protocols that are told, as `Protocol_Field` (`--collector.netstat.fields`).
-    pub netstat_fields: Option<Regex>,
-    /// Folders with metrics in files (`--collector.textfile.directory`).
-    pub textfile_folders: Vec<PathBuf>,
-    /// How GPUs are asked, and under which names they are told.
-    pub gpu: GpuOptions,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        // The patterns are constants that a test compiles; a filter that did not compile would filter nothing.
-        let pattern = |pattern: &str| Regex::new(pattern).ok();
-        Self {
-            disabled: Vec::new(),
-            cpu_flags_include: pattern(r"^(aes|avx.*|amx_.*|asimd.*|sve.*|constant_tsc|hypervisor)$"),
-            cpu_bugs_include: None,
-            disk_exclude: pattern(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$"),
-            mount_points_exclude: pattern(
-                r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
-            ),
-            fs_types_exclude: pattern(concat!(
-                r"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|",
-                r"mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|",
-                r"tracefs)$"
-            )),
-            netdev_include: None,
-            netdev_exclude: None,
-            netclass_ignored: None,
-            vmstat_fields: pattern(r"^(oom_kill|pgpg|pswp|pg.*fault).*"),
-            netstat_fields: pattern(concat!(
-                r"^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|",
-                r"TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|",
-                r"Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|",
-                r"Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
-            )),
-            textfile_folders: Vec::new(),
-            gpu: GpuOptions::default(),
-        }
-    }
-}
-
-impl Options {
-    /// The flags that [`Options::set`] knows, which are node_exporter's, and three of our own for GPUs.
-    pub const FLAGS: [&str; 14] = [
-        "collector.cpu.info.flags-include",
-        "collector.cpu.info.bugs-include",
-        "collector.diskstats.device-exclude",
-        "collector.filesystem.mount-points-exclude",
-        "collector.filesystem.fs-types-exclude",
-        "collector.gpu.kmsg",
-        "collector.gpu.nvidia-library",
-        "collector.gpu.nvidia-smi",
-        "collector.netclass.ignored-devices",
-        "collector.netdev.device-include",
-        "collector.netdev.device-exclude",
-        "collector.netstat.fields",
-        "collector.textfile.directory",
-        "collector.vmstat.fields",
-    ];
-
-    /// Sets an option by the name of node_exporter's flag.
-    ///
-    /// # Errors
-    /// When there is no such flag, or a pattern is no regular expression; the text names both.
-    pub fn set(&mut self, flag: &str, value: &str) -> Result<(), String> {
-        let pattern = || {
-            let compiled = Regex::new(value);
-            compiled
-                .map(Some)
-                .map_err(|error| format!("--{flag}: {value:?} is no regular expression: {error}"))
-        };
-        match flag {
-            "collector.cpu.info.flags-include" => self.cpu_flags_include = pattern()?,
-            "collector.cpu.info.bugs-include" => self.cpu_bugs_include = pattern()?,
-            "collector.diskstats.device-exclude" => self.disk_exclude = pattern()?,
-            "collector.filesystem.mount-points-exclude" => self.mount_points_exclude = pattern()?,
-            "collector.filesystem.fs-types-exclude" => self.fs_types_exclude = pattern()?,
-            "collector.gpu.kmsg" => self.gpu.kmsg = PathBuf::from(value),
-            "collector.gpu.nvidia-library" => self.gpu.nvidia_library = Some(PathBuf::from(value)),
-            "collector.gpu.nvidia-smi" => self.gpu.nvidia_smi = PathBuf::from(value),
-            "collector.netclass.ignored-devices" => self.netclass_ignored = pattern()?,
-            "collector.netdev.device-include" => self.netdev_include = pattern()?,
-            "collector.netdev.device-exclude" => self.netdev_exclude = pattern()?,
-            "collector.netstat.fields" => self.netstat_fields = pattern()?,
-            "collector.textfile.directory" => self.textfile_folders.push(PathBuf::from(value)),
-            "collector.vmstat.fields" => self.vmstat_fields = pattern()?,
-            _ => return Err(format!("there is no flag --{flag}; known are --{}", Self::FLAGS.join(", --"))),
-        }
-        Ok(())
-    }
 }
 
 /// The collectors of a host, ready to run again and again.
@@ -191,15 +92,14 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// All collectors that `options` does not switch off.
+    /// All collectors that `options` leaves.
     pub fn new(roots: Roots, options: Options, clock: Arc<dyn Clock>) -> Self {
-        let disabled = options.disabled.clone();
         let gpu = options.gpu.clone();
-        let mut collectors = builtin(options, Arc::clone(&clock));
+        let mut collectors = builtin(&options, Arc::clone(&clock));
         let llm = Arc::new(LlmDiscovery::new(roots.clone(), Arc::clone(&clock)));
         collectors.extend(crate::gpu::collectors(gpu, clock));
         collectors.push(Box::new(LlmServers { discovery: Arc::clone(&llm) }));
-        collectors.retain(|collector| !disabled.iter().any(|name| name == collector.name()));
+        collectors.retain(|collector| options.runs(collector.name()));
         let has_llm = collectors.iter().any(|collector| collector.name() == "llm");
         Self { llm: has_llm.then_some(llm), ..Self::with_collectors(roots, collectors) }
     }
@@ -281,48 +181,74 @@ fn tell_outcome(name: &'static str, reason: &'static str, seconds: f64, out: &mu
     out.gauge("watchfire_collector_success", help, labels, success);
 }
 
-fn builtin(options: Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
-    let mut collectors: Vec<Box<dyn Collector>> = Vec::new();
-    if !options.textfile_folders.is_empty() {
-        collectors.push(Box::new(textfile::TextFile { folders: options.textfile_folders }));
-    }
-    let always: [Box<dyn Collector>; 33] = [
+fn builtin(options: &Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
+    let all: [Box<dyn Collector>; 49] = [
+        Box::new(textfile::TextFile { folders: options.textfile_folders.clone() }),
+        Box::new(arp::Arp { include: options.arp_include.clone(), exclude: options.arp_exclude.clone() }),
         Box::new(bonding::Bonding),
         Box::new(conntrack::Conntrack),
-        Box::new(cpu::Cpu::default()),
-        Box::new(cpu_info::CpuInfo { flags: options.cpu_flags_include, bugs: options.cpu_bugs_include }),
+        Box::new(cpu::Cpu::new(options.cpu_guest)),
+        Box::new(cpu_info::CpuInfo {
+            flags: options.cpu_flags_include.clone(),
+            bugs: options.cpu_bugs_include.clone(),
+        }),
         Box::new(cpufreq::CpuFreq),
         Box::new(vulnerabilities::Vulnerabilities),
-        Box::new(diskstats::DiskStats { exclude: options.disk_exclude }),
+        Box::new(diskstats::DiskStats {
+            include: options.disk_include.clone(),
+            exclude: options.disk_exclude.clone(),
+        }),
+        Box::new(dmi::Dmi),
         Box::new(edac::Edac),
+        Box::new(entropy::Entropy),
+        Box::new(fibre_channel::FibreChannel),
         Box::new(filefd::FileFd),
-        Box::new(filesystem::FileSystem::new(options.mount_points_exclude, options.fs_types_exclude)),
+        Box::new(filesystem::FileSystem::new(options)),
         Box::new(loadavg::LoadAvg),
-        Box::new(hwmon::HwMon),
-        Box::new(infiniband::InfiniBand),
+        Box::new(hwmon::HwMon {
+            chips: (options.hwmon_chip_include.clone(), options.hwmon_chip_exclude.clone()),
+            sensors: (options.hwmon_sensor_include.clone(), options.hwmon_sensor_exclude.clone()),
+        }),
+        Box::new(infiniband::InfiniBand {
+            include: options.infiniband_include.clone(),
+            exclude: options.infiniband_exclude.clone(),
+        }),
+        Box::new(ipvs::Ipvs { labels: options.ipvs_labels.clone() }),
         Box::new(kernel_hung::KernelHung),
         Box::new(mdadm::MdAdm),
         Box::new(meminfo::MemInfo),
-        Box::new(netstat::NetStat { fields: options.netstat_fields }),
+        Box::new(multipath::Multipath),
+        Box::new(netstat::NetStat { fields: options.netstat_fields.clone() }),
+        Box::new(nfs::NfsClient),
+        Box::new(nfs::NfsServer),
         Box::new(nvme::Nvme),
         Box::new(os::OsRelease),
+        Box::new(power_supply::PowerSupply { ignored: options.power_supply_ignored.clone() }),
         Box::new(processes::Processes::default()),
         Box::new(rapl::Rapl),
         Box::new(schedstat::SchedStat),
+        Box::new(selinux::SeLinux),
         Box::new(sockstat::SockStat),
         Box::new(softnet::SoftNet),
+        Box::new(tape::Tape { ignored: options.tape_ignored.clone() }),
         Box::new(thermal::Thermal),
-        Box::new(netclass::NetClass { ignored: options.netclass_ignored }),
-        Box::new(netdev::NetDev { include: options.netdev_include, exclude: options.netdev_exclude }),
+        Box::new(netclass::NetClass { ignored: options.netclass_ignored.clone() }),
+        Box::new(netdev::NetDev {
+            include: options.netdev_include.clone(),
+            exclude: options.netdev_exclude.clone(),
+        }),
         Box::new(pressure::Pressure),
         Box::new(softirqs::SoftIrqs),
-        Box::new(stat::Stat),
+        Box::new(stat::Stat { has_softirqs: options.stat_softirq }),
         Box::new(time::Time { clock }),
+        Box::new(timex::Timex),
+        Box::new(udp_queues::UdpQueues),
         Box::new(uname::UnameInfo),
-        Box::new(vmstat::VmStat { fields: options.vmstat_fields }),
+        Box::new(vmstat::VmStat { fields: options.vmstat_fields.clone() }),
+        Box::new(watchdog::Watchdog),
+        Box::new(xfs::Xfs),
     ];
-    collectors.extend(always);
-    collectors
+    all.into()
 }
 
 /// Whether a name passes an optional filter: included where one is set, and not excluded.

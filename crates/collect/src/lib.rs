@@ -18,7 +18,7 @@ mod rows;
 pub use collection::{Collection, Label};
 pub use error::CollectError;
 pub use gpu::{GpuAliases, GpuOptions};
-pub use host::{Collector, Host, Options};
+pub use host::{COLLECTORS, Collector, Flag, Host, Known, Options, SystemdOptions};
 pub use llm::{Engine, LlmDiscovery, LlmServer};
 pub use roots::Roots;
 pub use rows::rows;

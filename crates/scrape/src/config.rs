@@ -298,7 +298,7 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
             textfile_directories: section
                 .list("textfile_directories")?
                 .into_iter()
-                .map(|item| Ok(PathBuf::from(text(item)?)))
+                .map(|item| Ok(reading.resolve(&text(item)?)))
                 .collect::<Result<_, Problem>>()?,
         };
         section.finish()?;

@@ -97,11 +97,11 @@ async fn serve(args: &AgentArgs, config: Config) -> anyhow::Result<()> {
         let sink: Arc<dyn MetricSink> = Arc::new(forwarder.clone());
         let options = watchfire_scrape::Options::default();
         let scrape = Arc::new(Manager::start(options, &config, sink, Arc::clone(&clock)).await?);
-        local::apply(&scrape, &clock, Arc::clone(&own), &config.collect);
+        local::apply(&scrape, &clock, Arc::clone(&own), &config.collect, &args.collectors);
         Some(scrape)
     };
     // Whoever asks gets what is so at that moment, as from a node_exporter.
-    let host = local::gather(Arc::new(local::host(&config.collect, &clock)));
+    let host = local::gather(Arc::new(local::host(&config.collect, &args.collectors, &clock)));
     let is_collecting = config.collect.enabled;
     let pages = AgentPages::new(Arc::new(move || {
         let mut text = if is_collecting { host() } else { Vec::new() };

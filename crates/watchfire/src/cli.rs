@@ -4,6 +4,7 @@ mod agent;
 mod alert;
 mod alertmanager;
 mod backup;
+mod collectors;
 mod import;
 mod people;
 mod query;
@@ -15,6 +16,7 @@ pub(crate) use alert::{
 };
 pub(crate) use alertmanager::{AlertingArgs, AlertmanagerArgs};
 pub(crate) use backup::{BackupArgs, PlaceArgs, RestoreArgs, VerifyArgs};
+pub(crate) use collectors::CollectorArgs;
 pub(crate) use import::{Import, ImportAlertmanagerArgs, ImportPrometheusArgs};
 
 pub(crate) use people::{
@@ -216,6 +218,9 @@ pub(crate) struct RunArgs {
     #[arg(long = "enable-feature", value_name = "FEATURE", value_delimiter = ',')]
     pub(crate) enable_feature: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) collectors: CollectorArgs,
+
     /// Only messages of this level or above are written.
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
@@ -258,31 +263,29 @@ pub(crate) struct CollectArgs {
     /// Collect once and write the exposition to standard output.
     #[arg(long, required = true)]
     pub(crate) once: bool,
-    /// Collectors that shall not run.
-    #[arg(long = "no-collector", value_name = "NAME")]
-    pub(crate) without: Vec<String>,
-    /// An option of a collector, as node_exporter's flag --collector.NAME=VALUE says it, without the dashes; may be
-    /// given again and again.
-    #[arg(long = "option", short = 'o', value_name = "collector.NAME=VALUE")]
-    pub(crate) options: Vec<String>,
     #[command(flatten)]
-    pub(crate) roots: RootArgs,
+    pub(crate) collectors: CollectorArgs,
 }
 
 /// Where the host's files are, for collecting a host from inside a container.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RootArgs {
     /// Mount point of procfs.
-    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    #[arg(long = "path.procfs", help_heading = "Collectors", value_name = "DIR", default_value = "/proc")]
     pub(crate) procfs: PathBuf,
     /// Mount point of sysfs.
-    #[arg(long = "path.sysfs", value_name = "DIR", default_value = "/sys")]
+    #[arg(long = "path.sysfs", help_heading = "Collectors", value_name = "DIR", default_value = "/sys")]
     pub(crate) sysfs: PathBuf,
     /// Mount point of the root filesystem.
-    #[arg(long = "path.rootfs", value_name = "DIR", default_value = "/")]
+    #[arg(long = "path.rootfs", help_heading = "Collectors", value_name = "DIR", default_value = "/")]
     pub(crate) rootfs: PathBuf,
     /// Folder of udev's data.
-    #[arg(long = "path.udev.data", value_name = "DIR", default_value = "/run/udev/data")]
+    #[arg(
+        long = "path.udev.data",
+        help_heading = "Collectors",
+        value_name = "DIR",
+        default_value = "/run/udev/data"
+    )]
     pub(crate) udev: PathBuf,
 }
 

@@ -23,6 +23,30 @@ impl Default for GpuAliases {
     }
 }
 
+impl GpuAliases {
+    /// Those that a list names: `dcgm`, `nvidia_smi`, `nvidia_gpu`, separated by commas; none for `none`.
+    ///
+    /// # Errors
+    /// When the list names something else.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let mut aliases = Self { dcgm: false, nvidia_smi: false, nvidia_gpu: false };
+        for name in list.split(',').map(str::trim) {
+            match name {
+                "dcgm" => aliases.dcgm = true,
+                "nvidia_smi" => aliases.nvidia_smi = true,
+                "nvidia_gpu" => aliases.nvidia_gpu = true,
+                "" | "none" => {}
+                _ => {
+                    return Err(format!(
+                        "--collector.gpu.aliases: nothing is named {name:?}; there are dcgm, nvidia_smi, nvidia_gpu and none"
+                    ));
+                }
+            }
+        }
+        Ok(aliases)
+    }
+}
+
 /// Another name: of which family, only of the series with this label, and the factor between the units.
 type Alias = (&'static str, &'static Definition, Option<&'static str>, f64);
 

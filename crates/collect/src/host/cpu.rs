@@ -21,8 +21,10 @@ const HOTPLUG_SECONDS: f64 = 3.0;
 type Times = [f64; MODES.len() + GUEST_MODES.len()];
 
 /// `node_cpu_*`, except what /proc/cpuinfo tells.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cpu {
+    /// Whether time spent in guests is told.
+    has_guests: bool,
     /// The last times of each CPU. Idle and iowait times sometimes fall back by a tick, which would look like a
     /// counter reset, so what is told never falls while the CPU stays.
     last: Mutex<BTreeMap<String, Times>>,
@@ -41,6 +43,10 @@ impl Collector for Cpu {
 }
 
 impl Cpu {
+    pub(super) fn new(has_guests: bool) -> Self {
+        Self { has_guests, last: Mutex::default() }
+    }
+
     fn times(&self, stat: &Source, out: &mut Collection) -> Result<(), CollectError> {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut present = BTreeSet::new();
@@ -60,7 +66,7 @@ impl Cpu {
             present.insert(cpu.to_owned());
             let told =
                 last.entry(cpu.to_owned()).and_modify(|before| *before = rise(before, &now)).or_insert(now);
-            tell(cpu, told, out);
+            tell(cpu, told, self.has_guests, out);
         }
         last.retain(|cpu, _| present.contains(cpu));
         Ok(())
@@ -80,13 +86,13 @@ fn rise(before: &Times, now: &Times) -> Times {
     risen
 }
 
-fn tell(cpu: &str, times: &Times, out: &mut Collection) {
+fn tell(cpu: &str, times: &Times, has_guests: bool, out: &mut Collection) {
     let (times, guest_times) = times.split_at(MODES.len());
     for (mode, seconds) in MODES.iter().zip(times) {
         let help = "CPU time by mode.";
         out.counter("node_cpu_seconds_total", help, &[("cpu", cpu), ("mode", mode)], *seconds);
     }
-    for (mode, seconds) in GUEST_MODES.iter().zip(guest_times) {
+    for (mode, seconds) in GUEST_MODES.iter().zip(guest_times).filter(|_| has_guests) {
         let help = "CPU time spent in guests (virtual machines), which is also part of user and nice time.";
         out.counter("node_cpu_guest_seconds_total", help, &[("cpu", cpu), ("mode", mode)], *seconds);
     }

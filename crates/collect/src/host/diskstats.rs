@@ -9,6 +9,8 @@ use watchfire_model::MetricType;
 /// `node_disk_*`.
 #[derive(Debug)]
 pub(super) struct DiskStats {
+    /// Devices that are told; all when not set.
+    pub(super) include: Option<Regex>,
     /// Devices that are passed over: by default partitions and memory disks.
     pub(super) exclude: Option<Regex>,
 }
@@ -75,7 +77,7 @@ impl Collector for DiskStats {
             let (Some(major), Some(minor), Some(device)) = (words.next(), words.next(), words.next()) else {
                 return Err(source.wrong(number, line, "major, minor and name of a disk"));
             };
-            if !passes(device, None, self.exclude.as_ref()) {
+            if !passes(device, self.include.as_ref(), self.exclude.as_ref()) {
                 continue;
             }
             let labels = [("device", device)];

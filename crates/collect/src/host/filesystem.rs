@@ -4,7 +4,7 @@
 //! asks; when a mount does not answer in time it is told as an error and left alone until its call has returned.
 
 use super::mounts::{self, Mount};
-use super::{Collector, passes};
+use super::{Collector, Options, passes};
 use crate::{CollectError, Collection, Roots};
 use regex::Regex;
 use rustix::fs::StatVfsMountFlags;
@@ -13,9 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
-
-/// How long a file system may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// More mounts than this are not asked in one round.
 const MOST_MOUNTS: usize = 4096;
@@ -38,7 +35,9 @@ type Ask = fn(&Path) -> std::io::Result<Space>;
 /// `node_filesystem_*`.
 #[derive(Debug)]
 pub(super) struct FileSystem {
+    mount_points_include: Option<Regex>,
     mount_points_exclude: Option<Regex>,
+    fs_types_include: Option<Regex>,
     fs_types_exclude: Option<Regex>,
     patience: Duration,
     ask: Ask,
@@ -47,8 +46,16 @@ pub(super) struct FileSystem {
 }
 
 impl FileSystem {
-    pub(super) fn new(mount_points_exclude: Option<Regex>, fs_types_exclude: Option<Regex>) -> Self {
-        Self { mount_points_exclude, fs_types_exclude, patience: PATIENCE, ask, stuck: Arc::default() }
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            mount_points_include: options.mount_points_include.clone(),
+            mount_points_exclude: options.mount_points_exclude.clone(),
+            fs_types_include: options.fs_types_include.clone(),
+            fs_types_exclude: options.fs_types_exclude.clone(),
+            patience: options.mount_timeout,
+            ask,
+            stuck: Arc::default(),
+        }
     }
 
     fn stuck(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -154,8 +161,8 @@ impl Collector for FileSystem {
         let mut mounts = mounts::read(roots)?;
         let mut seen = HashSet::new();
         mounts.retain(|mount| {
-            passes(&mount.mount_point, None, self.mount_points_exclude.as_ref())
-                && passes(&mount.fs_type, None, self.fs_types_exclude.as_ref())
+            passes(&mount.mount_point, self.mount_points_include.as_ref(), self.mount_points_exclude.as_ref())
+                && passes(&mount.fs_type, self.fs_types_include.as_ref(), self.fs_types_exclude.as_ref())
                 && seen.insert((mount.device.clone(), mount.mount_point.clone(), mount.fs_type.clone()))
         });
         mounts.truncate(MOST_MOUNTS);

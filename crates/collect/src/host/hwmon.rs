@@ -1,12 +1,19 @@
 //! Sensors of the board and its cards, from /sys/class/hwmon.
 
-use super::Collector;
+use super::{Collector, passes};
 use crate::{CollectError, Collection, Label, Roots};
+use regex::Regex;
 use std::collections::BTreeMap;
 use watchfire_model::MetricType;
 
 /// `node_hwmon_*`.
-pub(super) struct HwMon;
+#[derive(Debug)]
+pub(super) struct HwMon {
+    /// Chips that are told, and those that are passed over.
+    pub(super) chips: (Option<Regex>, Option<Regex>),
+    /// Sensors that are told as `chip;sensor`, and those that are passed over.
+    pub(super) sensors: (Option<Regex>, Option<Regex>),
+}
 
 /// The kinds of sensors that there are; other files are none.
 const KINDS: [&str; 14] = [
@@ -81,6 +88,9 @@ impl Collector for HwMon {
             // A device may have several chips; then the chip's own name tells them apart.
             let is_shared = chips.iter().filter(|(_, other)| other == chip).count() > 1;
             let chip = if is_shared && !name.is_empty() { format!("{chip}_{name}") } else { chip.clone() };
+            if !passes(&chip, self.chips.0.as_ref(), self.chips.1.as_ref()) {
+                continue;
+            }
             let mut sensors = Sensors::new();
             for place in [folder.clone(), format!("{folder}/device")] {
                 for file in roots.sys_folder(&place) {
@@ -90,6 +100,10 @@ impl Collector for HwMon {
                     sensor.entry(property.to_owned()).or_insert(value);
                 }
             }
+            sensors.retain(|(kind, number), _| {
+                let sensor = format!("{chip};{kind}{number}");
+                passes(&sensor, self.sensors.0.as_ref(), self.sensors.1.as_ref())
+            });
             if !name.is_empty() && !sensors.is_empty() {
                 let labels = [("chip", chip.as_str()), ("chip_name", name.as_str())];
                 out.gauge("node_hwmon_chip_names", "What a chip is called.", &labels, 1.0);

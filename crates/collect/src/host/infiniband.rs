@@ -1,10 +1,17 @@
 //! InfiniBand and its kin, from /sys/class/infiniband. A fabric's trouble stops whole training runs.
 
-use super::Collector;
+use super::{Collector, passes};
 use crate::{CollectError, Collection, Roots};
+use regex::Regex;
 
 /// `node_infiniband_*`.
-pub(super) struct InfiniBand;
+#[derive(Debug)]
+pub(super) struct InfiniBand {
+    /// Adapters that are told; all when not set.
+    pub(super) include: Option<Regex>,
+    /// Adapters that are passed over.
+    pub(super) exclude: Option<Regex>,
+}
 
 /// Files of a port, what they become, and the factor to bytes: data is counted in words of four.
 const COUNTERS: [(&str, &str, f64); 28] = [
@@ -55,6 +62,9 @@ impl Collector for InfiniBand {
             return Err(CollectError::NoData("InfiniBand"));
         }
         for device in devices {
+            if !passes(&device, self.include.as_ref(), self.exclude.as_ref()) {
+                continue;
+            }
             let folder = format!("class/infiniband/{device}");
             let value = |file: &str| roots.sys_value(&format!("{folder}/{file}")).unwrap_or_default();
             let labels = [

@@ -6,7 +6,10 @@ use watchfire_model::MetricType;
 
 /// `node_boot_time_seconds`, `node_context_switches_total` and their like.
 #[derive(Debug)]
-pub(super) struct Stat;
+pub(super) struct Stat {
+    /// Whether software interrupts by kind are told.
+    pub(super) has_softirqs: bool,
+}
 
 /// Lines with one number, and what they become.
 const FIELDS: [(&str, MetricType, &str, &str); 6] = [
@@ -38,6 +41,9 @@ impl Collector for Stat {
             let mut words = line.split_ascii_whitespace();
             let word = words.next().unwrap_or_default();
             if word == "softirq" {
+                if !self.has_softirqs {
+                    continue;
+                }
                 for (vector, count) in SOFTIRQS.iter().zip(words.skip(1)) {
                     let count = source.number(number, Some(count))?;
                     let help = "Software interrupts by kind.";

@@ -14,10 +14,10 @@ const FLOOR_PERCENT: f64 = 100.0;
 
 /// The families the collectors here are for; the expected output has those of all others too.
 const FAMILIES: &str = concat!(
-    "^node_(bonding_.*|boot_time_seconds|context_switches_total|cooling_device_.*|cpu_.*|disk_.*|edac_.*|filefd_.*|",
-    "forks_total|hwmon_.*|infiniband_.*|intr_total|kernel_hung_.*|load[0-9]+|md_.*|memory_([^n]|n[^u]).*|netstat_.*|network_.*|",
-    "nf_conntrack_.*|nvme_(info|namespace_.*)|os_.*|pressure_.*|processes_.*|procs_(blocked|running)|rapl_.*|",
-    "schedstat_.*|sockstat_.*|softirqs_.*|softnet_.*|thermal_zone_.*|time_.*|vmstat_.*)$"
+    "^node_(arp_.*|bonding_.*|boot_time_seconds|context_switches_total|cooling_device_.*|cpu_.*|disk_.*|dmi_.*|dmmultipath_.*|edac_.*|entropy_.*|fibrechannel_.*|filefd_.*|",
+    "forks_total|hwmon_.*|infiniband_.*|intr_total|ipvs_.*|kernel_hung_.*|load[0-9]+|md_.*|memory_([^n]|n[^u]).*|netstat_.*|network_.*|",
+    "nf_conntrack_.*|nfsd?_.*|nvme_(info|namespace_.*)|os_.*|power_supply_.*|pressure_.*|processes_.*|procs_(blocked|running)|rapl_.*|",
+    "schedstat_.*|sockstat_.*|softirqs_.*|softnet_.*|tape_.*|thermal_zone_.*|time_.*|udp_queues|vmstat_.*|watchdog_.*|xfs_.*)$"
 );
 
 /// What depends on the machine on which the expected output was made, by the rules of the comparing script.
@@ -74,6 +74,7 @@ fn fixture_roots(folder: &Path) -> Roots {
 /// The options with which the expected output was made.
 fn fixture_options() -> Options {
     Options {
+        arp_exclude: pattern("^nope$"),
         cpu_flags_include: pattern("^(aes|avx.?|constant_tsc)$"),
         cpu_bugs_include: pattern("^(cpu_meltdown|spectre_.*|mds)$"),
         netclass_ignored: pattern("^(dmz|int)$"),
@@ -196,7 +197,10 @@ impl NodeExporter {
         ] {
             command.arg(format!("--collector.{name}"));
         }
-        for name in ["netclass", "loadavg", "vmstat", "pressure", "uname", "time", "filefd"] {
+        for name in ["netclass", "loadavg", "vmstat", "pressure", "uname", "time", "filefd", "arp", "dmi"] {
+            command.arg(format!("--collector.{name}"));
+        }
+        for name in ["entropy", "powersupplyclass", "selinux", "timex", "udp_queues", "netstat", "softnet"] {
             command.arg(format!("--collector.{name}"));
         }
         command.arg("--collector.netclass.ignore-invalid-speed");
@@ -313,35 +317,11 @@ fn a_collector_that_fails_costs_no_other() {
 
 #[test]
 fn a_switched_off_collector_does_not_run() {
-    let options = Options { disabled: vec!["time".to_owned()], ..Options::default() };
+    let mut options = Options::default();
+    options.switch("time", false).unwrap();
     let host = Host::new(Roots::default(), options, Arc::new(ManualClock::at(0)));
     assert!(host.collector_names().all(|name| name != "time"));
     assert!(host.collector_names().any(|name| name == "cpu"));
-}
-
-#[test]
-fn options_are_set_by_node_exporters_flags() {
-    let mut options = Options::default();
-    for flag in Options::FLAGS {
-        options.set(flag, "^x$").unwrap();
-    }
-    assert!(options.netdev_include.unwrap().is_match("x"));
-    assert_eq!(options.textfile_folders, [PathBuf::from("^x$")]);
-    let mut options = Options::default();
-    let wrong = options.set("collector.vmstat.fields", "(").unwrap_err();
-    assert!(wrong.starts_with("--collector.vmstat.fields: \"(\" is no regular expression"), "{wrong}");
-    assert!(
-        options.set("collector.nonsense", "x").unwrap_err().contains("--collector.netdev.device-include")
-    );
-}
-
-#[test]
-fn the_default_filters_are_there() {
-    let options = Options::default();
-    assert!(options.disk_exclude.unwrap().is_match("sda1"));
-    assert!(options.mount_points_exclude.unwrap().is_match("/proc/x"));
-    assert!(options.fs_types_exclude.unwrap().is_match("tracefs"));
-    assert!(options.vmstat_fields.unwrap().is_match("pgmajfault"));
 }
 
 #[test]
@@ -368,7 +348,14 @@ fn garbage_in_every_file_makes_errors_and_no_panic() {
             "vmstat",
             "softirqs",
             "1/stat",
+            "net/arp",
             "net/dev",
+            "net/ip_vs",
+            "net/ip_vs_stats",
+            "net/rpc/nfs",
+            "net/rpc/nfsd",
+            "net/udp",
+            "net/udp6",
             "net/netstat",
             "net/snmp",
             "net/snmp6",

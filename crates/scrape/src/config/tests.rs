@@ -91,6 +91,9 @@ fn our_own_keys_stand_beside_prometheus_keys() {
         (collect.disabled_collectors, collect.textfile_directories),
         (vec!["rapl".to_owned()], vec!["/m".into()])
     );
+    let text = "collect: {textfile_directories: [sub]}";
+    let collect = Config::parse(text, Path::new("/etc/watch/p.yml"), Check::Full).unwrap().collect;
+    assert_eq!(collect.textfile_directories, [PathBuf::from("/etc/watch/sub")], "not the working directory");
     assert!(parse("collect: {interval: 1s}").collect.enabled);
     assert!(!parse("").collect.enabled, "a file gives what it says and no more");
     assert!(Config::default().collect.enabled, "without a file this machine is watched");

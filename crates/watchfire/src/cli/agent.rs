@@ -1,6 +1,6 @@
 //! `watchfire agent`.
 
-use super::{LogFormat, LogLevel, duration, listen_address, size};
+use super::{CollectorArgs, LogFormat, LogLevel, duration, listen_address, size};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ pub(crate) struct AgentArgs {
     /// Address to listen on, node_exporter's port by default. Only loopback addresses are allowed while no user exists.
     #[arg(long = "web.listen-address", value_name = "HOST:PORT", default_value = "127.0.0.1:9100", value_parser = listen_address)]
     pub(crate) listen_address: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) collectors: CollectorArgs,
 
     /// The least important messages that are logged.
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]

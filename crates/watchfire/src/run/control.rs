@@ -103,7 +103,7 @@ impl Center {
         let own: Gather = Arc::new(move || {
             weak.upgrade().map(|app| app.control.own_metrics(Format::Text)).unwrap_or_default()
         });
-        local::apply(&app.scrape, &app.clock, own, &loaded.config.collect);
+        local::apply(&app.scrape, &app.clock, own, &loaded.config.collect, &self.args.collectors);
         let ci = &loaded.config.ci;
         app.ci.set_secrets(watchfire_ci::Secrets { github: ci.github.clone(), gitlab: ci.gitlab.clone() });
         let training = &loaded.config.training;

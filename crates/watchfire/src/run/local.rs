@@ -1,8 +1,9 @@
 //! Targets inside the program: this host, and the program itself.
 
 use super::found;
+use crate::cli::CollectorArgs;
 use std::sync::Arc;
-use watchfire_collect::{GpuAliases, Host, Options, Roots};
+use watchfire_collect::{GpuAliases, Host, Options};
 use watchfire_model::time::Clock;
 use watchfire_scrape::config::Collect;
 use watchfire_scrape::{Gather, LocalTarget, Manager};
@@ -12,7 +13,13 @@ const HOST_JOB: &str = "node";
 const OWN_JOB: &str = "watchfire";
 
 /// Brings the local targets in line with the configuration; `own` tells of the program itself.
-pub(crate) fn apply(scrape: &Arc<Manager>, clock: &Arc<dyn Clock>, own: Gather, collect: &Collect) {
+pub(crate) fn apply(
+    scrape: &Arc<Manager>,
+    clock: &Arc<dyn Clock>,
+    own: Gather,
+    collect: &Collect,
+    flags: &CollectorArgs,
+) {
     let instance = host_name();
     if !collect.enabled {
         for job in [HOST_JOB, OWN_JOB] {
@@ -21,7 +28,7 @@ pub(crate) fn apply(scrape: &Arc<Manager>, clock: &Arc<dyn Clock>, own: Gather, 
         forget_found(scrape);
         return;
     }
-    let host = host(collect, clock);
+    let host = host(collect, flags, clock);
     match host.llm() {
         // It ends with the host that it looks at, which the next configuration replaces.
         Some(llm) => {
@@ -45,16 +52,24 @@ pub(crate) fn gather(host: Arc<Host>) -> Gather {
     Arc::new(move || write(&host.collect(), Format::Text).into_bytes())
 }
 
-/// This host, with the collectors that the configuration leaves.
-pub(crate) fn host(collect: &Collect, clock: &Arc<dyn Clock>) -> Host {
-    let mut options = Options { disabled: collect.disabled_collectors.clone(), ..Options::default() };
+/// This host, with the collectors that the configuration and the flags leave; the flags have the last word.
+pub(crate) fn host(collect: &Collect, flags: &CollectorArgs, clock: &Arc<dyn Clock>) -> Host {
+    let mut options = Options::default();
+    for name in &collect.disabled_collectors {
+        if let Err(problem) = options.switch(name, false) {
+            tracing::warn!(%problem, "disabled_collectors of the configuration names what is not there");
+        }
+    }
     if !collect.llm {
-        options.disabled.push("llm".to_owned());
+        let switched = options.switch("llm", false);
+        debug_assert!(switched.is_ok(), "there is a collector of that name");
     }
     options.textfile_folders.clone_from(&collect.textfile_directories);
     let named = collect.gpu_aliases;
     options.gpu.aliases = GpuAliases { dcgm: named, nvidia_smi: named, nvidia_gpu: named };
-    Host::new(Roots::default(), options, Arc::clone(clock))
+    let applied = flags.apply(&mut options);
+    debug_assert!(applied.is_ok(), "the command line was checked when it was read");
+    Host::new(flags.roots(), options, Arc::clone(clock))
 }
 
 /// Ends the scraping of what was found before.

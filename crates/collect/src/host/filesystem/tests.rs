@@ -38,8 +38,11 @@ fn slow_ask(path: &Path) -> std::io::Result<Space> {
 
 #[test]
 fn a_dead_mount_is_told_and_costs_no_other() {
-    let file_system =
-        FileSystem { ask: slow_ask, patience: Duration::from_secs(2), ..FileSystem::new(None, None) };
+    let file_system = FileSystem {
+        ask: slow_ask,
+        patience: Duration::from_secs(2),
+        ..FileSystem::new(&Options::default())
+    };
     let mounts = || ["/a", "/dead", "/broken", "/b"].map(mount).to_vec();
     let told = |answers: Vec<(Mount, Result<Space, String>)>| {
         let mut told: Vec<(String, Option<String>)> =
