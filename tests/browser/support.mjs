@@ -30,16 +30,16 @@ export const HOSTILE = "<img src=x onerror=\"window.hostileRan=1\">";
  * Starts what a file of tests needs, or says in `missing` why it cannot.
  * `WATCHFIRE_URL` names a Watchfire that is already running; otherwise one is started with fresh data: as it
  * comes, watching this machine, `configured` with targets and rules that misbehave, or `fed` by a platform that has one
- * of everything.
+ * of everything; in an `environment` of its own, if need be.
  */
-export async function openHouse({ configured = false, fed = false } = {}) {
+export async function openHouse({ configured = false, fed = false, environment = {} } = {}) {
   const missing = whatIsMissing();
   if (missing) {
     console.log(`skipped: ${missing}`);
     return { missing, close: async () => {} };
   }
   const { chromium } = require("playwright-core");
-  const server = process.env.WATCHFIRE_URL ? { url: process.env.WATCHFIRE_URL.replace(/\/$/, ""), stop: async () => {} } : await startWatchfire(configured, fed);
+  const server = process.env.WATCHFIRE_URL ? { url: process.env.WATCHFIRE_URL.replace(/\/$/, ""), stop: async () => {} } : await startWatchfire(configured, fed, environment);
   const page = await (await fetch(`${server.url}/`, { headers: { accept: "text/html" } })).text();
   if (!page.includes('id="root"')) {
     await server.stop();
@@ -168,7 +168,7 @@ schedules:
   return `--config.file=${join(folder, "prometheus.yml")}`;
 }
 
-async function startWatchfire(configured, fed) {
+async function startWatchfire(configured, fed, environment) {
   const folder = mkdtempSync(join(tmpdir(), "watchfire-browser-"));
   const exposition = await startExposition();
   const port = await freePort();
@@ -181,7 +181,7 @@ async function startWatchfire(configured, fed) {
     writeFileSync(file, `global: { scrape_interval: 1s, evaluation_interval: 1s }\ncollect: { interval: 1s }\nscrape_configs:\n${feed.scrapes}`);
     flags.push(`--config.file=${file}`);
   }
-  const watchfire = spawn(binaryPath(), flags, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const watchfire = spawn(binaryPath(), flags, { cwd: folder, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [watchfire.stdout, watchfire.stderr]) stream.on("data", (chunk) => (output = (output + chunk).slice(-4000)));
   const stop = async () => {
