@@ -52,8 +52,9 @@ const SECRETS_BELOW: [(&str, &str); 4] = [
     ("outputs", "url"),
 ];
 
-/// What stands where a secret address was: amtool reads what is shown, and older ones want an address there.
-const MASKED_ADDRESS: &str = "http://secret.invalid/";
+/// What stands where a secret address was: amtool reads what is shown, and older ones want an address there. This is one
+/// to them.
+const MASKED_ADDRESS: &str = "http://<secret>/";
 
 /// Writes a configuration with its secrets masked.
 pub(super) fn masked(node: &Node) -> String {
