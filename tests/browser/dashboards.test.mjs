@@ -29,7 +29,7 @@ describe("the built-in dashboards", async () => {
   });
 
   // What their rules record comes by the minute, so they come last.
-  const byMinute = ["business", "cicd"];
+  const byMinute = ["business", "cicd", "probes"];
   for (const { uid, title } of boards.toSorted((a, b) => byMinute.indexOf(a.uid) - byMinute.indexOf(b.uid))) {
     test(`${title} has something in every panel`, options, async () => {
       const { page, faults, close } = await openPage(house, { path: `/d/${uid}?from=now-5m&to=now`, height: 4_000 });

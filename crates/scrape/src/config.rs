@@ -12,6 +12,8 @@ pub mod job;
 mod kubernetes;
 mod mask;
 pub mod metrics;
+mod objectives;
+mod prices;
 mod remote;
 mod services;
 pub mod storage;
@@ -24,6 +26,8 @@ pub use global::Global;
 pub use heartbeat::Heartbeat;
 pub use job::ScrapeConfig;
 pub use metrics::Metrics;
+pub use objectives::{About, LlmObjective, Objectives, ProbeObjective};
+pub use prices::Prices;
 pub use remote::{QueueConfig, RemoteWrite};
 pub use storage::{Otlp, Storage};
 pub use training::Training;
@@ -115,8 +119,12 @@ pub struct Config {
     pub ci: Ci,
     /// `training`: Watchfire's own key.
     pub training: Training,
+    /// `objectives`: Watchfire's own key, what is promised of LLM servers and of what probes look at.
+    pub objectives: Objectives,
+    /// `prices`: Watchfire's own key, what tokens and GPUs cost and what may be spent.
+    pub prices: Option<Prices>,
     /// `built_in_rules`: Watchfire's own key. Whether the rules that come with the program are evaluated; by default
-    /// unless `rule_files` names others.
+    /// unless `rule_files` names others and nothing that only they use is configured.
     pub built_in_rules: bool,
     /// What is accepted and has no effect, each on one line with its place.
     pub notes: Vec<String>,
@@ -145,6 +153,8 @@ impl Default for Config {
             metrics: Metrics::default(),
             ci: Ci::default(),
             training: Training::default(),
+            objectives: Objectives::default(),
+            prices: None,
             built_in_rules: true,
             notes: Vec::new(),
             masked: String::new(),
@@ -309,7 +319,11 @@ fn read_root(node: Node, reading: &mut Reading<'_>) -> Result<Root, Problem> {
     if let Some(section) = root.section("training", "training configuration")? {
         config.training = Training::read(section, reading)?;
     }
-    config.built_in_rules = root.flag("built_in_rules")?.unwrap_or(config.rule_files.is_empty());
+    let objectives = objectives::read(root.take("objectives"))?;
+    config.prices = prices::read(root.take("prices"))?;
+    let used = objectives.is_some() || config.prices.is_some();
+    config.objectives = objectives.unwrap_or_default();
+    config.built_in_rules = root.flag("built_in_rules")?.unwrap_or(config.rule_files.is_empty() || used);
     root.finish()?;
     config.global = global;
     Ok((config, scrape_files, jobs))

@@ -148,7 +148,7 @@ fn the_built_in_rules_pass_their_tests() {
 }
 
 #[test]
-fn every_built_in_alert_has_texts_and_a_test() {
+fn every_built_in_alert_has_texts_a_page_and_a_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../content/rules");
     let tests: String = std::fs::read_dir(folder.join("tests"))
         .unwrap()
@@ -166,13 +166,17 @@ fn every_built_in_alert_has_texts_and_a_test() {
         for rule in file.groups.iter().flat_map(|group| &group.rules) {
             let crate::Rule::Alerting(alert) = rule else { continue };
             alerts += 1;
-            for text in ["summary", "description", "runbook"] {
+            for text in ["summary", "description", "why", "action", "runbook"] {
                 assert!(alert.annotations.contains_key(text), "{}: no {text}", alert.name);
             }
+            let (page, anchor) = alert.annotations["runbook"].split_once('#').unwrap_or_default();
+            let text = std::fs::read_to_string(folder.join("../..").join(page)).unwrap_or_default();
+            assert_eq!(anchor, alert.name.to_lowercase(), "{}: its runbook is another's", alert.name);
+            assert!(text.contains(&format!("\n## {}\n", alert.name)), "{}: not in {page:?}", alert.name);
             assert!(alert.labels.contains_key("severity"), "{}: no severity", alert.name);
             let fires = format!("alertname: {}", alert.name);
             assert!(tests.matches(&fires).count() >= 2, "{}: not tested both ways", alert.name);
         }
     }
-    assert!(alerts >= 12);
+    assert!(alerts >= 90);
 }

@@ -100,6 +100,8 @@ fn our_own_keys_stand_beside_prometheus_keys() {
     assert!(parse("").built_in_rules && Config::default().built_in_rules);
     assert!(!parse("rule_files: [a.yml]").built_in_rules);
     assert!(parse("rule_files: [a.yml]\nbuilt_in_rules: true").built_in_rules);
+    assert!(parse("rule_files: [a.yml]\nprices: {gpu_hour: 2}").built_in_rules, "what nothing else uses");
+    assert!(parse("rule_files: [a.yml]\nobjectives: {}").built_in_rules);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use watchfire_alerting::{Canaries, Config as AlertmanagerConfig, MatcherMode};
 use watchfire_probe::Modules;
 use watchfire_rules::file::files_of;
 use watchfire_rules::{ReadOptions, RuleFile};
-use watchfire_scrape::config::Problem;
+use watchfire_scrape::config::{Prices, Problem};
 use watchfire_scrape::{Check, Config};
 
 /// A configuration with all the files it names, read and checked.
@@ -42,7 +42,7 @@ impl Loaded {
             }
             None => Config::default(),
         };
-        let mut rules = if config.built_in_rules { built_in_rules()? } else { Vec::new() };
+        let mut rules = if config.built_in_rules { built_in_rules(&config)? } else { Vec::new() };
         let read = ReadOptions { parse: args.parse_options(), ..ReadOptions::default() };
         rules.extend(rule_files(&config, read)?);
         let alertmanager_file = args.alertmanager_file.as_ref().or(config.alertmanager_file.as_ref());
@@ -127,10 +127,16 @@ pub(crate) fn oncall(
     Err(watchfire_alerting::oncall::ConfigError(faults).into())
 }
 
-fn built_in_rules() -> anyhow::Result<Vec<RuleFile>> {
+/// The rules that come with the program, with the objectives and prices of the configuration.
+fn built_in_rules(config: &Config) -> anyhow::Result<Vec<RuleFile>> {
+    let objectives = config.objectives.rules();
     let mut files = Vec::new();
     for content in watchfire_assets::rules() {
-        files.push(built_in(&format!("built-in/{}", content.name), content.text)?);
+        let text = if content.name == "objectives.yml" { objectives.as_str() } else { content.text };
+        files.push(built_in(&format!("built-in/{}", content.name), text)?);
+    }
+    if let Some(prices) = config.prices.as_ref().and_then(Prices::rules) {
+        files.push(built_in("built-in/prices", &prices)?);
     }
     Ok(files)
 }
