@@ -12,6 +12,7 @@ mod backup;
 mod bad_input;
 mod bad_writes;
 mod canaries;
+mod channels;
 mod ci;
 mod compliance;
 mod crash;

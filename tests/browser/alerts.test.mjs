@@ -70,6 +70,25 @@ describe("alerts and hostile text", async () => {
     await close();
   });
 
+  test("an alert that was sent from outside counts in the navigation until it is over", ownServer, async () => {
+    const { page, close } = await openPage(house, { path: "/alerts/silences" });
+    const shown = async () => Number.parseInt((await page.locator(".nav-count").allTextContents())[0] ?? "0", 10);
+    const send = async (alert) => {
+      const answer = await fetch(`${house.url}/api/v2/alerts`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(["one", "two"].map((place) => ({ labels: { alertname: "SentFromOutside", place }, ...alert }))),
+      });
+      assert.ok(answer.ok, await answer.text());
+    };
+    await until(async () => (await shown()) > 0, "our own alert to be counted");
+    await send({});
+    await until(async () => (await shown()) >= 3, "both to be counted");
+    await send({ endsAt: new Date().toISOString() });
+    await until(async () => (await shown()) < 3, "them to be over");
+    await close();
+  });
+
   test("markup in an annotation is shown as the text it is", ownServer, async () => {
     const { page, close } = await openPage(house, { path: "/alerts?show=firing" });
     await page.locator(".alert-card summary").filter({ hasText: "TargetGone" }).click();

@@ -59,7 +59,7 @@ pub use silences::{SilenceError, SilenceLimits, SilenceState};
 pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,
 };
-pub use status::{AlertView, GroupView, OutboxView};
+pub use status::{AlertCounts, AlertView, GroupView, OutboxView};
 pub use trying::TrialError;
 pub use watchfire_channels::{
     Answer, Outcome as AttemptOutcome, Refusal, Trial, Wish, of_pagerduty, of_slack,

@@ -11,7 +11,7 @@ use crate::silences::{SilenceError, SilenceLimits};
 use crate::state::{
     AlertFilter, Claim, Ended, HistoryLimits, PostedAlert, PostedSilence, State, Taken, kept,
 };
-use crate::status::{AlertView, GroupView, OutboxView};
+use crate::status::{AlertCounts, AlertView, GroupView, OutboxView};
 use crate::telling;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -248,6 +248,15 @@ impl Alerting {
     /// The alerts that fire and that a filter shows, by fingerprint.
     pub async fn alerts(&self, filter: AlertFilter) -> Vec<AlertView> {
         self.blocking(move |inner| inner.state().alerts(&filter, inner.clock.now_ms())).await
+    }
+
+    /// How many alerts fire, whoever evaluated them.
+    pub async fn alert_counts(&self) -> AlertCounts {
+        self.blocking(move |inner| {
+            let counts = inner.state().counts(inner.clock.now_ms());
+            AlertCounts { active: counts.active, suppressed: counts.suppressed }
+        })
+        .await
     }
 
     /// The groups with an alert that fires and that a filter shows, by labels.

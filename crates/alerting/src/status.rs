@@ -31,6 +31,15 @@ pub struct AlertView {
     pub muted_by: Vec<String>,
 }
 
+/// How many alerts fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertCounts {
+    /// Those that people are told of.
+    pub active: usize,
+    /// Those that a silence or another alert mutes.
+    pub suppressed: usize,
+}
+
 /// A group of alerts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupView {

@@ -133,6 +133,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/ui/v1/queries/{id}/kill", Admin, queries::kill),
         Route::get("/api/ui/v1/cardinality", Read, cardinality::cardinality),
         Route::get("/api/ui/v1/deliveries", Read, alerts::deliveries),
+        Route::get("/api/ui/v1/alerts/count", Read, alerts::count),
         // The web UI's files. They hold no telemetry.
         Route::get("/assets/{*path}", Open, pages::asset),
         Route::get("/favicon.svg", Open, pages::icon),

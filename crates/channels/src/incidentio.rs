@@ -4,12 +4,16 @@ use crate::attempt::Attempt;
 use crate::config::Global;
 use crate::config::read;
 use crate::sending::{Request, Sending};
+use crate::webhook::versioned_body;
 use std::time::Duration;
 use watchfire_settings::client::{ClientConfig, Source, take_source};
 use watchfire_settings::{Problem, Reading, Section};
 
 /// incident.io refuses larger bodies.
 const MAX_BODY_BYTES: usize = 512 * 1024;
+
+/// What incident.io calls the version of these bodies.
+const VERSION: &str = "1";
 
 /// `incidentio_configs`.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,13 +62,16 @@ impl IncidentIo {
     pub(crate) async fn attempt(&self, sending: &Sending<'_>) -> Result<Attempt, Attempt> {
         let url = sending.reveal(&self.url).await?;
         let unwritten = |error: serde_json::Error| Attempt::dead(error.to_string());
-        let mut body =
-            crate::webhook::body(&sending.notification.truncated(self.max_alerts)).map_err(unwritten)?;
-        if body.len() > MAX_BODY_BYTES {
-            sending.note(format!("only the first alert told: the body had {} bytes", body.len()));
-            body = crate::webhook::body(&sending.notification.truncated(1)).map_err(unwritten)?;
+        let mut shown = sending.notification.truncated(self.max_alerts);
+        let mut told = versioned_body(&shown, VERSION).map_err(unwritten)?;
+        if told.len() > MAX_BODY_BYTES {
+            sending.note(format!("only the first alert told: the body had {} bytes", told.len()));
+            // The whole stands as it did: the first alert may have ended while others fire.
+            shown.truncated_alerts += u64::try_from(shown.alerts.len().saturating_sub(1)).unwrap_or(0);
+            shown.alerts.truncate(1);
+            told = versioned_body(&shown, VERSION).map_err(unwritten)?;
         }
-        let mut request = Request::json(url, body).within(self.timeout);
+        let mut request = Request::json(url, told).within(self.timeout);
         if let Some(token) = &self.alert_source_token {
             request = request.header("authorization", format!("Bearer {}", sending.reveal(token).await?));
         }

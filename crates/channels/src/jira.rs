@@ -95,7 +95,9 @@ impl Jira {
     ) -> Result<Answer, Attempt> {
         let url = format!("{}/{path}", self.api_url.trim_end_matches('/'));
         let body = body.map_or_else(String::new, |body| body.to_string());
-        let request = Request { method, ..Request::json(url, body) }.header("accept", "application/json");
+        let request = Request { method, ..Request::json(url, body) };
+        // The names of transitions and priorities are those of the configuration, not of the user's language.
+        let request = request.header("accept", "application/json").header("accept-language", "en");
         let answer = sending.exchange(&self.http_config, request).await?;
         if answer.is_success() { Ok(answer) } else { Err(answer.judged(&[])) }
     }
@@ -107,25 +109,26 @@ impl Jira {
         project: &str,
         label: &str,
     ) -> Result<Option<(String, bool)>, Attempt> {
+        let firing = sending.notification.is_firing();
         let mut query = String::new();
         let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
         let wont_fix = sending.required("wont_fix_resolution", self.template("wont_fix_resolution"))?;
         if !wont_fix.is_empty() {
-            query.push_str(&format!("resolution != {} and ", quoted(&wont_fix)));
+            // A comparison alone leaves out what has no resolution, which is every open issue.
+            query.push_str(&format!("(resolution is EMPTY or resolution != {}) and ", quoted(&wont_fix)));
         }
-        if self.template("reopen_transition").is_empty() {
-            query.push_str("statusCategory != Done and ");
-        } else if let Some(duration) = self.reopen_duration {
-            let minutes = duration.as_secs() / 60;
-            query.push_str(&format!("(resolutiondate is EMPTY OR resolutiondate >= -{minutes}m) and "));
+        let reopens = firing && !self.template("reopen_transition").is_empty();
+        match self.reopen_duration.filter(|_| reopens) {
+            Some(duration) => {
+                let minutes = duration.as_secs() / 60;
+                query.push_str(&format!("(resolutiondate is EMPTY OR resolutiondate >= -{minutes}m) and "));
+            }
+            None => query.push_str("statusCategory != Done and "),
         }
-        query.push_str(&format!("project = {} and labels = {}", quoted(project), quoted(label)));
+        query.push_str(&format!("project={} and labels={}", quoted(project), quoted(label)));
         query.push_str(" order by status ASC,resolutiondate DESC");
-        let mut body = json!({ "jql": query, "maxResults": 2, "fields": ["status"] });
+        let body = json!({ "jql": query, "maxResults": 2, "fields": ["status"] });
         let path = if self.cloud { "search/jql" } else { "search" };
-        if let (false, Some(body)) = (self.cloud, body.as_object_mut()) {
-            body.insert("expand".to_owned(), json!([]));
-        }
         let answer = self.ask(sending, Method::POST, path, Some(body)).await?;
         let found = answer.said()?;
         let Some(issue) = found.pointer("/issues/0") else { return Ok(None) };
@@ -172,9 +175,9 @@ impl Jira {
         Ok(fields)
     }
 
-    /// In the cloud a description is a document, given as one or made of the text's paragraphs.
+    /// In version 3 of the API a description is a document, given as one or made of the text's paragraphs.
     fn described(&self, text: &str) -> Value {
-        if !self.cloud {
+        if !self.api_url.trim_end_matches('/').ends_with("/3") {
             return text.into();
         }
         if let Ok(document @ Value::Object(_)) = serde_json::from_str::<Value>(text) {

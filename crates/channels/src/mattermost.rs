@@ -175,8 +175,11 @@ impl Mattermost {
 pub(crate) fn shown_fields(sending: &Sending<'_>, fields: &[Pairs]) -> Value {
     let shown = fields.iter().map(|field| {
         let text = |key: &str| sending.text(key, field.get(key).map_or("", String::as_str));
-        let short = field.get("short").is_some_and(|short| short == "true");
-        serde_json::json!({ "title": text("title"), "value": text("value"), "short": short })
+        let mut shown = serde_json::json!({ "title": text("title"), "value": text("value") });
+        if let (Some(short), Some(shown)) = (field.get("short"), shown.as_object_mut()) {
+            shown.insert("short".to_owned(), (short == "true").into());
+        }
+        shown
     });
     shown.collect()
 }

@@ -62,7 +62,7 @@ impl MsTeams {
                     "content": {
                         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
                         "type": "AdaptiveCard",
-                        "version": "1.4",
+                        "version": "1.2",
                         "body": [
                             {
                                 "type": "TextBlock", "text": title, "weight": "Bolder", "size": "Medium",

@@ -134,7 +134,7 @@ impl OpsGenie {
         }
         let listed = |key: &str| -> Vec<String> {
             let text = self.field(sending, key);
-            text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+            text.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect()
         };
         let mut body = Map::new();
         body.insert("alias".to_owned(), alias.as_str().into());

@@ -86,7 +86,10 @@ impl RocketChat {
             sending.note(format!("title cut to {MAX_TITLE_CHARS} characters"));
         }
         attachment.insert("title".to_owned(), title.into());
-        attachment.insert("text".to_owned(), sending.message("text", template("text")).into());
+        let text = sending.message("text", template("text"));
+        if !text.is_empty() {
+            attachment.insert("text".to_owned(), text.into());
+        }
         for key in ["title_link", "color", "image_url", "thumb_url"] {
             let text = field(key);
             if !text.is_empty() {
@@ -102,26 +105,36 @@ impl RocketChat {
             .map(|action| {
                 let texts =
                     action.iter().map(|(key, template)| (key.clone(), sending.text(key, template).into()));
-                Value::Object(texts.collect())
+                let mut shown: Map<String, Value> = texts.collect();
+                let in_chat = action.get("msg_in_chat_window").is_some_and(|flag| flag == "true");
+                shown.insert("msg_in_chat_window".to_owned(), in_chat.into());
+                shown.insert("is_webview".to_owned(), false.into());
+                Value::Object(shown)
             })
             .collect();
         if !actions.is_empty() {
             attachment.insert("actions".to_owned(), actions.into());
         }
-        let body = json!({
-            "channel": sending.required("channel", template("channel"))?,
-            "alias": sending.text("alias", r#"{{ template "rocketchat.default.alias" . }}"#),
-            "emoji": field("emoji"),
-            "avatar": field("icon_url"),
-            "attachments": [attachment],
-        });
+        let mut body = Map::new();
+        body.insert("channel".to_owned(), sending.required("channel", template("channel"))?.into());
+        for (key, text) in [("emoji", field("emoji")), ("avatar", field("icon_url"))] {
+            if !text.is_empty() {
+                body.insert(key.to_owned(), text.into());
+            }
+        }
+        body.insert("attachments".to_owned(), json!([attachment]));
+        let body = Value::Object(body);
         let url = format!("{}/api/v1/chat.postMessage", self.api_url.trim_end_matches('/'));
         let request =
             Request::json(url, body.to_string()).header("x-auth-token", token).header("x-user-id", id);
         let answer = sending.exchange(&self.http_config, request).await?;
+        if !answer.is_success() {
+            return Ok(answer.judged(&[]));
+        }
+        // Only this is a yes: a proxy's page of a login is none.
         let said = answer.said()?;
-        if answer.is_success() && said.get("success") == Some(&Value::Bool(false)) {
-            let error = said.get("error").and_then(Value::as_str).unwrap_or("unknown error");
+        if said.get("success") != Some(&Value::Bool(true)) {
+            let error = said.get("error").and_then(Value::as_str).unwrap_or("no success reported");
             let passing = error.contains("too-many-requests");
             return Ok(answer.failed(passing, &format!("error response from Rocket.Chat: {error}")));
         }

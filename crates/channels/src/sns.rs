@@ -128,7 +128,7 @@ impl Sns {
         ];
         let by_sms = self.target.0 == "PhoneNumber";
         let subject = sending.title("subject", &self.subject);
-        if !subject.is_empty() && !by_sms {
+        if !subject.is_empty() {
             let (subject, cut) = cut_chars(&subject.replace('\n', " "), MAX_SUBJECT_CHARS);
             if cut {
                 sending.note(format!("subject cut to {MAX_SUBJECT_CHARS} characters"));

@@ -109,11 +109,13 @@ impl Telegram {
         if !parse_mode.is_empty() {
             body.insert("parse_mode".to_owned(), parse_mode.into());
         }
+        // Links in alerts lead to servers that Telegram should not visit.
+        body.insert("disable_web_page_preview".to_owned(), "true".into());
         if self.message_thread_id != 0 {
-            body.insert("message_thread_id".to_owned(), self.message_thread_id.into());
+            body.insert("message_thread_id".to_owned(), self.message_thread_id.to_string().into());
         }
         if self.disable_notifications {
-            body.insert("disable_notification".to_owned(), true.into());
+            body.insert("disable_notification".to_owned(), "true".into());
         }
         let url = format!("{}/bot{token}/sendMessage", self.api_url.trim_end_matches('/'));
         let request = Request::json(url, Value::Object(body).to_string());

@@ -1,4 +1,4 @@
-//! Webhooks: the body of Alertmanager 0.28 and later, byte for byte.
+//! Webhooks: the body of Alertmanager 0.34, byte for byte; older ones had less in it.
 
 use crate::attempt::Attempt;
 use crate::config::{Global, read};
@@ -34,15 +34,14 @@ struct Body<'a> {
     receiver: &'a str,
     status: crate::Status,
     alerts: &'a [crate::Alert],
+    #[serde(rename = "notification_reason", skip_serializing_if = "str::is_empty")]
+    notification_reason: &'a str,
     group_labels: &'a crate::Pairs,
     common_labels: &'a crate::Pairs,
     common_annotations: &'a crate::Pairs,
+    route_labels: &'a crate::Pairs,
     #[serde(rename = "externalURL")]
     external_url: &'a str,
-    #[serde(rename = "notification_reason", skip_serializing_if = "str::is_empty")]
-    notification_reason: &'a str,
-    #[serde(skip_serializing_if = "crate::Pairs::is_empty")]
-    route_labels: &'a crate::Pairs,
     version: &'static str,
     group_key: &'a str,
     truncated_alerts: u64,
@@ -122,6 +121,14 @@ pub(crate) fn filled(
 
 /// Writes the body.
 pub(crate) fn body(notification: &Notification) -> Result<String, serde_json::Error> {
+    versioned_body(notification, "4")
+}
+
+/// The same body under another version, for receivers that count their own.
+pub(crate) fn versioned_body(
+    notification: &Notification,
+    version: &'static str,
+) -> Result<String, serde_json::Error> {
     let body = Body {
         receiver: &notification.receiver,
         status: notification.status,
@@ -132,7 +139,7 @@ pub(crate) fn body(notification: &Notification) -> Result<String, serde_json::Er
         external_url: &notification.external_url,
         notification_reason: &notification.notification_reason,
         route_labels: &notification.route_labels,
-        version: "4",
+        version,
         group_key: &notification.group_key,
         truncated_alerts: notification.truncated_alerts,
     };

@@ -69,7 +69,7 @@ impl WeChat {
         let base = self.api_url.trim_end_matches('/');
         let url = format!("{base}/gettoken?corpid={}&corpsecret={}", form(&self.corp_id), form(secret));
         sending.hide(&form(secret));
-        let ask = Request { method: reqwest::Method::GET, ..Request::json(url, "") };
+        let ask = Request { method: reqwest::Method::GET, headers: Vec::new(), ..Request::json(url, "") };
         let answer = sending.exchange(&self.http_config, ask).await?;
         if !answer.is_success() {
             return Err(answer.judged(&[]));
@@ -90,15 +90,21 @@ impl WeChat {
         let token = self.token(sending, &key, &secret).await?;
         let template = |key: &str| self.texts.get(key).map_or("", String::as_str);
         let field = |key: &str| sending.text(key, template(key));
-        let body = json!({
-            "touser": field("to_user"),
-            "toparty": field("to_party"),
-            "totag": field("to_tag"),
+        let mut body = json!({
             "agentid": field("agent_id"),
             "safe": "0",
             "msgtype": self.message_type,
-            self.message_type: { "content": sending.message("message", template("message")) },
+            // Both kinds stand there, as WeChat has had them from Alertmanager; `msgtype` says which counts.
+            "text": { "content": "" },
+            "markdown": { "content": "" },
         });
+        body[self.message_type]["content"] = sending.message("message", template("message")).into();
+        for (key, to) in [("touser", "to_user"), ("toparty", "to_party"), ("totag", "to_tag")] {
+            let to = field(to);
+            if !to.is_empty() {
+                body[key] = to.into();
+            }
+        }
         let url = format!("{}/message/send?access_token={token}", self.api_url.trim_end_matches('/'));
         let answer = sending.exchange(&self.http_config, Request::json(url, body.to_string())).await?;
         if !answer.is_success() {

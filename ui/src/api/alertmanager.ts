@@ -52,6 +52,15 @@ export function useActiveAlerts(matchers: readonly Matcher[], enabled = true): U
   });
 }
 
+/** How many alerts fire, whoever evaluated them; those that silences or other alerts mute stand apart. */
+export function useAlertCount(): UseQueryResult<{ active: number; suppressed: number }> {
+  return useQuery({
+    queryKey: ["am-alerts", "count"],
+    queryFn: ({ signal }) => fetchJson<{ active: number; suppressed: number }>("api/ui/v1/alerts/count", { signal }),
+    refetchInterval: LIVE_MS,
+  });
+}
+
 export function useSilences(): UseQueryResult<Silence[]> {
   return useQuery({
     queryKey: ["silences"],

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
-import { useBoot, useRules } from "../api/hooks.ts";
+import { useAlertCount } from "../api/alertmanager.ts";
+import { useBoot } from "../api/hooks.ts";
 import { useConnection } from "../api/connection.ts";
 import { formatTime } from "../time/range.ts";
 import { Icon, Mark } from "../widgets/icons.tsx";
@@ -107,10 +108,7 @@ function isCurrent(location: string, path: string): boolean {
 }
 
 function FiringCount() {
-  const rules = useRules();
-  const firing = (rules.data ?? [])
-    .flatMap((group) => group.rules)
-    .reduce((total, rule) => total + (rule.type === "alerting" ? rule.alerts.filter((alert) => alert.state === "firing").length : 0), 0);
+  const firing = useAlertCount().data?.active ?? 0;
   if (firing === 0) return null;
   return (
     <span className="nav-count">

@@ -88,6 +88,7 @@ impl Turn<'_> {
             self.tell(tables, write, id, &options, (&then, &muted))?;
         }
         let held_back = self.tell(tables, write, id, &options, (&members, &muted))?;
+        self.tell_paged_standing(tables, write, id, (&members, &muted))?;
         for (destination, open) in fallback_ends(tables, self.config, self.wiring, id) {
             let Some(wire) = self.wiring.get(&destination) else { continue };
             let ended = |alert: &&Alert| alert.is_resolved(self.now_ms) && open.contains(&alert.fingerprint);
@@ -349,11 +350,49 @@ impl Turn<'_> {
         alerts: &[&Alert],
     ) -> Result<(), LedgerError> {
         let Some((standing, told)) = tables.untold_standing(id, wire) else { return Ok(()) };
+        let told = (told.firing.clone(), told.resolved.clone());
+        self.queue_standing(tables, write, (id, id), wire, alerts, (standing, told))
+    }
+
+    /// The same for those whom steps of a policy told. One for whom something waits hears it when that is over.
+    fn tell_paged_standing(
+        &self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        id: &GroupId,
+        (members, muted): (&[Alert], &HashSet<Fingerprint>),
+    ) -> Result<(), LedgerError> {
+        let firing = |alert: &&Alert| !alert.is_resolved(self.now_ms) && !muted.contains(&alert.fingerprint);
+        let alerts: Vec<&Alert> = members.iter().filter(firing).collect();
+        for destination in tables.only_paged(id) {
+            let Some(wire) = self.wiring.get(&destination).filter(|_| !alerts.is_empty()) else { continue };
+            let to = (id.0.clone(), destination.0);
+            if tables.open_job(&to, wire.number).is_some() {
+                continue;
+            }
+            let untold = tables.untold_standing_at(id, &to, wire).map(|(standing, _)| standing);
+            if let Some(standing) = untold {
+                let nothing = (BTreeSet::new(), BTreeSet::new());
+                self.queue_standing(tables, write, (id, &to), wire, &alerts, (standing, nothing))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn queue_standing(
+        &self,
+        tables: &mut Tables,
+        write: &Writing<'_>,
+        (id, to): (&GroupId, &GroupId),
+        wire: &Wire,
+        alerts: &[&Alert],
+        (standing, (firing, resolved)): (Standing, (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>)),
+    ) -> Result<(), LedgerError> {
         let Some(group) = tables.groups.get(id) else { return Ok(()) };
         let reason = standing::reason(&standing);
         let about = About {
-            receiver: &id.1,
-            group_key: &id.0,
+            receiver: &to.1,
+            group_key: &to.0,
             group_labels: &group.labels,
             route_labels: &Options::of(group).labels,
             external_url: self.external_url,
@@ -365,19 +404,19 @@ impl Turn<'_> {
         let payload = match telling::payload(&about, self.wiring) {
             Ok(payload) => payload,
             Err(error) => {
-                tracing::error!(group = id.0, receiver = id.1, %error, "notification could not be written");
+                tracing::error!(group = to.0, receiver = to.1, %error, "notification could not be written");
                 return Ok(());
             }
         };
         // Of alerts it tells nothing that was not told.
         let draft = JobDraft {
-            group_key: id.0.clone(),
-            receiver: id.1.clone(),
+            group_key: to.0.clone(),
+            receiver: to.1.clone(),
             integration: wire.number,
             reason,
             payload,
-            firing: told.firing.clone(),
-            resolved: told.resolved.clone(),
+            firing,
+            resolved,
             incident: self.incident,
         };
         enqueue(tables, write, draft, self.now_ms)

@@ -289,6 +289,13 @@ fn conclude(
                 || (delivered && job.reason.starts_with(FALLBACK) && !tables.is_paged(job))
             {
                 note(tables, write, (job, &untold), attempt, now_ms)?;
+            } else if tables.is_paged(job)
+                && (delivered || is_standing(&job.reason))
+                && let Some(wire) = wiring.get(&(job.receiver.clone(), job.integration))
+            {
+                tables.note_paged(write, (job, wire), attempt, now_ms)?;
+            } else if delivered && job.reason.starts_with(ESCALATION) && !tables.is_paged(job) {
+                tables.forget_paged(write, &after.id)?;
             }
             if !delivered {
                 fall_back(tables, write, config, wiring, job, now_ms)?;

@@ -1,4 +1,4 @@
-//! What was told to whom: the outbox and the newest attempts.
+//! How many alerts fire; what was told to whom: the outbox and the newest attempts.
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -20,6 +20,12 @@ pub(crate) async fn deliveries(State(app): State<Arc<App>>) -> Result<Response, 
         .await
         .map_err(|error| ApiError::unavailable(format!("the ledger could not be read: {error}")))?;
     Ok(json(body(&view).to_string().into_bytes()))
+}
+
+/// What the navigation shows at every page, without reading every alert.
+pub(crate) async fn count(State(app): State<Arc<App>>) -> Response {
+    let counts = app.alerting.alert_counts().await;
+    json(json!({"active": counts.active, "suppressed": counts.suppressed}).to_string().into_bytes())
 }
 
 fn body(view: &OutboxView) -> Value {

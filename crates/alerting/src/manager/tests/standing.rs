@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::incident::{Acknowledge, IncidentFilter};
+use watchfire_oncall::OnCall;
 
 /// A pager and a chat in one.
 #[derive(Clone, Default)]
@@ -155,4 +156,58 @@ async fn a_receiver_that_will_not_hear_of_it_is_not_asked_at_every_turn_nor_is_i
     house.evaluate(&[], &["a"]).await;
     house.pass(MINUTE).await;
     assert_eq!(desk.heard(), ["postMessage nobody", "resolve"], "the end is told as ever");
+}
+
+/// A house whose route tells nobody who knows of acknowledgements, and whose policy tells a pager and a chat.
+async fn begin_with_policy(path: &Path, clock: &Arc<ManualClock>, url: &str) -> Alerting {
+    let config = format!(
+        "route: {{receiver: team, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h, \
+         labels: {{escalation_policy: desk}}}}\n\
+         receivers: [{{name: team}}, {{name: desk, pagerduty_configs: [{{routing_key: k, url: '{url}/enqueue'}}], slack_configs: \
+         [{{app_token: t, app_url: '{url}/api/chat.postMessage', channel: c, send_resolved: true}}]}}]\n"
+    );
+    let people = "policies: [{name: desk, steps: [{tell: [{receiver: desk}], wait: 5m}]}]\n";
+    let opened = Ledger::open(path, clock.now_ms()).unwrap();
+    let options = AlertingOptions { ledger: opened.ledger, clock: clock.clone(), tuning: Tuning::default() };
+    let alerting = Alerting::open(options).unwrap();
+    let config = Config::parse("am.yml", &config, Path::new("")).unwrap();
+    let oncall = Arc::new(OnCall::parse(Path::new("oncall.yml"), people).unwrap());
+    alerting.apply(config, Settings { oncall, ..Settings::default() }).await.unwrap();
+    alerting
+}
+
+#[tokio::test]
+async fn whoever_was_told_by_a_step_of_a_policy_is_shown_who_has_it_too_also_across_a_kill() {
+    let desk = Desk::default();
+    let url = desk.serve().await;
+    let script = Script::default();
+    let mut house =
+        House::with("route: {receiver: team}\nreceivers: [{name: team}]\n".to_owned(), script).await;
+    house.alerting = begin_with_policy(&house.path(), &house.clock, &url).await;
+    house.evaluate(&["a"], &[]).await;
+    for _ in 0..3 {
+        house.pass(10 * SECOND).await;
+    }
+    assert_eq!(desk.heard(), ["postMessage nobody", "trigger"], "the step");
+    let id = only_incident(&house).await;
+    house.alerting.acknowledge(id, ada("ada")).await.unwrap();
+    house.alerting = begin_with_policy(&house.path(), &house.clock, &url).await;
+    house.pass(0).await;
+    assert_eq!(desk.heard(), ["acknowledge", "update ada"], "at once");
+    for _ in 0..5 {
+        house.pass(MINUTE).await;
+    }
+    assert_eq!(desk.heard(), [""; 0], "and once");
+    house.alerting.unacknowledge(id, "ada".to_owned(), String::new()).await.unwrap();
+    house.pass(0).await;
+    assert_eq!(
+        desk.heard(),
+        ["postMessage nobody", "trigger"],
+        "the policy begins again, and says so itself"
+    );
+    house.evaluate(&[], &["a"]).await;
+    for _ in 0..3 {
+        house.pass(MINUTE).await;
+    }
+    assert_eq!(desk.heard(), ["postMessage nobody", "resolve"], "the end, once");
 }

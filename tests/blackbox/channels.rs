@@ -1,0 +1,241 @@
+//! What receivers are sent, beside a real Alertmanager: the same configuration, the same alerts, and then every request
+//! compared. What is meant to differ is taken away in [`alike`], each with its reason; `docs/alerting/channels.md` tells
+//! people of it.
+
+mod receivers;
+mod recorder;
+
+use crate::harness::{PATIENCE, Peer, Setup, binary, find_program, free_port};
+use receivers::{RECEIVERS, Receiver};
+use recorder::{Recorder, Seen};
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// One of the two, and whom it tells.
+struct Side {
+    recorder: Recorder,
+    url: String,
+    _process: Peer,
+}
+
+fn configuration(known: &[&Receiver], base: &str) -> String {
+    let mut text =
+        "route:\n  receiver: nobody\n  group_by: [alertname]\n  group_wait: 3s\n  group_interval: 4s\n  \
+                    repeat_interval: 1h\n  routes:\n"
+            .to_owned();
+    for receiver in known {
+        text.push_str(&format!("  - {{receiver: {0}, matchers: ['rx=\"{0}\"']}}\n", receiver.name));
+    }
+    text.push_str("receivers:\n- name: nobody\n");
+    for receiver in known {
+        let yaml = receiver.yaml.replace("@/", &format!("{base}/{}/", receiver.name));
+        text.push_str(&format!("- name: {}\n  {yaml}\n", receiver.name));
+    }
+    text
+}
+
+impl Side {
+    async fn start(program: &std::path::Path, setup: &Setup, name: &str, known: &[&Receiver]) -> Self {
+        let recorder = Recorder::default();
+        let base = recorder.start().await;
+        let file = setup.write(&format!("{name}.yml"), &configuration(known, &base));
+        let port = free_port();
+        let mut args: Vec<String> =
+            if program == binary() { vec!["alertmanager".to_owned()] } else { vec![] };
+        args.extend([
+            format!("--config.file={}", file.display()),
+            format!("--storage.path={}", setup.path(name).display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--web.external-url=http://alerts.example/am".to_owned(),
+            "--web.route-prefix=/".to_owned(),
+            "--cluster.listen-address=".to_owned(),
+        ]);
+        let process = Peer::start_at(program, args);
+        let url = format!("http://127.0.0.1:{port}");
+        let client = reqwest::Client::new();
+        let started = Instant::now();
+        let ready = async || client.get(format!("{url}/-/ready")).send().await;
+        while !ready().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(started.elapsed() < PATIENCE, "{name} did not become ready");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Self { recorder, url, _process: process }
+    }
+
+    async fn post(&self, alerts: &Value) {
+        let request = reqwest::Client::new().post(format!("{}/api/v2/alerts", self.url));
+        let request = request.header("content-type", "application/json").body(alerts.to_string());
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{:?}", answer.text().await);
+    }
+
+    /// Waits until so many requests came for every receiver.
+    async fn until(&self, known: &[&Receiver], expected: impl Fn(&Receiver) -> usize) {
+        let started = Instant::now();
+        loop {
+            let missing: Vec<(&str, usize)> = known
+                .iter()
+                .map(|receiver| (receiver, self.recorder.of(receiver.name).len()))
+                .filter(|(receiver, came)| *came < expected(receiver))
+                .map(|(receiver, came)| (receiver.name, came))
+                .collect();
+            if missing.is_empty() {
+                return;
+            }
+            assert!(started.elapsed() < 2 * PATIENCE, "{} told too little: {missing:?}", self.url);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Two alerts for every receiver.
+fn alerts(known: &[&Receiver], starts: &str, ends: Option<&str>) -> Value {
+    let both = known.iter().flat_map(|receiver| [1, 2].map(|number| (receiver, number)));
+    both.map(|(receiver, number)| {
+        let is_long = receiver.name.ends_with("-long");
+        let summary = format!("S {number} of <b>{}</b> & é", receiver.name);
+        let description = if is_long { "lög <&\"'> 𝄞 ".repeat(8_000) } else { "line1\nline2".to_owned() };
+        let name = if is_long { "W".repeat(1_200) } else { "A\"x y".to_owned() };
+        let mut alert = json!({
+            "labels": {"alertname": name, "rx": receiver.name, "instance": format!("h{number}:9100"), "severity": "critical"},
+            "annotations": {"summary": summary, "description": description, "runbook_url": "http://rb/"},
+            "startsAt": starts,
+            "generatorURL": "http://prom/graph?g0.expr=up",
+        });
+        if let Some(ends) = ends {
+            alert["endsAt"] = ends.into();
+        }
+        alert
+    })
+    .collect()
+}
+
+/// Takes away what is meant to differ between us and an Alertmanager of a minor version.
+fn alike(mut seen: Seen, receiver: &Receiver, version: u32) -> Seen {
+    // The signature covers what differs with every request.
+    if seen.headers.get("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 ")) {
+        seen.headers.insert("authorization".to_owned(), "signed".to_owned());
+    }
+    if let Some(kind) = seen.headers.get_mut("content-type") {
+        // Slack asks for it, and warns where it is missing.
+        *kind = kind.replace("; charset=utf-8", "");
+    }
+    let Value::Object(body) = &mut seen.body else { return seen };
+    match receiver.name.split('-').next().unwrap_or_default() {
+        "webhook" if version < 34 => {
+            // They came with 0.32 and 0.34.
+            body.remove("notification_reason");
+            body.remove("routeLabels");
+        }
+        "pagerduty" => {
+            // Since when it fires: PagerDuty shows when that was, not when it heard of it.
+            let payload = body["payload"].as_object_mut().unwrap();
+            payload.remove("timestamp");
+            if receiver.name.ends_with("-long") {
+                // Alertmanager writes `<` with six letters, and so finds more too large.
+                payload.remove("custom_details");
+            }
+        }
+        "sns" => {
+            // Alertmanager gives every notification of a group the same, so that SNS drops news of five minutes.
+            body.remove("MessageDeduplicationId");
+            // Older ones wrote it down when there were none, and a slash more.
+            body.remove("MessageAttributes");
+            seen.request = seen.request.trim_end_matches('/').to_owned();
+        }
+        "jira" if seen.request.starts_with("PUT") => {
+            // What an issue cannot change is not sent again.
+            for key in ["project", "issuetype"] {
+                body["fields"].as_object_mut().unwrap().remove(key);
+            }
+        }
+        _ => {}
+    }
+    seen
+}
+
+/// The minor version of an Alertmanager; one built without a version is taken for the newest.
+fn version(program: &std::path::Path) -> u32 {
+    let output = Command::new(program).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let minor = text.split("version 0.").nth(1).and_then(|rest| rest.split('.').next()?.parse().ok());
+    minor.unwrap_or(u32::MAX)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_receiver_is_sent_what_alertmanager_sends_it() {
+    let Some(program) = find_program("prometheus-alertmanager") else { return };
+    let version = version(&program);
+    let (known, newer): (Vec<&Receiver>, Vec<&Receiver>) =
+        RECEIVERS.iter().partition(|receiver| receiver.since <= version);
+    for receiver in newer {
+        println!("skipped: {} needs Alertmanager 0.{}", receiver.name, receiver.since);
+    }
+    let setup = Setup::new();
+    let theirs = Side::start(&program, &setup, "theirs", &known).await;
+    let ours = Side::start(binary(), &setup, "ours", &known).await;
+    let now = || format!("{:.3}", jiff::Timestamp::now());
+    let starts = now();
+    for ends in [None, Some(now())] {
+        let ends = ends.map(|_| now());
+        let posted = alerts(&known, &starts, ends.as_deref());
+        let expected = |receiver: &Receiver| match ends {
+            None => receiver.requests.0,
+            Some(_) => receiver.requests.0 + receiver.requests.1,
+        };
+        for side in [&theirs, &ours] {
+            side.post(&posted).await;
+        }
+        for side in [&theirs, &ours] {
+            side.until(&known, expected).await;
+        }
+    }
+    let mut differing = Vec::new();
+    for receiver in &known {
+        let all = |side: &Side| -> Vec<Seen> {
+            side.recorder.of(receiver.name).into_iter().map(|seen| alike(seen, receiver, version)).collect()
+        };
+        let (theirs, ours) = (all(&theirs), all(&ours));
+        if theirs.len() != ours.len() {
+            differing.push(format!("{}: {} requests and {}", receiver.name, theirs.len(), ours.len()));
+        }
+        for (theirs, ours) in theirs.iter().zip(&ours) {
+            if (&theirs.request, &theirs.headers) != (&ours.request, &ours.headers) {
+                differing.push(format!(
+                    "{}: {} {:?}, ours: {} {:?}",
+                    receiver.name, theirs.request, theirs.headers, ours.request, ours.headers
+                ));
+            }
+            if let Some(difference) = difference(&theirs.body, &ours.body) {
+                differing.push(format!("{}: {}: {difference}", receiver.name, theirs.request));
+            }
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+/// Where two bodies differ first, and in what.
+fn difference(theirs: &Value, ours: &Value) -> Option<String> {
+    match (theirs, ours) {
+        (Value::Object(left), Value::Object(right)) => {
+            let mut keys: Vec<&String> = left.keys().chain(right.keys()).collect();
+            keys.sort();
+            keys.into_iter().find_map(|key| match (left.get(key), right.get(key)) {
+                (Some(left), Some(right)) => Some(format!(".{key}{}", difference(left, right)?)),
+                (left, _) => {
+                    Some(format!(".{key} is only {}", if left.is_some() { "theirs" } else { "ours" }))
+                }
+            })
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            let mut pairs = left.iter().zip(right).enumerate();
+            pairs.find_map(|(index, (left, right))| Some(format!("[{index}]{}", difference(left, right)?)))
+        }
+        _ if theirs == ours => None,
+        _ => {
+            let short = |value: &Value| -> String { value.to_string().chars().take(300).collect() };
+            Some(format!(" is {}, ours: {}", short(theirs), short(ours)))
+        }
+    }
+}
