@@ -9,6 +9,11 @@ use watchfire_model::ingest::{Batch, MetricSink, Row};
 use watchfire_model::time::ManualClock;
 use watchfire_model::{Histogram, Labels, Matcher, Metadata, SampleValue, TimeRange};
 
+const REPORTS: [(&str, &str); 3] = [
+    ("junit", "<testsuites><testsuite name=\"a\"><testcase name=\"b\" time=\"0.5\"><failure/></testcase></testsuite></testsuites>"),
+    ("cobertura", "<coverage line-rate=\"0.5\" lines-covered=\"1\" lines-valid=\"2\"><packages/></coverage>"),
+    ("lcov", "SF:a.rs\nLF:2\nLH:1\nend_of_record\n"),
+];
 const NOW_MS: i64 = 1_700_000_000_000;
 
 fn main() {
@@ -42,6 +47,13 @@ fn main() {
     keep(&disk, &corpus);
     store.delete(vec![vec![Matcher::equal("n", "3")]], TimeRange::new(0, NOW_MS - 100_000)).expect("a healthy disk");
     keep(&disk, &corpus);
+    let mut event = vec![0x09, 0, 0, 0, 0, 0, 0x10, 0x7a, 0x40, 0x10, 3, 0x2a, 13, 0x0a, 11, 0x0a, 4];
+    event.extend(b"loss\x15\0\0\0\x3f");
+    put(&corpus.join("event_file"), "scalars", &watchfire_wire::event_file::frame(&event).repeat(2));
+    put(&corpus.join("event_file"), "event", &event);
+    for (name, text) in REPORTS {
+        put(&corpus.join("reports"), name, text.as_bytes());
+    }
     for (name, text) in EXPOSITIONS {
         put(&corpus.join("exposition"), name, text.as_bytes());
     }

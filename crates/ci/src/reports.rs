@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 /// No more suites than this are told apart; the others are counted as `other`.
 const MOST_SUITES: usize = 500;
+/// A test that says it took longer, some thirty thousand years, is not believed.
+const MOST_SECONDS: f64 = 1e12;
 
 /// How many tests of a suite went how.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,7 +68,7 @@ pub fn junit(text: &str) -> Result<BTreeMap<String, Suite>, String> {
                     "testcase" => {
                         let seconds =
                             attribute(attributes, "time").and_then(|time| time.replace(',', "").parse().ok());
-                        let seconds = seconds.filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+                        let seconds = seconds.filter(|seconds: &f64| (0.0..MOST_SECONDS).contains(seconds));
                         test = Some((seconds.unwrap_or(0.0), Outcome::Passed));
                         if is_empty {
                             count(&mut suites, open.last(), test.take());
@@ -206,6 +208,13 @@ pub fn lcov(text: &str) -> Result<Coverage, String> {
     }
     if records == 0 {
         return Err("it has no end_of_record, and so is no LCOV tracefile".to_owned());
+    }
+    for (what, covered) in
+        [("lines", coverage.lines), ("branches", coverage.branches), ("functions", coverage.functions)]
+    {
+        if covered.hit > covered.total {
+            return Err(format!("of {} {what} it says that {} were run", covered.total, covered.hit));
+        }
     }
     Ok(coverage)
 }

@@ -9,7 +9,7 @@ mod tail;
 
 use crate::points::Point;
 use crate::runs::{Changes, NewRun, RunUpdate, Runs};
-use crate::{MAX_KEY, MAX_STEP, RunStatus, TrainingError};
+use crate::{MAX_KEY, MAX_PARAM, MAX_STEP, RunStatus, TrainingError};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -187,6 +187,17 @@ async fn take(runs: &Arc<Runs>, file: &TrainingFile, piece: Piece) -> Result<(),
         // A deleted one stays as it is, which is told below.
         let _ = runs.update_run(run.id.clone(), update).await;
     }
+    if !piece.params.is_empty() {
+        let changes = Changes { params: piece.params, ..Changes::default() };
+        match runs.log(&file.run, changes).await {
+            // Parameters are set once: a folder that was used twice keeps the first ones, and its values all the same.
+            Err(TrainingError::Invalid(reason)) => {
+                runs.fault();
+                tracing::warn!(path = %file.path, reason, "parameters of an event file were refused");
+            }
+            logged => logged?,
+        }
+    }
     let changes = Changes { points: piece.points, file: Some(file.clone()), ..Changes::default() };
     match runs.log(&file.run, changes).await {
         Ok(()) => Ok(()),
@@ -207,6 +218,12 @@ fn point(scalar: watchfire_wire::event_file::Scalar, wall_time: f64, step: i64) 
     let at_ms = wall_time * 1_000.0;
     let is_sound = !key.is_empty() && at_ms.is_finite() && at_ms.abs() < 1e15 && step.abs() <= MAX_STEP;
     is_sound.then(|| Point { key, value: scalar.value, at_ms: at_ms.round() as i64, step })
+}
+
+/// A parameter as a run takes it.
+fn param((key, value): (String, String)) -> Option<(String, String)> {
+    let key: String = key.chars().filter(|letter| !letter.is_control()).take(MAX_KEY).collect();
+    (!key.is_empty()).then(|| (key, value.chars().take(MAX_PARAM).collect()))
 }
 
 /// The event files below a folder, in the order of their names, which begins with the time they were made.

@@ -2,7 +2,10 @@
 //!
 //! A record is its length as a little-endian u64, the masked CRC-32C of these eight bytes, that many bytes, and their masked
 //! CRC-32C. What is written is an `Event` of TensorFlow's protobuf schema; only scalars are read here: `simple_value`, and
-//! tensors of one number, which newer writers use. A file grows while it is read, so its end may be half a record.
+//! tensors of one number, which newer writers use; and the parameters of a run, as the plug-in hparams keeps them. A file grows
+//! while it is read, so its end may be half a record.
+
+mod params;
 
 use crate::protobuf::{MessageReader, ProtobufError, Value};
 
@@ -119,6 +122,8 @@ pub struct Event {
     pub file_version: Option<String>,
     /// Its scalars, in order.
     pub scalars: Vec<Scalar>,
+    /// What the run was started with, where this event says it: names with numbers, texts, `true` or `false`.
+    pub params: Vec<(String, String)>,
 }
 
 /// Reads the event that a record holds. What is no scalar is passed over.
@@ -135,26 +140,24 @@ pub fn event(content: &[u8]) -> Result<Event, ProtobufError> {
             (3, Value::Bytes(version)) => {
                 event.file_version = Some(String::from_utf8_lossy(version).into_owned());
             }
-            (5, Value::Bytes(summary)) => scalars(summary, &mut event.scalars)?,
+            (5, Value::Bytes(summary)) => values(summary, &mut event)?,
             _ => {}
         }
     }
     Ok(event)
 }
 
-fn scalars(summary: &[u8], scalars: &mut Vec<Scalar>) -> Result<(), ProtobufError> {
+fn values(summary: &[u8], event: &mut Event) -> Result<(), ProtobufError> {
     let mut fields = MessageReader::new(summary);
     while let Some(field) = fields.next()? {
-        if let (1, Value::Bytes(value)) = (field.number, field.value)
-            && let Some(scalar) = scalar(value)?
-        {
-            scalars.push(scalar);
+        if let (1, Value::Bytes(value)) = (field.number, field.value) {
+            event.scalars.extend(scalar(value, &mut event.params)?);
         }
     }
     Ok(())
 }
 
-fn scalar(bytes: &[u8]) -> Result<Option<Scalar>, ProtobufError> {
+fn scalar(bytes: &[u8], params: &mut Vec<(String, String)>) -> Result<Option<Scalar>, ProtobufError> {
     let (mut tag, mut value) = (None, None);
     let mut fields = MessageReader::new(bytes);
     while let Some(field) = fields.next()? {
@@ -162,6 +165,7 @@ fn scalar(bytes: &[u8]) -> Result<Option<Scalar>, ProtobufError> {
             (1, Value::Bytes(text)) => tag = Some(String::from_utf8_lossy(text).into_owned()),
             (2, Value::Fixed32(bits)) => value = Some(f64::from(f32::from_bits(bits))),
             (8, Value::Bytes(tensor)) => value = value.or(one_number(tensor)?),
+            (9, Value::Bytes(metadata)) => params::read(metadata, params)?,
             _ => {}
         }
     }

@@ -31,6 +31,8 @@ fn what_is_no_report_is_told() {
     assert!(cobertura("<coverage/>").unwrap_err().contains("line-rate"));
     assert!(lcov("SF:a\nLF:x\nend_of_record").unwrap_err().contains("line 2: found \"x\""));
     assert!(lcov("hello").unwrap_err().contains("line 1"));
+    let more = lcov("LF:1\nLH:10\nend_of_record").unwrap_err();
+    assert_eq!(more, "of 1 lines it says that 10 were run");
     assert!(lcov("SF:a").unwrap_err().contains("end_of_record"));
 }
 

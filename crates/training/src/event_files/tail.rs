@@ -1,6 +1,6 @@
 //! The next piece of a growing file.
 
-use super::point;
+use super::{param, point};
 use crate::points::Point;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -21,6 +21,8 @@ pub(super) struct Piece {
     pub(super) identity: String,
     /// Its scalars.
     pub(super) points: Vec<Point>,
+    /// What the run was started with.
+    pub(super) params: Vec<(String, String)>,
     /// When its first event was written, in milliseconds since the Unix epoch.
     pub(super) started_ms: Option<i64>,
     /// Where the next piece begins.
@@ -66,6 +68,7 @@ pub(super) fn read(path: &Path, from: Option<(String, u64)>) -> std::io::Result<
                             if at == 0 && event.wall_time.is_finite() && event.wall_time > 0.0 {
                                 piece.started_ms = Some((event.wall_time * 1_000.0) as i64);
                             }
+                            piece.params.extend(event.params.into_iter().filter_map(param));
                             let scalars = event.scalars.into_iter();
                             piece.points.extend(
                                 scalars.filter_map(|scalar| point(scalar, event.wall_time, event.step)),

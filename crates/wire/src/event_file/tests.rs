@@ -172,3 +172,53 @@ proptest! {
         prop_assert!(rest.is_empty());
     }
 }
+
+/// A value with the metadata of a plug-in, whose content `fill` writes.
+fn of_plugin(name: &str, fill: impl FnOnce(&mut MessageWriter)) -> Vec<u8> {
+    let mut data = MessageWriter::new();
+    fill(&mut data);
+    let data = data.finish();
+    let mut event = MessageWriter::new();
+    event.message(5, |summary| {
+        summary.message(1, |value| {
+            value.string(1, "_hparams_/session_start_info");
+            value.message(9, |metadata| {
+                metadata.message(1, |plugin| {
+                    plugin.string(1, name);
+                    plugin.bytes(2, &data);
+                });
+            });
+        });
+    });
+    event.finish()
+}
+
+#[test]
+fn what_a_run_was_started_with_is_read_from_the_plugin_that_keeps_it() {
+    let session = |data: &mut MessageWriter| {
+        data.message(3, |session| {
+            let mut entry = |key: &str, fill: &dyn Fn(&mut MessageWriter)| {
+                session.message(1, |entry| {
+                    entry.string(1, key);
+                    entry.message(2, |value| fill(value));
+                });
+            };
+            entry("lr", &|value| value.present_double(2, 3e-7));
+            entry("batch", &|value| value.present_double(2, 32.0));
+            entry("optimizer", &|value| value.string(3, "adam"));
+            entry("amp", &|value| value.present_uint64(4, 1));
+            entry("layers", &|value| value.message(6, |list| list.string(3, "x")));
+            session.string(4, "group");
+        });
+    };
+    let told = event(&of_plugin("hparams", session)).unwrap();
+    let pairs: Vec<(&str, &str)> =
+        told.params.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(pairs, [("lr", "3e-7"), ("batch", "32"), ("optimizer", "adam"), ("amp", "true")]);
+    assert_eq!(event(&of_plugin("text", session)).unwrap().params, []);
+    // The description of an experiment is none of a run's parameters.
+    assert_eq!(
+        event(&of_plugin("hparams", |data| data.message(2, |all| all.string(1, "lr")))).unwrap().params,
+        []
+    );
+}
