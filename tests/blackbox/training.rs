@@ -121,6 +121,39 @@ async fn an_unmodified_mlflow_client_reports_here() {
     }
 }
 
+/// What MLflow's clients since version 3 do before they tell of metrics that autologging measured on a model.
+const MODELS: &str = r#"
+import mlflow
+from mlflow.entities import LoggedModelOutput
+mlflow.set_experiment("models")
+with mlflow.start_run() as run:
+    model = mlflow.initialize_logged_model(name="net", source_run_id=run.info.run_id, model_type="torch", params={f"p{i}": str(i) for i in range(250)})
+    mlflow.MlflowClient().log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=3)])
+    mlflow.log_metric("score", 0.9, model_id=model.model_id)
+    # Files stay where the program runs.
+    mlflow.log_text("words", "note.txt")
+    assert [file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)] == ["note.txt"]
+    assert open(f"mlartifacts/{run.info.experiment_id}/{run.info.run_id}/artifacts/note.txt").read() == "words"
+    mlflow.finalize_logged_model(model.model_id, "READY")
+    with mlflow.start_run(nested=True) as child:
+        mlflow.log_metric("score", 0.8)
+back = mlflow.get_logged_model(model.model_id)
+assert (back.name, str(back.status), back.params["p249"]) == ("net", "READY", "249"), back
+found = mlflow.search_logged_models(filter_string=f"source_run_id = '{run.info.run_id}'", output_format="list")
+assert [one.model_id for one in found] == [model.model_id], found
+assert mlflow.get_run(run.info.run_id).data.metrics == {"score": 0.9}
+children = mlflow.search_runs(filter_string=f"tags.mlflow.parentRunId = '{run.info.run_id}'", output_format="list")
+assert [one.info.run_id for one in children] == [child.info.run_id]
+"#;
+
+#[tokio::test]
+async fn a_client_tells_of_its_models_and_keeps_their_files_with_itself() {
+    let Some(python) = python_with("mlflow.entities.logged_model") else { return };
+    let setup = Setup::new();
+    let server = setup.start().await;
+    runs_python(&python, MODELS, &server, setup.folder.path()).await;
+}
+
 const TENSORBOARD: &str = r#"
 from tensorboardX import SummaryWriter
 writer = SummaryWriter("runs/first")
@@ -128,6 +161,7 @@ for step in range(30):
     writer.add_scalar("train/loss", 1.0 / (step + 1), step)
 writer.add_text("note", "nothing to draw", 1)
 writer.add_scalar("train/loss", float("nan"), 30)
+writer.add_hparams({"lr": 0.001, "batch": 32, "optimizer": "adam", "amp": True}, {"hp/loss": 0.1}, name="tuned")
 writer.flush()
 writer.close()
 "#;
@@ -141,10 +175,16 @@ async fn event_files_of_tensorboardx_are_read_while_they_are_written() {
     let setup = setup.config(&config);
     let server = setup.start().await;
     runs_python(&python, TENSORBOARD, &server, setup.folder.path()).await;
-    let list = until(&server, "/api/v1/training/runs", |data| {
+    let list = until(&server, "/api/v1/training/runs?q=first&order=name", |data| {
         data["runs"][0]["metrics"]["train/loss"]["step"] == 30
     })
     .await;
+    let tuned = until(&server, "/api/v1/training/runs?q=first%2Ftuned", |data| {
+        data["runs"][0]["params"]["amp"] == "true"
+    })
+    .await;
+    let params = serde_json::json!({"lr": "0.001", "batch": "32", "optimizer": "adam", "amp": "true"});
+    assert_eq!(tuned["runs"][0]["params"], params, "what the plug-in hparams keeps");
     let run = &list["runs"][0];
     assert_eq!((&run["name"], &run["reporter"]), (&"first".into(), &"tensorboard".into()), "{run}");
     let id = run["id"].as_str().unwrap();

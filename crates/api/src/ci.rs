@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde_json::json;
 use std::sync::Arc;
-use watchfire_ci::{CiError, Labelled, Taken};
+use watchfire_ci::{CiError, Labelled, ReportKind, Taken};
 use watchfire_receive::exposition::unpacked;
 
 /// A project or a branch has at most so many characters.
@@ -61,34 +61,16 @@ fn answered(taken: &Taken) -> Result<Response, ApiError> {
     Ok(json(data.to_string().into_bytes()))
 }
 
-pub(crate) async fn junit(
+/// Takes a report of this kind.
+pub(crate) async fn upload(
+    kind: ReportKind,
     State(app): State<Arc<App>>,
     params: QueryParams,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let (of, text) = report(&params, &headers, &body)?;
-    answered(&app.ci.junit(&of, &text).await?)
-}
-
-pub(crate) async fn cobertura(
-    State(app): State<Arc<App>>,
-    params: QueryParams,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let (of, text) = report(&params, &headers, &body)?;
-    answered(&app.ci.cobertura(&of, &text).await?)
-}
-
-pub(crate) async fn lcov(
-    State(app): State<Arc<App>>,
-    params: QueryParams,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let (of, text) = report(&params, &headers, &body)?;
-    answered(&app.ci.lcov(&of, &text).await?)
+    answered(&app.ci.report(kind, &of, &text).await?)
 }
 
 pub(crate) async fn github(

@@ -66,6 +66,16 @@ impl Route {
         Self { method: Method::PUT, path, permission, body_limit_bytes: NO_BODY_BYTES, handler }
     }
 
+    /// As [`Route::post`], for changing a part.
+    pub(crate) fn patch<H, T>(path: &'static str, permission: Permission, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let handler = on(MethodFilter::PATCH, handler);
+        Self { method: Method::PATCH, path, permission, body_limit_bytes: FORM_LIMIT_BYTES, handler }
+    }
+
     /// As [`Route::post`], for taking away.
     pub(crate) fn delete<H, T>(path: &'static str, permission: Permission, handler: H) -> Self
     where

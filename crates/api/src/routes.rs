@@ -13,8 +13,10 @@ use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
 use crate::{ci, manage, pages, probes, push, training};
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{RawPathParams, State};
+use http::HeaderMap;
 use std::sync::Arc;
+use watchfire_ci::ReportKind;
 use watchfire_guard::Permission::{Admin, Open, Read, Signed, Write};
 use watchfire_training::mlflow::Endpoint;
 
@@ -107,9 +109,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/routes/test", Read, tree::test),
         Route::post("/api/v1/routes/test", Read, tree::test_posted),
         // Builds, tests and deployments.
-        Route::post("/api/v1/ci/junit", Write, ci::junit).with_body_limit(PUSH_LIMIT_BYTES),
-        Route::post("/api/v1/ci/cobertura", Write, ci::cobertura).with_body_limit(PUSH_LIMIT_BYTES),
-        Route::post("/api/v1/ci/lcov", Write, ci::lcov).with_body_limit(PUSH_LIMIT_BYTES),
+        report("/api/v1/ci/junit", ReportKind::Junit),
+        report("/api/v1/ci/cobertura", ReportKind::Cobertura),
+        report("/api/v1/ci/lcov", ReportKind::Lcov),
         Route::post("/hooks/github", Signed, ci::github),
         Route::post("/hooks/gitlab", Signed, ci::gitlab),
         // Training runs.
@@ -201,6 +203,14 @@ pub fn routes() -> Vec<Route> {
     table
 }
 
+/// A report of tests or coverage.
+fn report(path: &'static str, kind: ReportKind) -> Route {
+    let handler = move |app: State<Arc<App>>, params: QueryParams, headers: HeaderMap, body: Bytes| {
+        ci::upload(kind, app, params, headers, body)
+    };
+    Route::post(path, Write, handler).with_body_limit(PUSH_LIMIT_BYTES)
+}
+
 /// MLflow's tracking protocol.
 fn mlflow() -> Vec<Route> {
     macro_rules! endpoints {
@@ -208,8 +218,8 @@ fn mlflow() -> Vec<Route> {
             vec![$(Route::$method(
                 concat!("/api/2.0/mlflow/", $path),
                 $permission,
-                |app: State<Arc<App>>, params: QueryParams, origin: Origin, body: Bytes| {
-                    training::mlflow::serve(Endpoint::$endpoint, app, params, origin, body)
+                |app: State<Arc<App>>, named: RawPathParams, params: QueryParams, origin: Origin, body: Bytes| {
+                    training::mlflow::serve(Endpoint::$endpoint, app, named, params, origin, body)
                 },
             ),)*]
         };
@@ -239,6 +249,16 @@ fn mlflow() -> Vec<Route> {
         post "runs/log-model" Write RunsLogModel,
         post "runs/set-tag" Write RunsSetTag,
         post "runs/delete-tag" Write RunsDeleteTag,
+        post "runs/outputs" Write RunsLogOutputs,
+        post "logged-models" Write ModelsCreate,
+        post "logged-models/search" Read ModelsSearch,
+        get "logged-models/{model_id}" Read ModelsGet,
+        patch "logged-models/{model_id}" Write ModelsFinalize,
+        delete "logged-models/{model_id}" Write ModelsDelete,
+        post "logged-models/{model_id}/params" Write ModelsLogParams,
+        patch "logged-models/{model_id}/tags" Write ModelsSetTags,
+        delete "logged-models/{model_id}/tags/{tag_key}" Write ModelsDeleteTag,
+        get "logged-models/{model_id}/artifacts/directories" Read ModelsFiles,
         get "metrics/get-history" Read MetricsGetHistory,
         get "metrics/get-history-bulk" Read MetricsGetHistoryBulk,
         get "artifacts/list" Read ArtifactsList,
@@ -252,6 +272,7 @@ fn mlflow() -> Vec<Route> {
             )*]
         };
     }
+    table.push(Route::get("/api/2.0/mlflow-artifacts/artifacts", Read, training::mlflow::no_files));
     table.extend(missing!(
         "/api/2.0/mlflow/{*path}",
         "/api/2.0/mlflow-artifacts/{*path}",

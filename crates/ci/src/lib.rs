@@ -9,4 +9,4 @@ mod service;
 pub mod webhooks;
 mod xml;
 
-pub use service::{Ci, CiError, Labelled, Options, Secrets, Taken};
+pub use service::{Ci, CiError, Labelled, Options, ReportKind, Secrets, Taken};

@@ -3,12 +3,33 @@
 use crate::reports::{self, Coverage, Suite};
 use crate::webhooks::{self, Event, Outcome};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use watchfire_ledger::{Ledger, LedgerError, Writing};
 use watchfire_model::ingest::{Batch, MetricSink, WriteError};
 use watchfire_model::time::Clock;
-use watchfire_model::{Labels, METRIC_NAME};
+use watchfire_model::{Labels, METRIC_NAME, Metadata, MetricType};
 use watchfire_settings::Secret;
+
+/// What is kept: the series, their unit, what they are.
+const FAMILIES: [(&str, &str, &str); 8] = [
+    ("ci_tests", "", "Tests of the newest report, by suite and result."),
+    ("ci_tests_duration_seconds", "seconds", "How long the tests of a suite took."),
+    ("ci_coverage_ratio", "ratio", "Share of lines, branches or functions that tests reach."),
+    ("ci_pipeline_duration_seconds", "seconds", "How long a pipeline took; one sample for each."),
+    (
+        "ci_change_merge_seconds",
+        "seconds",
+        "How long a change was open until it was merged; one sample for each.",
+    ),
+    ("ci_deployment", "", "A deployment; one sample of 1 for each."),
+    ("ci_deployment_lead_time_seconds", "seconds", "How long it took from a commit to its deployment."),
+    (
+        "ci_deployment_restore_seconds",
+        "seconds",
+        "How long it took from a failed deployment to the next good one.",
+    ),
+];
 
 /// A commit that nobody deployed for so long is forgotten.
 const REMEMBERED_MS: i64 = 90 * 86_400_000;
@@ -47,12 +68,25 @@ pub struct Labelled {
     pub branch: String,
 }
 
+/// What a report is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportKind {
+    /// JUnit's XML, of tests.
+    Junit,
+    /// Cobertura's XML, of coverage.
+    Cobertura,
+    /// LCOV's tracefile, of coverage.
+    Lcov,
+}
+
 /// Takes reports and events.
 pub struct Ci {
     ledger: Ledger,
     sink: Arc<dyn MetricSink>,
     clock: Arc<dyn Clock>,
     secrets: RwLock<Secrets>,
+    /// Whether the store knows what the series are.
+    is_described: AtomicBool,
 }
 
 impl std::fmt::Debug for Ci {
@@ -116,7 +150,7 @@ impl Ci {
     /// Takes reports, and webhooks once it knows what they are signed with.
     pub fn new(options: Options) -> Self {
         let Options { ledger, sink, clock } = options;
-        Self { ledger, sink, clock, secrets: RwLock::default() }
+        Self { ledger, sink, clock, secrets: RwLock::default(), is_described: AtomicBool::new(false) }
     }
 
     /// Says what webhooks are signed with.
@@ -128,31 +162,18 @@ impl Ci {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes JUnit's XML.
+    /// Takes a report.
     ///
     /// # Errors
     /// What cannot be read, or not be kept now.
-    pub async fn junit(&self, of: &Labelled, text: &str) -> Result<Taken, CiError> {
-        let suites = reports::junit(text).map_err(CiError::Invalid)?;
-        self.keep(tests(of, &suites, self.clock.now_ms())).await
-    }
-
-    /// Takes Cobertura's XML.
-    ///
-    /// # Errors
-    /// What cannot be read, or not be kept now.
-    pub async fn cobertura(&self, of: &Labelled, text: &str) -> Result<Taken, CiError> {
-        let coverage = reports::cobertura(text).map_err(CiError::Invalid)?;
-        self.keep(coverage_rows(of, &coverage, self.clock.now_ms())).await
-    }
-
-    /// Takes LCOV's tracefile.
-    ///
-    /// # Errors
-    /// What cannot be read, or not be kept now.
-    pub async fn lcov(&self, of: &Labelled, text: &str) -> Result<Taken, CiError> {
-        let coverage = reports::lcov(text).map_err(CiError::Invalid)?;
-        self.keep(coverage_rows(of, &coverage, self.clock.now_ms())).await
+    pub async fn report(&self, kind: ReportKind, of: &Labelled, text: &str) -> Result<Taken, CiError> {
+        let now_ms = self.clock.now_ms();
+        let rows = match kind {
+            ReportKind::Junit => reports::junit(text).map(|suites| tests(of, &suites, now_ms)),
+            ReportKind::Cobertura => reports::cobertura(text).map(|found| coverage_rows(of, &found, now_ms)),
+            ReportKind::Lcov => reports::lcov(text).map(|found| coverage_rows(of, &found, now_ms)),
+        };
+        self.keep(rows.map_err(CiError::Invalid)?).await
     }
 
     /// Takes a webhook of GitHub: its headers `X-GitHub-Event` and `X-Hub-Signature-256`, and its body.
@@ -193,6 +214,13 @@ impl Ci {
             return Ok(Taken::default());
         }
         let report = self.sink.write(rows.0).await?;
+        if !self.is_described.swap(true, Ordering::Relaxed) {
+            for (name, unit, help) in FAMILIES {
+                let metadata =
+                    Metadata { kind: MetricType::Gauge, help: help.to_owned(), unit: unit.to_owned() };
+                self.sink.describe(&Labels::empty(), name, metadata);
+            }
+        }
         let refused =
             report.refused.iter().map(|refusal| format!("{} ({})", refusal.example, refusal.reason.as_str()));
         Ok(Taken { samples: report.accepted, refused: refused.collect() })

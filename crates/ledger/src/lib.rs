@@ -38,6 +38,7 @@ pub use schema::SCHEMA_VERSION;
 pub use silences::{Silence, SilenceMatcher};
 pub use store::{Ledger, MovedAside, Opened};
 pub use training::{
-    Experiment, RunColumn, RunDetails, RunStatus, TrainingFile, TrainingInput, TrainingMetric, TrainingRun,
+    Experiment, RunColumn, RunDetails, RunStatus, TrainingFile, TrainingInput, TrainingMetric, TrainingModel,
+    TrainingRun,
 };
 pub use writing::Writing;

@@ -10,14 +10,22 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The newest schema version this release writes; kept in SQLite's `user_version`.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;
 
 /// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
 const APPLICATION_ID: u32 = 0x5746_4c47;
 
 /// One step per version: `MIGRATIONS[n]` leads from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [VERSION_1, VERSION_2, VERSION_3, history::STEP, imported::STEP, training::STEP, ci::STEP];
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
+    VERSION_1,
+    VERSION_2,
+    VERSION_3,
+    history::STEP,
+    imported::STEP,
+    training::STEP,
+    ci::STEP,
+    training::MODELS_STEP,
+];
 
 // Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as
 // the bits of the float, because SQLite turns NaN into NULL. Fingerprints are the unsigned number's bits.

@@ -1,8 +1,10 @@
 //! Training runs and the experiments they belong to.
 
+mod models;
 mod reading;
 mod writing;
 
+pub use models::TrainingModel;
 use std::collections::BTreeMap;
 
 /// Runs that belong together. Times are milliseconds since the Unix epoch.

@@ -1,11 +1,13 @@
 //! MLflow's tracking protocol, as much of it as tells of experiments and runs: its clients report here unchanged.
 //!
 //! A request is a name such as `runs/create` with a JSON object, of the body or of the query string. Model registry, traces
-//! and files are not kept; what is asked of them is refused with a sentence.
+//! and files are not kept; what is asked of them is refused with a sentence. What clients say of the models that runs make is
+//! kept.
 
 mod experiments;
 mod json;
 mod metrics;
+mod models;
 mod runs;
 
 use crate::{RunStatus, Runs, TrainingError};
@@ -39,6 +41,16 @@ pub enum Endpoint {
     RunsLogModel,
     RunsSetTag,
     RunsDeleteTag,
+    RunsLogOutputs,
+    ModelsCreate,
+    ModelsGet,
+    ModelsFinalize,
+    ModelsDelete,
+    ModelsSearch,
+    ModelsLogParams,
+    ModelsSetTags,
+    ModelsDeleteTag,
+    ModelsFiles,
     MetricsGetHistory,
     MetricsGetHistoryBulk,
     ArtifactsList,
@@ -76,10 +88,16 @@ pub async fn handle(runs: &Arc<Runs>, request: Request) -> Answer {
 
 /// The answer to what is not served here.
 pub fn not_found(path: &str) -> Answer {
-    let message = format!(
-        "{path:?} is not served: Watchfire takes experiments, runs, parameters, tags and metrics; models, traces and files \
-         need an MLflow server"
-    );
+    let message = if path.contains("/mlflow-artifacts/") {
+        "files are not kept here; give the experiment a place to which its clients write, as with \
+         mlflow.create_experiment(NAME, artifact_location=\"s3://BUCKET/FOLDER\"), or a folder"
+            .to_owned()
+    } else {
+        format!(
+            "{path:?} is not served: Watchfire takes experiments, runs, parameters, tags, metrics and what is said of \
+             models; traces, files and the registry of models need an MLflow server"
+        )
+    };
     Answer { status: 404, body: json!({"error_code": "ENDPOINT_NOT_FOUND", "message": message}) }
 }
 
@@ -130,6 +148,17 @@ async fn answered(all: &Arc<Runs>, request: &Request) -> Result<Value, TrainingE
         Endpoint::RunsLogModel => metrics::log_model(all, &fields).await,
         Endpoint::RunsSetTag => runs::set_tag(all, &fields).await,
         Endpoint::RunsDeleteTag => runs::delete_tag(all, &fields).await,
+        Endpoint::RunsLogOutputs => models::log_outputs(all, &fields).await,
+        Endpoint::ModelsCreate => models::create(all, &fields).await,
+        Endpoint::ModelsGet => models::get(all, &fields).await,
+        Endpoint::ModelsFinalize => models::finalize(all, &fields).await,
+        Endpoint::ModelsDelete => models::delete(all, &fields).await,
+        Endpoint::ModelsSearch => models::search(all, &fields).await,
+        Endpoint::ModelsLogParams => models::log_params(all, &fields).await,
+        Endpoint::ModelsSetTags => models::set_tags(all, &fields).await,
+        Endpoint::ModelsDeleteTag => models::delete_tag(all, &fields).await,
+        // No files are kept here, so none are there.
+        Endpoint::ModelsFiles => Ok(json!({"files": []})),
         Endpoint::MetricsGetHistory => metrics::get_history(all, &fields).await,
         Endpoint::MetricsGetHistoryBulk => metrics::get_history_bulk(all, &fields).await,
         Endpoint::ArtifactsList => runs::artifacts(all, &fields).await,

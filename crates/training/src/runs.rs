@@ -1,12 +1,17 @@
 //! The runs: made, told of, ended, looked up.
 
+pub(crate) mod checks;
+mod experiments;
+mod log;
+
 use crate::event_files;
 use crate::history::{self, HistoryPoint};
-use crate::points::{self, Newest, Placed, Point};
+use crate::points::{Newest, Point};
 use crate::progress::Rates;
 use crate::search::{self, Found, Search};
-use crate::{MAX_KEY, MAX_NAME, MAX_OF_RUN, MAX_PARAM, MAX_TAG, TrainingError};
-use std::collections::{BTreeMap, HashMap};
+use crate::{MAX_KEY, MAX_NAME, MAX_OF_RUN, MAX_TAG, TrainingError};
+use checks::{check_length, check_pairs, check_text, is_run_id, no_experiment, no_run, open_run, too_many};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -235,95 +240,6 @@ impl Runs {
         apart(move || Ok(runs.ledger.read(look)?)).await
     }
 
-    /// All experiments, deleted ones too, by number.
-    pub async fn experiments(self: &Arc<Self>) -> Result<Vec<Experiment>, TrainingError> {
-        self.read(|reading| reading.experiments()).await
-    }
-
-    /// Makes an experiment.
-    pub async fn add_experiment(
-        self: &Arc<Self>,
-        name: String,
-        artifacts: String,
-        tags: Vec<(String, String)>,
-    ) -> Result<i64, TrainingError> {
-        check_text("experiment name", &name, MAX_NAME)?;
-        check_length("artifact_location", &artifacts, MAX_TAG)?;
-        check_pairs("tag", &tags, MAX_TAG)?;
-        self.write(move |writing, now_ms| {
-            if let Some(known) = writing.reading().experiment_named(&name)? {
-                return Ok(Err(taken(&known)));
-            }
-            let id = writing.add_experiment(&name, &artifacts, now_ms)?;
-            if !tags.is_empty()
-                && let Some(mut experiment) = writing.reading().experiment(id)?
-            {
-                experiment.tags = tags.into_iter().collect();
-                writing.put_experiment(&experiment)?;
-            }
-            Ok(Ok(id))
-        })
-        .await
-    }
-
-    /// The experiment of this name, made where there is none.
-    pub async fn experiment_for(self: &Arc<Self>, name: &str) -> Result<i64, TrainingError> {
-        let wanted = name.to_owned();
-        let known = self.read(move |reading| reading.experiment_named(&wanted)).await?;
-        match known {
-            Some(known) => Ok(known.id),
-            None => match self.add_experiment(name.to_owned(), String::new(), Vec::new()).await {
-                // Somebody else was faster.
-                Err(TrainingError::Exists(_)) => {
-                    let wanted = name.to_owned();
-                    let known = self.read(move |reading| reading.experiment_named(&wanted)).await?;
-                    known.map(|known| known.id).ok_or_else(|| no_experiment(name))
-                }
-                made => made,
-            },
-        }
-    }
-
-    /// Changes an experiment.
-    pub async fn change_experiment(
-        self: &Arc<Self>,
-        id: i64,
-        change: impl FnOnce(&mut Experiment) -> Result<(), TrainingError> + Send + 'static,
-    ) -> Result<(), TrainingError> {
-        self.write(move |writing, now_ms| {
-            let Some(mut experiment) = writing.reading().experiment(id)? else {
-                return Ok(Err(no_experiment(&id.to_string())));
-            };
-            let before = experiment.clone();
-            if let Err(error) = change(&mut experiment) {
-                return Ok(Err(error));
-            }
-            if experiment.name != before.name
-                && let Some(known) = writing.reading().experiment_named(&experiment.name)?
-            {
-                return Ok(Err(taken(&known)));
-            }
-            experiment.updated_ms = now_ms;
-            writing.put_experiment(&experiment)?;
-            if experiment.is_deleted != before.is_deleted {
-                for mut run in writing.reading().training_runs_of(id)? {
-                    // Those that were deleted by themselves before stay so.
-                    let by_this = run.deleted_ms == Some(before.updated_ms);
-                    match (experiment.is_deleted, run.deleted_ms) {
-                        (true, None) => run.deleted_ms = Some(now_ms),
-                        (false, Some(_)) if by_this => run.deleted_ms = None,
-                        _ => continue,
-                    }
-                    writing.put_training_run(&run)?;
-                }
-                // Putting runs moves it on.
-                writing.put_experiment(&experiment)?;
-            }
-            Ok(Ok(()))
-        })
-        .await
-    }
-
     /// Begins a run. One with an id that is there already is the run that is there.
     pub async fn add_run(self: &Arc<Self>, new: NewRun) -> Result<TrainingRun, TrainingError> {
         check_length("run name", &new.name, MAX_NAME)?;
@@ -483,119 +399,6 @@ impl Runs {
         let (runs, run, key) = (Arc::clone(self), run.to_owned(), key.to_owned());
         apart(move || history::read(runs.source.as_ref(), &run, &key)).await
     }
-
-    /// Takes in what a run tells. Everything is on disk when this returns `Ok`; what is wrong with a part of it refuses the
-    /// whole, except values that the store refuses: the others are kept, and the error names them.
-    pub async fn log(self: &Arc<Self>, id: &str, changes: Changes) -> Result<(), TrainingError> {
-        check(&changes)?;
-        if !self.is_ready.load(Ordering::Acquire) {
-            let message = "storage is starting; try again soon";
-            return Err(TrainingError::Unavailable(message.to_owned()));
-        }
-        let open = self.open_run(id);
-        // Nobody else finds milliseconds for values of this run meanwhile.
-        let mut newest = open.lock().await;
-        let (runs, wanted, known) = (Arc::clone(self), id.to_owned(), newest.clone());
-        let (changes, placed) = apart(move || {
-            let placed = runs.place(&wanted, &changes, known)?;
-            Ok((changes, placed))
-        })
-        .await?;
-        let Placed { batch, metrics, newest: ends } = placed;
-        let sent = batch.len();
-        let report = if batch.is_empty() { None } else { Some(self.sink.write(batch).await?) };
-        *newest = Some(ends);
-        let refused = report.as_ref().map_or(0, |report| report.refused_rows());
-        self.points.fetch_add(changes.points.len() as u64, Ordering::Relaxed);
-        let wanted = id.to_owned();
-        self.write(move |writing, _| {
-            let mut run = match open_run(&writing.reading(), &wanted)? {
-                Ok(run) => run,
-                Err(error) => return Ok(Err(error)),
-            };
-            for (key, value) in &changes.params {
-                if let Some(known) = writing.add_training_param(&run.id, key, value)? {
-                    return Ok(Err(changed_param(&run.id, key, &known, value)));
-                }
-            }
-            for (key, value) in &changes.tags {
-                writing.put_training_tag(&run.id, key, value)?;
-            }
-            for metric in &metrics {
-                writing.merge_training_metric(&run.id, metric)?;
-            }
-            for input in &changes.inputs {
-                writing.put_training_input(&run.id, input)?;
-            }
-            if let Some(file) = &changes.file {
-                writing.put_training_file(file)?;
-            }
-            let updated_ms = metrics.iter().map(|metric| metric.newest_ms).max();
-            if updated_ms > run.updated_ms {
-                run.updated_ms = updated_ms;
-                writing.put_training_run(&run)?;
-            }
-            let counts = writing.reading().training_counts(&run.id)?;
-            let beyond =
-                counts.iter().zip(["parameters", "tags", "metrics"]).find(|(count, _)| **count > MAX_OF_RUN);
-            Ok(beyond.map_or(Ok(()), |(_, what)| Err(too_many(what))))
-        })
-        .await?;
-        if refused == 0 {
-            return Ok(());
-        }
-        self.refused.fetch_add(refused as u64, Ordering::Relaxed);
-        let reasons = report.map(|report| report.refused).unwrap_or_default();
-        let reasons: Vec<String> = reasons
-            .iter()
-            .map(|refusal| format!("{} ({})", refusal.example, refusal.reason.as_str()))
-            .collect();
-        let message = format!("{refused} of {sent} samples were refused: {}", reasons.join("; "));
-        Err(TrainingError::Invalid(message))
-    }
-
-    fn place(&self, id: &str, changes: &Changes, known: Option<Newest>) -> Result<Placed, TrainingError> {
-        let looked = self.ledger.read(|reading| {
-            let run = match open_run(reading, id)? {
-                Ok(run) => run,
-                Err(error) => return Ok(Err(error)),
-            };
-            let experiment = reading.experiment(run.experiment)?;
-            let details = if changes.params.is_empty() {
-                BTreeMap::new()
-            } else {
-                reading.training_details(id)?.params
-            };
-            Ok(Ok((run, experiment.map_or_else(String::new, |experiment| experiment.name), details)))
-        })?;
-        let (run, experiment, params) = looked?;
-        // Before anything is written.
-        for (key, value) in &changes.params {
-            if let Some(known) = params.get(key).filter(|known| *known != value) {
-                return Err(changed_param(id, key, known, value));
-            }
-        }
-        let mut known = match known {
-            Some(known) => known,
-            None if changes.points.is_empty() => return Ok(Placed::default()),
-            None => points::newest(self.source.as_ref(), id)?,
-        };
-        let mut placed = points::place(self.source.as_ref(), &run, &experiment, &changes.points, &known)?;
-        known.extend(std::mem::take(&mut placed.newest));
-        if known.len() > MAX_OF_RUN {
-            return Err(too_many("metrics"));
-        }
-        placed.newest = known;
-        Ok(placed)
-    }
-
-    fn open_run(&self, id: &str) -> OpenRun {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() > REMEMBERED {
-            open.retain(|_, run| Arc::strong_count(run) > 1);
-        }
-        Arc::clone(open.entry(id.to_owned()).or_default())
-    }
 }
 
 /// Runs something that waits for the disk, off the threads that serve requests.
@@ -605,86 +408,6 @@ pub(crate) async fn apart<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|panic| Err(TrainingError::Internal(format!("it failed unexpectedly: {panic}"))))
-}
-
-fn open_run(reading: &Reading<'_>, id: &str) -> Result<Result<TrainingRun, TrainingError>, LedgerError> {
-    Ok(match reading.training_run(id)? {
-        Some(run) if run.deleted_ms.is_none() => Ok(run),
-        Some(_) => Err(TrainingError::Invalid(format!("the run {id} is deleted; restore it first"))),
-        None => Err(no_run(id)),
-    })
-}
-
-fn no_run(id: &str) -> TrainingError {
-    TrainingError::NotFound(format!("there is no run {id:?}"))
-}
-
-fn no_experiment(name: &str) -> TrainingError {
-    TrainingError::NotFound(format!("there is no experiment {name:?}"))
-}
-
-fn taken(known: &Experiment) -> TrainingError {
-    let deleted = if known.is_deleted { ", and is deleted; restore it, or choose another name" } else { "" };
-    TrainingError::Exists(format!("the experiment {:?} exists already{deleted}", known.name))
-}
-
-fn too_many(what: &str) -> TrainingError {
-    TrainingError::Invalid(format!("a run has at most {MAX_OF_RUN} {what}"))
-}
-
-fn changed_param(run: &str, key: &str, known: &str, value: &str) -> TrainingError {
-    let shown = |text: &str| text.chars().take(100).collect::<String>();
-    TrainingError::Invalid(format!(
-        "the parameter {key:?} of run {run} is {:?} already and cannot become {:?}; parameters are set once",
-        shown(known),
-        shown(value)
-    ))
-}
-
-fn is_run_id(id: &str) -> bool {
-    id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn check(changes: &Changes) -> Result<(), TrainingError> {
-    for point in &changes.points {
-        check_text("metric", &point.key, MAX_KEY)?;
-    }
-    check_pairs("tag", &changes.tags, MAX_TAG)?;
-    check_pairs("parameter", &changes.params, MAX_PARAM)?;
-    for input in &changes.inputs {
-        check_text("data set", &input.name, MAX_NAME)?;
-        check_length("digest", &input.digest, MAX_NAME)?;
-        check_length("data set", &input.content, 65_536)?;
-    }
-    Ok(())
-}
-
-fn check_pairs(what: &str, pairs: &[(String, String)], limit: usize) -> Result<(), TrainingError> {
-    for (key, value) in pairs {
-        check_text(what, key, MAX_KEY)?;
-        check_length(&format!("value of {what} {key:?}"), value, limit)?;
-    }
-    Ok(())
-}
-
-/// A name: not empty, not too long, and nothing that moves a cursor.
-fn check_text(what: &str, text: &str, limit: usize) -> Result<(), TrainingError> {
-    if text.is_empty() {
-        return Err(TrainingError::Invalid(format!("a {what} needs a name")));
-    }
-    if text.chars().any(char::is_control) {
-        let message = format!("the {what} {text:?} holds a control character");
-        return Err(TrainingError::Invalid(message));
-    }
-    check_length(what, text, limit)
-}
-
-fn check_length(what: &str, text: &str, limit: usize) -> Result<(), TrainingError> {
-    let length = text.chars().count();
-    if length <= limit {
-        return Ok(());
-    }
-    Err(TrainingError::Invalid(format!("the {what} has {length} characters, {limit} at most are kept")))
 }
 
 #[cfg(test)]

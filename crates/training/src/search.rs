@@ -196,11 +196,17 @@ fn compare(one: Option<Value<'_>>, other: Option<Value<'_>>, is_descending: bool
 
 /// Where the files of a run lie, as far as anybody said.
 pub fn artifact_uri(experiment: Option<&Experiment>, run: &str) -> String {
+    files_uri(experiment, run)
+}
+
+/// Where the files of something in an experiment lie: where its maker said, else in a folder where the program runs that makes
+/// them, since clients write files themselves, and some give up on all they measured where they cannot.
+pub(crate) fn files_uri(experiment: Option<&Experiment>, folder: &str) -> String {
     match experiment {
         Some(experiment) if !experiment.artifacts.is_empty() => {
-            format!("{}/{run}/artifacts", experiment.artifacts.trim_end_matches('/'))
+            format!("{}/{folder}/artifacts", experiment.artifacts.trim_end_matches('/'))
         }
-        Some(experiment) => format!("mlflow-artifacts:/{}/{run}/artifacts", experiment.id),
+        Some(experiment) => format!("mlartifacts/{}/{folder}/artifacts", experiment.id),
         None => String::new(),
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use watchfire_model::ingest::{Committed, Row, WriteReport};
 use watchfire_model::time::ManualClock;
@@ -7,7 +8,7 @@ use watchfire_model::{Metadata, SampleValue};
 const NOW_MS: i64 = 1_795_000_000_000;
 
 #[derive(Default)]
-struct Kept(Mutex<Vec<Row>>);
+struct Kept(Mutex<Vec<Row>>, Mutex<BTreeSet<String>>);
 
 impl MetricSink for Kept {
     fn write(&self, batch: Batch) -> Committed {
@@ -17,7 +18,10 @@ impl MetricSink for Kept {
         Box::pin(std::future::ready(Ok(report)))
     }
 
-    fn describe(&self, _: &Labels, _: &str, _: Metadata) {}
+    fn describe(&self, _: &Labels, family: &str, metadata: Metadata) {
+        assert!(!metadata.help.is_empty());
+        self.1.lock().unwrap().insert(family.to_owned());
+    }
 }
 
 fn ci() -> (Ci, Arc<Kept>) {
@@ -99,9 +103,17 @@ async fn reports_become_series() {
     let (ci, kept) = ci();
     let of = Labelled { project: "a/b".into(), branch: "main".into() };
     let text = "<testsuite name=\"s\"><testcase time=\"2\"/><testcase><failure/></testcase></testsuite>";
-    assert_eq!(ci.junit(&of, text).await.unwrap().samples, 5);
-    ci.cobertura(&of, "<coverage line-rate=\"0.75\"/>").await.unwrap();
-    ci.lcov(&of, "FNF:4\nFNH:1\nend_of_record").await.unwrap();
+    assert_eq!(ci.report(ReportKind::Junit, &of, text).await.unwrap().samples, 5);
+    ci.report(ReportKind::Cobertura, &of, "<coverage line-rate=\"0.75\"/>").await.unwrap();
+    ci.report(ReportKind::Lcov, &of, "FNF:4\nFNH:1\nend_of_record").await.unwrap();
+    let described = kept.1.lock().unwrap().clone();
+    for row in kept.0.lock().unwrap().iter() {
+        assert!(
+            described.contains(row.series.metric_name()),
+            "{} is not described",
+            row.series.metric_name()
+        );
+    }
     let told = told(&kept);
     for (series, value) in [
         ("ci_tests main a/b passed s", 1.0),
@@ -112,5 +124,5 @@ async fn reports_become_series() {
     ] {
         assert!(told.contains(&(series.to_owned(), NOW_MS, value)), "{series} {told:?}");
     }
-    assert!(matches!(ci.junit(&of, "nothing").await, Err(CiError::Invalid(_))));
+    assert!(matches!(ci.report(ReportKind::Junit, &of, "nothing").await, Err(CiError::Invalid(_))));
 }

@@ -83,3 +83,16 @@ CREATE TABLE training_files (
     read_bytes INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// The models that runs made: what their reporters say of them, no files.
+pub(super) const MODELS_STEP: &str = "
+CREATE TABLE training_models (
+    id TEXT PRIMARY KEY,
+    experiment INTEGER NOT NULL REFERENCES training_experiments (id) ON DELETE CASCADE,
+    run TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX training_models_of ON training_models (experiment, created_ms);
+";

@@ -9,7 +9,7 @@ fn bits(value: f64) -> i64 {
 }
 
 impl Writing<'_> {
-    fn cached(&self, sql: &str, params: impl Params) -> Result<usize, LedgerError> {
+    pub(super) fn cached(&self, sql: &str, params: impl Params) -> Result<usize, LedgerError> {
         Ok(self.transaction().prepare_cached(sql)?.execute(params)?)
     }
 

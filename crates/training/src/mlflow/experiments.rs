@@ -155,7 +155,7 @@ fn missing(name: &str) -> TrainingError {
 
 fn shown(experiment: &Experiment) -> Value {
     let artifacts = match experiment.artifacts.as_str() {
-        "" => format!("mlflow-artifacts:/{}", experiment.id),
+        "" => format!("mlartifacts/{}", experiment.id),
         given => given.to_owned(),
     };
     let tags: Vec<Value> =

@@ -62,7 +62,7 @@ async fn what_a_client_sends_is_told_again_as_it_was() {
         (&info["status"], &info["end_time"], &info["run_name"]),
         (&json!("FINISHED"), &json!(NOW_MS + 5), &json!("r"))
     );
-    assert_eq!(info["artifact_uri"], format!("mlflow-artifacts:/0/{id}/artifacts"));
+    assert_eq!(info["artifact_uri"], format!("mlartifacts/0/{id}/artifacts"));
     let metrics = told["data"]["metrics"].as_array().unwrap();
     assert_eq!(metrics.len(), 3);
     let loss = metrics.iter().find(|metric| metric["key"] == "loss").unwrap();
@@ -189,4 +189,61 @@ async fn what_is_wrong_is_told_in_mlflow_s_shape() {
     let request =
         Request { endpoint: Endpoint::RunsGet, query: Vec::new(), body: b"[1".to_vec(), host: None };
     assert_eq!(handle(&room.runs, request).await.status, 400);
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_model_is_kept_and_changed_and_its_files_stay_where_they_are_made() {
+    let room = room();
+    let id = run(&room).await;
+    let sent = json!({"experiment_id": "0", "name": "net", "source_run_id": id, "model_type": "torch",
+        "params": [{"key": "lr", "value": "0.1"}], "tags": [{"key": "a", "value": "b"}]});
+    let made = post(&room, Endpoint::ModelsCreate, sent).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let info = &made.body["model"]["info"];
+    let model = info["model_id"].as_str().unwrap().to_owned();
+    assert_eq!((info["status"].as_str(), info["name"].as_str()), (Some("LOGGED_MODEL_PENDING"), Some("net")));
+    assert_eq!(info["artifact_uri"], format!("mlartifacts/0/models/{model}/artifacts"));
+    // As clients do, the id stands in the path and in the body.
+    let path = [("model_id", model.as_str())];
+    let both = |body: Value| {
+        let mut query: Vec<(String, String)> = vec![("model_id".into(), model.clone())];
+        query.push(("tag_key".into(), "a".into()));
+        Request { endpoint: Endpoint::ModelsFinalize, query, body: body.to_string().into_bytes(), host: None }
+    };
+    let ready = both(json!({"model_id": model, "status": "LOGGED_MODEL_READY"}));
+    assert_eq!(handle(&room.runs, ready).await.body["model"]["info"]["status"], "LOGGED_MODEL_READY");
+    let bad = handle(&room.runs, both(json!({"status": "DONE"}))).await;
+    assert_eq!((bad.status, &bad.body["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")));
+    let more = json!({"model_id": model, "params": [{"key": "depth", "value": "3"}]});
+    assert_eq!(post(&room, Endpoint::ModelsLogParams, more).await.status, 200);
+    let tags = json!({"model_id": model, "tags": [{"key": "c", "value": "d"}]});
+    assert_eq!(post(&room, Endpoint::ModelsSetTags, tags).await.status, 200);
+    let gone = Request { endpoint: Endpoint::ModelsDeleteTag, ..both(json!({})) };
+    assert_eq!(handle(&room.runs, gone).await.status, 200);
+    let told = get(&room, Endpoint::ModelsGet, &path).await.body["model"].clone();
+    let pairs = json!([{"key": "depth", "value": "3"}, {"key": "lr", "value": "0.1"}]);
+    assert_eq!(
+        (&told["data"]["params"], &told["info"]["tags"]),
+        (&pairs, &json!([{"key": "c", "value": "d"}]))
+    );
+    let outputs = json!({"run_id": id, "models": [{"model_id": model, "step": "1"}]});
+    assert_eq!(post(&room, Endpoint::RunsLogOutputs, outputs).await.status, 200);
+    for (filter, found) in [
+        (format!("source_run_id = '{id}' AND name = 'net'"), Some(1)),
+        ("name = \"other\"".to_owned(), Some(0)),
+        ("metrics.loss < 1".to_owned(), None),
+    ] {
+        let asked = json!({"experiment_ids": ["0"], "filter": filter});
+        let answer = post(&room, Endpoint::ModelsSearch, asked).await;
+        assert_eq!(answer.body["models"].as_array().map(Vec::len), found, "{answer:?}");
+    }
+    assert_eq!(get(&room, Endpoint::ModelsFiles, &path).await.body, json!({"files": []}));
+    assert_eq!(get(&room, Endpoint::ModelsDelete, &path).await.status, 200);
+    assert_eq!(get(&room, Endpoint::ModelsGet, &path).await.status, 404);
+    assert!(
+        not_found("/api/2.0/mlflow-artifacts/artifacts/1/x").body["message"]
+            .as_str()
+            .unwrap()
+            .contains("artifact_location")
+    );
 }
