@@ -28,6 +28,7 @@ mod interop;
 mod keeping;
 mod kill_nine;
 mod limits;
+mod objectives;
 mod people;
 mod push;
 mod remote_read;

@@ -27,6 +27,7 @@ createServer((request, response) => {
 
 /** Starts it; `missing` says why it cannot. `environment` is what a Watchfire must be started with to see the driver. */
 export async function startPlatform() {
+  if (process.platform !== "linux") return { missing: "processes and drivers are found on Linux only", stop: async () => {} };
   const folder = mkdtempSync(join(tmpdir(), "watchfire-platform-"));
   const built = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", join(folder, "libnvidia-ml.so.1"), `-DSTATE="${join(folder, "state")}"`, DRIVER], { encoding: "utf8" });
   if (built.status !== 0) {
