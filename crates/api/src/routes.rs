@@ -7,7 +7,8 @@ use crate::origin::Origin;
 use crate::params::QueryParams;
 use crate::people::{hooks, incidents, schedules};
 use crate::prometheus::{
-    admin, exemplars, features, federate, notifications, openapi, query, read, rules, series, status, targets,
+    admin, exemplars, features, federate, notifications, openapi, query, read, rules, self_metrics, series, status,
+    targets,
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
@@ -85,6 +86,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/status/walreplay", Read, status::walreplay),
         Route::get("/api/v1/status/tsdb", Read, status::tsdb),
         Route::get("/api/v1/status/tsdb/blocks", Read, status::blocks),
+        Route::get("/api/v1/status/self_metrics", Read, self_metrics::list),
         Route::get("/api/v1/features", Read, features::features),
         Route::get("/api/v1/notifications", Read, notifications::list),
         Route::get("/api/v1/notifications/live", Read, notifications::live),

@@ -21,8 +21,10 @@ pub struct Expr {
 /// What an expression can be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {
-    /// `1.5`, `Inf`, `5m` (a duration is a number of seconds).
+    /// `1.5`, `Inf`
     Number(f64),
+    /// `5m`: a number written as a duration, in seconds.
+    Duration(f64),
     /// `"text"`
     String(StringLiteral),
     /// `metric{label="x"} @ 5 offset 1m`: the newest sample of each series.
@@ -94,7 +96,7 @@ impl From<&str> for StringLiteral {
 /// `metric{label="x"}` with its modifiers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VectorSelector {
-    /// The metric name written before the braces or quoted inside them, if any. It is in `matchers` too.
+    /// The metric name written before the braces, if any. It is the last of `matchers`, too.
     pub name: Option<String>,
     /// All conditions, that on `__name__` included.
     pub matchers: Vec<Matcher>,
@@ -169,8 +171,10 @@ pub struct DurationExpr {
 /// How a duration is made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DurationKind {
-    /// `5m` or a number of seconds, in milliseconds.
+    /// `5m`, or a number of seconds that stands alone; in milliseconds.
     Literal(i64),
+    /// A number in a computation: seconds, or what they are multiplied by.
+    Number(f64),
     /// `step()`: the query's step.
     Step,
     /// `range()`: the query's whole range.
@@ -454,7 +458,7 @@ impl Expr {
     /// The type this expression has.
     pub fn value_type(&self) -> ValueType {
         match &self.kind {
-            ExprKind::Number(_) => ValueType::Scalar,
+            ExprKind::Number(_) | ExprKind::Duration(_) => ValueType::Scalar,
             ExprKind::String(_) => ValueType::String,
             ExprKind::VectorSelector(_) | ExprKind::Aggregate(_) => ValueType::Vector,
             ExprKind::MatrixSelector(_) | ExprKind::Subquery(_) => ValueType::Matrix,
@@ -473,6 +477,7 @@ impl Expr {
     pub fn children(&self) -> impl Iterator<Item = &Self> {
         let (first, second, rest): (Option<&Self>, Option<&Self>, &[Self]) = match &self.kind {
             ExprKind::Number(_)
+            | ExprKind::Duration(_)
             | ExprKind::String(_)
             | ExprKind::VectorSelector(_)
             | ExprKind::MatrixSelector(_) => (None, None, &[]),
@@ -492,5 +497,10 @@ impl Expr {
             ExprKind::Paren(inner) => inner.unwrap_parens(),
             _ => self,
         }
+    }
+
+    /// Where the expression inside any parentheses stands: what Prometheus's remarks are about.
+    pub fn bare_span(&self) -> &Span {
+        &self.unwrap_parens().span
     }
 }

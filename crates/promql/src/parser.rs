@@ -124,7 +124,7 @@ pub fn parse_bytes(query: &[u8], options: ParseOptions) -> Result<Expr, ParseErr
 pub fn parse_metric_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     let mut parser = Parser::new(text, ParseOptions::default());
     let parsed = parser.whole_selector().and_then(|expr| {
-        check::check_selector(&expr.0, &expr.1, text)?;
+        check::check_selector(&expr.0, &expr.1)?;
         Ok(expr.0.matchers)
     });
     parsed.map_err(|fault| fault.into_error(text))

@@ -13,10 +13,10 @@ use crate::ast::{
     Modifiers, RangeExtension, VectorSelector,
 };
 use crate::parser::quote::{go_quote, go_quote_literal};
-use crate::parser::selector::{is_bare_grouping_label, is_bare_metric_name};
+use crate::parser::selector::is_bare_grouping_label;
 use std::fmt::{self, Display, Formatter, Write};
 use std::time::Duration;
-use watchfire_model::{METRIC_NAME, MatchOp, Matcher};
+use watchfire_model::Matcher;
 
 pub use json::to_json;
 pub use layout::pretty;
@@ -26,6 +26,7 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ExprKind::Number(value) => f.write_str(&number(*value)),
+            ExprKind::Duration(seconds) => write_duration(f, (seconds * 1_000.0).round() as i64),
             ExprKind::String(text) => f.write_str(&go_quote_literal(text)),
             ExprKind::VectorSelector(selector) => {
                 write_selector(f, selector)?;
@@ -77,13 +78,8 @@ impl Display for Expr {
 impl Display for DurationExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            DurationKind::Literal(milliseconds) => {
-                if *milliseconds < 0 {
-                    f.write_char('-')?;
-                }
-                let duration = Duration::from_millis(milliseconds.unsigned_abs());
-                f.write_str(&watchfire_model::duration::format(duration))
-            }
+            DurationKind::Literal(milliseconds) => write_duration(f, *milliseconds),
+            DurationKind::Number(seconds) => f.write_str(&number(*seconds)),
             DurationKind::Step => f.write_str("step()"),
             DurationKind::Range => f.write_str("range()"),
             DurationKind::Min(left, right) => write!(f, "min_of({left}, {right})"),
@@ -93,6 +89,13 @@ impl Display for DurationExpr {
             DurationKind::Binary(op, left, right) => write!(f, "{left} {} {right}", op.as_str()),
         }
     }
+}
+
+fn write_duration(f: &mut Formatter<'_>, milliseconds: i64) -> fmt::Result {
+    if milliseconds < 0 {
+        f.write_char('-')?;
+    }
+    f.write_str(&watchfire_model::duration::format(Duration::from_millis(milliseconds.unsigned_abs())))
 }
 
 /// A float with all its digits and no exponent, as Go's `FormatFloat(value, 'f', -1, 64)`.
@@ -128,45 +131,26 @@ fn write_labels(f: &mut Formatter<'_>, labels: &[String]) -> fmt::Result {
 }
 
 fn write_selector(f: &mut Formatter<'_>, selector: &VectorSelector) -> fmt::Result {
-    let is_name = |matcher: &Matcher| {
-        matcher.op == MatchOp::Equal
-            && matcher.name == METRIC_NAME
-            && selector.name.as_ref() == Some(&matcher.value)
-    };
-    // The name is the last matcher; other conditions on the name cannot stand beside a bare one.
-    let (conditions, name) = match selector.matchers.split_last() {
-        Some((last, others)) if is_name(last) => (others, selector.name.as_deref()),
-        _ => (selector.matchers.as_slice(), None),
-    };
-    let bare = name.filter(|name| {
-        is_bare_metric_name(name) && conditions.iter().all(|matcher| matcher.name != METRIC_NAME)
-    });
-    if let Some(bare) = bare {
-        f.write_str(bare)?;
-        if conditions.is_empty() {
-            return Ok(());
+    // The name before the braces is the last matcher.
+    let conditions = match (&selector.name, selector.matchers.split_last()) {
+        (Some(name), Some((_, others))) => {
+            f.write_str(name)?;
+            others
         }
+        _ => selector.matchers.as_slice(),
+    };
+    if conditions.is_empty() && selector.name.is_some() {
+        return Ok(());
     }
-    f.write_char('{')?;
-    for (index, matcher) in conditions.iter().enumerate() {
-        f.write_str(if index == 0 { "" } else { "," })?;
-        write_matcher(f, matcher)?;
-    }
-    if let (None, Some(name)) = (bare, name) {
-        f.write_str(if conditions.is_empty() { "" } else { "," })?;
-        f.write_str(&go_quote(name))?;
-    }
-    f.write_char('}')
+    let mut texts: Vec<String> = conditions.iter().map(matcher_text).collect();
+    texts.sort_unstable();
+    write!(f, "{{{}}}", texts.join(","))
 }
 
-fn write_matcher(f: &mut Formatter<'_>, matcher: &Matcher) -> fmt::Result {
-    if watchfire_model::labels::is_legacy_label_name(&matcher.name) {
-        f.write_str(&matcher.name)?;
-    } else {
-        f.write_str(&go_quote(&matcher.name))?;
-    }
-    f.write_str(matcher.op.as_str())?;
-    f.write_str(&go_quote(&matcher.value))
+fn matcher_text(matcher: &Matcher) -> String {
+    let legacy = watchfire_model::labels::is_legacy_label_name(&matcher.name);
+    let name = if legacy { matcher.name.clone() } else { go_quote(&matcher.name) };
+    format!("{name}{}{}", matcher.op.as_str(), go_quote(&matcher.value))
 }
 
 fn write_extension(f: &mut Formatter<'_>, extension: Option<RangeExtension>) -> fmt::Result {

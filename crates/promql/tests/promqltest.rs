@@ -44,6 +44,13 @@ fn our_own_script_is_answered_as_expected() {
 }
 
 #[test]
+fn what_comparing_with_a_real_prometheus_brought_to_light_stays_mended() {
+    let score = run_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/edges.test")).unwrap();
+    assert!(score.failures.is_empty(), "{:#?}", score.failures);
+    assert!(score.evals >= 8);
+}
+
+#[test]
 fn every_wrong_expectation_of_our_own_script_is_found() {
     let score = run_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/wrong.test")).unwrap();
     assert_eq!(score.passed, 0, "these failed, the others should have: {:#?}", score.failures);

@@ -187,7 +187,7 @@ fn last_read(expr: &Expr, recorders: &HashMap<&str, usize>) -> Option<usize> {
         }
     };
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => None,
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => None,
         ExprKind::VectorSelector(selector) => selects(&selector.matchers),
         ExprKind::MatrixSelector(matrix) => selects(&matrix.selector.matchers),
         ExprKind::Subquery(subquery) => of(&subquery.expr),

@@ -152,13 +152,26 @@ pub(super) fn natives(random: &mut Random, base_ms: i64, newest: bool) -> Vec<Se
         ("custom_seconds", "a", -53, false),
         ("custom_seconds", "b", -53, false),
         ("mixed", "a", 0, false),
+        ("native_odd", "a", -53, false),
+        ("native_odd", "b", -53, false),
+        ("native_odd", "c", -53, false),
+        ("native_odd", "d", 0, false),
+        ("native_odd", "e", 2, true),
+        ("native_odd", "f", -53, false),
     ] {
+        if name == "native_odd" && !newest {
+            continue;
+        }
         let mut labels =
             vec![("__name__", name.to_owned()), ("instance", instance.to_owned()), ("job", "gen".to_owned())];
         labels.sort();
         let custom = schema == -53;
         let bounds: &[f64] = match (custom, instance) {
             (false, _) => &[],
+            (true, "a") if name == "native_odd" => &[0.0],
+            (true, "b") if name == "native_odd" => &[-5.0],
+            (true, "c") if name == "native_odd" => &[-10.0, 5.0, 10.0],
+            (true, "f") if name == "native_odd" => &[5.0],
             (true, "b") if newest => &[0.1, 0.5, 1.0, 5.0],
             (true, _) => &[0.1, 1.0, 5.0],
         };
@@ -202,6 +215,39 @@ pub(super) fn natives(random: &mut Random, base_ms: i64, newest: bool) -> Vec<Se
             samples.push((base_ms + index * INTERVAL_MS + 333, value));
         }
         all.push(Series { labels, samples });
+    }
+    all
+}
+
+/// What only the newest peers are asked about: information about targets, which changes halfway, and names in UTF-8.
+pub(super) fn newest(random: &mut Random, base_ms: i64) -> Vec<Series> {
+    let mut all = Vec::new();
+    let mut add = |labels: &[(&'static str, &str)], samples: Vec<(i64, Value)>| {
+        let mut labels: Vec<_> = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        labels.push(("job", "gen".to_owned()));
+        labels.sort();
+        all.push(Series { labels, samples });
+    };
+    let at = |index: i64| base_ms + index * INTERVAL_MS;
+    let one =
+        |range: std::ops::Range<i64>| range.map(|index| (at(index), Value::Float(1.0))).collect::<Vec<_>>();
+    for (instance, zone) in [("a", "west"), ("b", "east")] {
+        let instance = ("instance", instance);
+        let mut first = one(0..SAMPLES / 2);
+        first.push((at(SAMPLES / 2), Value::Float(f64::from_bits(STALE))));
+        add(&[("__name__", "target_info"), instance, ("zone", zone), ("version", "1")], first);
+        let second = one(SAMPLES / 2..SAMPLES);
+        add(&[("__name__", "target_info"), instance, ("zone", zone), ("version", "2")], second);
+        add(&[("__name__", "build_info"), instance, ("goversion", "1.26")], one(10..SAMPLES));
+        for kind in ["read", "write"] {
+            let mut total = 0.0;
+            let samples = (0..SAMPLES).map(|index| {
+                total = if index % 90 == 89 { 0.0 } else { total + (random.unit() * 4096.0).floor() };
+                (at(index) + 7, Value::Float(total))
+            });
+            let samples = samples.collect();
+            add(&[("__name__", "disk.io.bytes"), instance, ("kind", kind), ("zone.name", zone)], samples);
+        }
     }
     all
 }

@@ -1,5 +1,7 @@
 //! Queries that a grammar and a seed make up: well-typed, about the series of [`super::data`].
 
+mod newest;
+
 use super::random::Random;
 
 /// What the peer understands, so that only questions are asked that it can answer.
@@ -7,6 +9,8 @@ use super::random::Random;
 pub(super) struct Dialect {
     /// Prometheus 3: ranges open on the left, native histograms as they are now, experimental functions.
     pub(super) modern: bool,
+    /// Prometheus 3.14 with all its experimental features.
+    pub(super) newest: bool,
 }
 
 pub(super) struct Grammar<'a> {
@@ -151,7 +155,9 @@ impl Grammar<'_> {
     /// `offset` and `@`, seldom.
     fn modifiers(&mut self) -> String {
         let mut out = String::new();
-        if self.random.once_in(5) {
+        if self.dialect.newest && self.random.once_in(16) {
+            out.push_str(&self.newest_offset());
+        } else if self.random.once_in(5) {
             out.push_str(&format!(" offset {}", self.pick(&OFFSETS)));
         }
         if self.random.once_in(8) {
@@ -181,10 +187,16 @@ impl Grammar<'_> {
             let inner = self.vector(depth - 1);
             return format!("({inner})[{range}:{step}]{}", self.modifiers());
         }
+        if self.dialect.newest && self.random.once_in(4) {
+            return format!("{}{}{}", self.selector(), self.newest_range(), self.modifiers());
+        }
         format!("{}[{range}]{}", self.selector(), self.modifiers())
     }
 
     fn scalar(&mut self, depth: usize) -> String {
+        if self.dialect.newest && self.random.once_in(8) {
+            return self.newest_scalar();
+        }
         match self.random.below(if depth == 0 { 5 } else { 8 }) {
             0 => "time()".to_owned(),
             1 => "pi()".to_owned(),
@@ -224,6 +236,9 @@ impl Grammar<'_> {
             return self.instant_selector();
         }
         let below = depth - 1;
+        if self.dialect.newest && self.random.once_in(6) {
+            return self.newest_vector(below);
+        }
         match self.random.below(22) {
             0 | 1 => self.instant_selector(),
             2..=5 => self.over_range(below),
@@ -412,6 +427,8 @@ impl Grammar<'_> {
             1 if !on.is_empty() => self.pick(&[" group_right ()", " group_right (mode)"]),
             _ => "",
         };
-        format!("(({left}) {op}{word}{on}{group} ({right}))")
+        let fill =
+            if self.dialect.newest && self.random.once_in(3) { self.newest_fill() } else { String::new() };
+        format!("(({left}) {op}{word}{on}{group}{fill} ({right}))")
     }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn query(State(app): State<Arc<App>>, params: Params) -> Result
 /// The conditions of every selector in an expression.
 fn collect(expr: &Expr, selectors: &mut Vec<Vec<Matcher>>) {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
         ExprKind::VectorSelector(selector) => selectors.push(selector.matchers.clone()),
         ExprKind::MatrixSelector(matrix) => selectors.push(matrix.selector.matchers.clone()),
         ExprKind::Subquery(subquery) => collect(&subquery.expr, selectors),

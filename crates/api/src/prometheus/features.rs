@@ -20,8 +20,8 @@ fn list(app: &App) -> Value {
         .map(|function| (function.name.to_owned(), json!(!function.experimental || parse.functions)))
         .collect();
     let symbols = [
-        "!=", "%", "*", "+", "-", "/", "<", "<=", "==", "=~", ">", ">=", "@", "^", "and", "atan2", "or",
-        "unless",
+        "!=", "!~", "%", "*", "+", "-", "/", "<", "</", "<=", "==", "=~", ">", ">/", ">=", "@", "^", "and",
+        "atan2", "or", "unless",
     ];
     let operators: Map<String, Value> = AggregateOp::ALL
         .iter()
@@ -71,6 +71,12 @@ fn list(app: &App) -> Value {
         },
         "promql_functions": functions,
         "promql_operators": operators,
+        "rules": {
+            "concurrent_rule_eval": true,
+            "keep_firing_for": true,
+            "query_offset": true,
+        },
+        "service_discovery_providers": { "file": true, "static": true },
         "tsdb": {
             "exemplars": true,
             "native_histograms": true,

@@ -73,7 +73,7 @@ impl Page {
         let from = params.get("group_next_token").map(str::to_owned);
         if from.is_some() && limit.is_none() {
             let fault = "group_limit needs to be present in order to paginate over the groups";
-            return Err(ApiError::bad_parameter("group_limit", fault));
+            return Err(ApiError::bad_parameter("group_next_token", fault));
         }
         Ok(Self { limit, from })
     }

@@ -126,7 +126,8 @@ pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<
     let limit = match params.get("limit").filter(|text| !text.is_empty()).map(str::parse::<usize>) {
         None => 10,
         Some(Ok(limit)) if (1..=10_000).contains(&limit) => limit,
-        Some(_) => return Err(ApiError::bad_data("limit must be a positive number, at most 10000")),
+        Some(Ok(10_001..)) => return Err(ApiError::bad_data("limit must not exceed 10000")),
+        Some(_) => return Err(ApiError::bad_data("limit must be a positive number")),
     };
     app.blocking(move |app| {
         let stats = app.store.stats(limit);

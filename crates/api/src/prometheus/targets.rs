@@ -92,7 +92,7 @@ pub(crate) async fn relabel_steps(State(app): State<Arc<App>>, params: Params) -
     let labels: BTreeMap<String, String> = serde_json::from_str(text)
         .map_err(|error| ApiError::bad_data(format!("error parsing labels: {error}")))?;
     let rules = app.control.relabel_rules(pool).ok_or_else(|| {
-        ApiError::bad_data(format!("error getting relabel config: scrape pool {pool:?} not found"))
+        ApiError::bad_data(format!("error retrieving scrape config: scrape pool {pool:?} not found"))
     })?;
     let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut builder = watchfire_model::Labels::from_pairs(pairs).to_builder();

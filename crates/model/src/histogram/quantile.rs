@@ -69,7 +69,7 @@ impl Histogram {
             if has_nan {
                 return Quantile { value: f64::NAN, nan_effect: NanEffect::Result };
             }
-            return plain(if from_below { bucket.upper } else { bucket.lower });
+            return plain(bucket.upper);
         }
         let rank_inside = if from_below { rank - (count - bucket.count) } else { count - rank };
         let fraction = rank_inside / bucket.count;

@@ -26,8 +26,19 @@ impl Histogram {
 
     fn trim(&mut self, value: f64, keep: Keep) {
         let mut kept = Kept::default();
-        let zero = self.one_sided(self.zero_bucket());
-        let zero_count = kept.take(self.part(&zero, true, value, keep), zero.count);
+        let mut zero = self.zero_bucket();
+        // Only observations, not buckets, say here that there is another side.
+        let populated = |counts: &[f64]| counts.iter().any(|count| *count != 0.0);
+        match (populated(&self.negative_buckets), populated(&self.positive_buckets)) {
+            (false, true) => zero.lower = 0.0,
+            (true, false) => zero.upper = 0.0,
+            _ => {}
+        }
+        let zero_part = match value.is_nan() && zero.count != 0.0 {
+            true => (f64::NAN, f64::NAN),
+            false => self.part(&zero, true, value, keep),
+        };
+        let zero_count = kept.take(zero_part, zero.count);
         let negative: Vec<f64> = self
             .negative_iter()
             .map(|bucket| kept.take(self.part(&bucket, false, value, keep), bucket.count))
@@ -36,7 +47,9 @@ impl Histogram {
         let positive: Vec<f64> = self
             .positive_iter()
             .map(|bucket| {
-                let bucket = self.starting_at_zero(bucket);
+                // What begins nowhere begins at zero for cuts above it; below it nothing is known of the bucket.
+                let below_zero = keep == Keep::Above && value < 0.0;
+                let bucket = if below_zero { bucket } else { self.starting_at_zero(bucket) };
                 kept.take(self.part(&bucket, linear, value, keep), bucket.count)
             })
             .collect();

@@ -38,7 +38,7 @@ impl Reach {
     pub(super) fn of(expr: &Expr, lookback_ms: i64) -> Option<Self> {
         let of = |expr: &Expr| Self::of(expr, lookback_ms);
         match &expr.kind {
-            ExprKind::Number(_) | ExprKind::String(_) => Some(Self::NONE),
+            ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => Some(Self::NONE),
             ExprKind::VectorSelector(selector) => {
                 let after_ms =
                     if selector.extension == Some(RangeExtension::Smoothed) { lookback_ms } else { 0 };

@@ -84,7 +84,9 @@ impl<'a> Aggregation<'a> {
                 Ok(fold::accumulator(self.op, self.steps.count))
             };
             let accumulator = groups.of(self.grouping, &key, cx, make)?;
-            accumulator.add(&vector, self.span, cx);
+            let nameless = self.settles && key.drop_name;
+            let metric = if nameless { "" } else { key.labels.metric_name() };
+            accumulator.add(&vector, (self.span, metric), cx);
             cx.worked(vector.len() / 4)?;
         }
         let mut result = Vec::with_capacity(groups.entries.len());

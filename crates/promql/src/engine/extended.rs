@@ -1,15 +1,16 @@
 //! `anchored` and `smoothed` windows: the real sample at or before the edge, or one interpolated at the edge.
 
+use super::QueryError;
 use super::column::StepVector;
 use super::context::Context;
 use super::histograms;
 use super::rate::{RateKind, check_counter_name};
 use super::resets::is_histogram_reset;
 use super::window::{Columns, RangeFunction, Window, beyond_itself};
-use crate::ast::Span;
+use crate::ast::{RangeExtension, Span};
 use std::sync::Arc;
 use watchfire_model::histogram::ResetHint;
-use watchfire_model::{Histogram, SampleValue};
+use watchfire_model::{Histogram, SampleValue, Samples};
 
 /// `rate`, `increase` and `delta` without extrapolation.
 #[derive(Debug)]
@@ -63,16 +64,19 @@ impl Extended {
         };
         let mut change = right - left;
         if self.kind.counter {
-            // An interpolated left edge has a reset right behind it accounted for already.
-            let from = edges.first + usize::from(edges.interpolate_left);
-            for (index, pair) in values.get(from..=edges.last).unwrap_or(&[]).windows(2).enumerate() {
-                let [before, now] = pair else { continue };
-                if let Some(window_of) = beyond_itself(rollups, from + index + 1) {
-                    change += window_of.lost;
+            let mut lost = 0.0;
+            // The edges as they are taken are compared with what lies between them.
+            let mut before = left;
+            for index in edges.first + 1..=edges.last {
+                let now = if index == edges.last { right } else { at(index)?.1 };
+                if let Some(window_of) = beyond_itself(rollups, index) {
+                    lost += window_of.lost;
                 } else if now < before {
-                    change += before;
+                    lost += before;
                 }
+                before = now;
             }
+            change += lost;
         }
         Some(if self.kind.per_second { change / window.seconds() } else { change })
     }
@@ -147,12 +151,65 @@ impl RangeFunction for Extended {
     }
 }
 
+/// The samples of an `anchored` or `smoothed` range that is the whole query: those inside it, and one on each edge.
+///
+/// # Errors
+/// There are histograms, for which Prometheus has no edges here.
+pub(crate) fn with_edges(
+    samples: &Samples,
+    (start_ms, end_ms): (i64, i64),
+    extension: RangeExtension,
+) -> Result<Vec<(i64, SampleValue)>, QueryError> {
+    let mut floats = Vec::with_capacity(samples.len());
+    for (time_ms, value) in samples.iter() {
+        let SampleValue::Float(value) = value else {
+            let word = match extension {
+                RangeExtension::Anchored => "anchored",
+                RangeExtension::Smoothed => "smoothed",
+            };
+            let words = format!("{word} modifier is not supported with histograms");
+            return Err(QueryError::Execution(words));
+        };
+        floats.push((time_ms, value));
+    }
+    let smoothed = extension == RangeExtension::Smoothed;
+    let before = floats.partition_point(|(time, _)| *time <= start_ms);
+    let inside_end = floats.partition_point(|(time, _)| *time < end_ms);
+    let reached = floats.partition_point(|(time, _)| *time <= end_ms);
+    let mut result = Vec::new();
+    // Without a sample in the range there is nothing to anchor, and without one behind it nothing to smooth.
+    if before == floats.len() || !smoothed && reached == before {
+        return Ok(result);
+    }
+    let edge = |behind: usize, time_ms: i64, nearest: usize| -> Option<f64> {
+        let after = floats.get(behind);
+        match (behind.checked_sub(1).and_then(|place| floats.get(place)), after) {
+            (Some(before), Some(after)) if smoothed && before.0 < time_ms => {
+                Some(interpolate(*before, *after, time_ms, false))
+            }
+            (Some(before), _) => Some(before.1),
+            (None, _) => floats.get(nearest).map(|(_, value)| *value),
+        }
+    };
+    if let Some(value) = edge(before, start_ms, before) {
+        result.push((start_ms, SampleValue::Float(value)));
+    }
+    for (time_ms, value) in floats.get(before..inside_end).unwrap_or(&[]) {
+        result.push((*time_ms, SampleValue::Float(*value)));
+    }
+    if let Some(value) = edge(reached, end_ms, reached) {
+        result.push((end_ms, SampleValue::Float(value)));
+    }
+    Ok(result)
+}
+
 /// The value at `time_ms` on the line between two samples. A counter that was reset between them is taken to have
 /// risen from zero.
 pub(crate) fn interpolate(before: (i64, f64), after: (i64, f64), time_ms: i64, counter: bool) -> f64 {
-    let share = fraction(before.0, after.0, time_ms);
     let from = if counter && after.1 < before.1 { 0.0 } else { before.1 };
-    from + (after.1 - from) * share
+    // In this order, as the ends of what a float can say are Prometheus's, too.
+    let (passed, apart) = (time_ms.saturating_sub(before.0), after.0.saturating_sub(before.0));
+    from + (after.1 - from) * passed as f64 / apart as f64
 }
 
 fn fraction(before_ms: i64, after_ms: i64, time_ms: i64) -> f64 {

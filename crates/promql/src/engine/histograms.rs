@@ -123,7 +123,7 @@ impl<F> Default for Aggregated<F> {
 }
 
 impl<F: Fold> RunningHistogram for Aggregated<F> {
-    fn add(&mut self, histogram: &Histogram, span: &Span, cx: &mut Context<'_>) {
+    fn add(&mut self, histogram: &Histogram, (span, metric): (&Span, &str), cx: &mut Context<'_>) {
         self.reset_seen |= histogram.reset_hint == ResetHint::Reset;
         self.no_reset_seen |= histogram.reset_hint == ResetHint::NoReset;
         match &mut self.fold {
@@ -134,17 +134,19 @@ impl<F: Fold> RunningHistogram for Aggregated<F> {
                 Ok(notes) => {
                     note(ArithmeticNotes { reset_conflict: false, ..notes }, "aggregation", span, cx)
                 }
-                Err(_) => self.incompatible = true,
+                Err(_) => {
+                    cx.notes.mixed_schemas(span, metric);
+                    self.incompatible = true;
+                }
             },
         }
     }
 
-    fn total(self, span: &Span, metric: &str, cx: &mut Context<'_>) -> Option<Histogram> {
+    fn total(self, span: &Span, cx: &mut Context<'_>) -> Option<Histogram> {
         if self.reset_seen && self.no_reset_seen {
             cx.notes.reset_collision(span, "aggregation");
         }
         if self.incompatible {
-            cx.notes.mixed_schemas(span, metric);
             return None;
         }
         let mut total = self.fold?.result();

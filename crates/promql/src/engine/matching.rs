@@ -167,6 +167,14 @@ impl State {
         Ok(())
     }
 
+    /// Where absent samples are filled, no step is without a sample.
+    fn check_all_conflicts(&self, rule: &Rule<'_>) -> Result<(), QueryError> {
+        match self.conflicts.iter().flatten().next() {
+            Some(conflict) => Err(self.many_to_many(rule, *conflict)),
+            None => Ok(()),
+        }
+    }
+
     fn many_to_many(&self, rule: &Rule<'_>, conflict: Conflict) -> QueryError {
         let name =
             |place: usize| self.ones.get(place).map(|series| shown(&series.key.labels)).unwrap_or_default();
@@ -216,6 +224,9 @@ impl<'a> Join<'a> {
                 }
                 None => {
                     state.finished = true;
+                    if self.rule.fill_one().or(self.rule.fill_many()).is_some() {
+                        state.check_all_conflicts(&self.rule)?;
+                    }
                     self.rule.fill(state, cx)?;
                     let held = state.ones.len().saturating_mul(2).saturating_mul(self.rule.steps.count);
                     cx.release(held);
@@ -304,7 +315,7 @@ impl<'a> Rule<'a> {
         for series in &state.pending {
             let seen = state
                 .results
-                .entry(series.key.labels.clone())
+                .entry(series.key.clone().shown())
                 .or_insert_with(|| vec![false; series.vector.len()]);
             for (seen, present) in seen.iter_mut().zip(&series.vector.present) {
                 if *seen && *present {

@@ -49,7 +49,7 @@ fn is_range(expr: &Expr) -> bool {
 /// Whether series below an expression may differ in their names alone.
 fn may_collide(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => false,
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => false,
         ExprKind::VectorSelector(selector) => !is_named(selector),
         ExprKind::MatrixSelector(matrix) => !is_named(&matrix.selector),
         ExprKind::Paren(inner) => may_collide(inner),

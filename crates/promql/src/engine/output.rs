@@ -3,6 +3,7 @@
 use super::column::{Point, SeriesKey, StepVector};
 use super::context::{Context, Steps};
 use super::crew::Helpers;
+use super::extended;
 use super::merge::same_labelset;
 use super::plan::{Planner, text};
 use super::queried::{Queried, Scope};
@@ -119,8 +120,13 @@ fn raw_samples<'a>(
     while let Some(key) = spec.input.next(cx, start_ms, end_ms, &mut samples)? {
         cx.queried.windows(spec.scope, steps, (spec.reference, spec.range_ms), &samples);
         let key = if subquery { key } else { SeriesKey { drop_name: false, ..key } };
-        let inside = samples.iter().filter(|(time, _)| start_ms < *time && *time <= end_ms);
-        merged.add(key, inside.collect(), cx)?;
+        let inside = match spec.extension {
+            Some(extension) => extended::with_edges(&samples, (start_ms, end_ms), extension)?,
+            None => {
+                samples.iter().filter(|(time, _)| start_ms < *time && *time <= end_ms).collect::<Vec<_>>()
+            }
+        };
+        merged.add(key, inside, cx)?;
     }
     merged.finish()
 }

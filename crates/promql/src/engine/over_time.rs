@@ -117,9 +117,9 @@ impl RangeFunction for Total {
 fn histogram_total<T: RunningHistogram>(window: &Window<'_>, cx: &mut Context<'_>) -> Option<SampleValue> {
     let mut total = T::default();
     for histogram in window.samples.histograms {
-        total.add(histogram, window.span, cx);
+        total.add(histogram, (window.span, window.metric), cx);
     }
-    let total = total.total(window.span, window.metric, cx)?;
+    let total = total.total(window.span, cx)?;
     Some(SampleValue::Histogram(Arc::new(total)))
 }
 

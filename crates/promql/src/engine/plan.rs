@@ -99,6 +99,7 @@ impl Planner<'_> {
                 Ok(if unary.negative { Box::new(Negated { inner }) } else { inner })
             }
             ExprKind::Number(_)
+            | ExprKind::Duration(_)
             | ExprKind::String(_)
             | ExprKind::MatrixSelector(_)
             | ExprKind::Subquery(_) => {
@@ -143,7 +144,7 @@ impl Planner<'_> {
     /// An expression that gives a scalar.
     pub(crate) fn scalar<'a>(&self, expr: &'a Expr, steps: Steps) -> Result<Scalar<'a>, QueryError> {
         Ok(match &expr.kind {
-            ExprKind::Number(value) => Scalar::Constant(*value),
+            ExprKind::Number(value) | ExprKind::Duration(value) => Scalar::Constant(*value),
             ExprKind::Paren(inner) => self.scalar(inner, steps)?,
             ExprKind::Unary(unary) => {
                 let inner = self.scalar(&unary.expr, steps)?;
@@ -186,6 +187,7 @@ impl Planner<'_> {
             (None, _) => Parameter::None,
         };
         let inner = aggregate.expr.unwrap_parens();
+        let inner_span = &inner.span;
         let settles =
             aggregate::folds(aggregate.op) && !self.delayed_name_removal && names::only_drops(inner);
         let inner = if settles { self.unsettled(inner, steps)? } else { self.vector(inner, steps)? };
@@ -196,11 +198,8 @@ impl Planner<'_> {
             grouping: &aggregate.grouping,
             parameter,
             steps,
-            span: &aggregate.expr.span,
-            parameter_span: aggregate
-                .param
-                .as_ref()
-                .map_or(&aggregate.expr.span, |parameter| &parameter.span),
+            span: inner_span,
+            parameter_span: aggregate.param.as_ref().map_or(inner_span, |parameter| parameter.bare_span()),
             result: None,
         }))
     }

@@ -155,7 +155,7 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
                 hint_resets(&mut self.samples);
             }
             out.reset(self.steps.count);
-            if self.extension == Some(RangeExtension::Smoothed) {
+            if self.aspect == Aspect::Value && self.extension == Some(RangeExtension::Smoothed) {
                 smoothed::interpolate_steps(cx, self, &key, out);
             } else {
                 self.look_back(cx.lookback_ms, self.aspect, out);

@@ -223,6 +223,26 @@ fn remarks_are_printed_with_line_and_column() {
 }
 
 #[test]
+fn remarks_are_about_what_stands_inside_parentheses() {
+    let warning = |query: &str| {
+        at(&counters(1), query, 3_000).unwrap().annotations.render(query).0.pop().unwrap_or_default()
+    };
+    assert!(warning("quantile((2), requests_total)").ends_with("got 2 (1:11)"));
+    let found = warning("histogram_quantile(0.9, ((requests_total)))");
+    // Names are gone by then, unless they are to be dropped at the end.
+    assert!(found.ends_with("malformed value of \"\" (1:27)"), "{found}");
+}
+
+#[test]
+fn what_is_filled_must_match_uniquely_at_every_step() {
+    let store = counters(2);
+    let asked = |query: &str| at(&store, query, 3_000).map(shown);
+    assert!(asked("nothing + on () requests_total").unwrap().is_empty());
+    let error = asked("nothing + on () fill_right(0) requests_total").unwrap_err().to_string();
+    assert!(error.contains("found duplicate series for the match group {}"), "{error}");
+}
+
+#[test]
 fn labels_sort_by_the_numbers_inside_them() {
     let store = ["node10", "node9", "node-1", "node009"]
         .iter()

@@ -73,6 +73,7 @@ impl QueryTimes {
     fn seconds(&self, duration: &DurationExpr) -> Result<f64, QueryError> {
         Ok(match &duration.kind {
             DurationKind::Literal(duration_ms) => *duration_ms as f64 / 1_000.0,
+            DurationKind::Number(seconds) => *seconds,
             DurationKind::Step => self.step_ms as f64 / 1_000.0,
             DurationKind::Range => self.end_ms.saturating_sub(self.start_ms) as f64 / 1_000.0,
             DurationKind::Min(left, right) => self.seconds(left)?.min(self.seconds(right)?),

@@ -15,13 +15,11 @@ use watchfire_model::METRIC_NAME;
 pub(super) fn check(expr: &mut Expr, query: &str) -> Parsed<ValueType> {
     let span = expr.span.clone();
     match &mut expr.kind {
-        ExprKind::Number(_) => Ok(ValueType::Scalar),
+        ExprKind::Number(_) | ExprKind::Duration(_) => Ok(ValueType::Scalar),
         ExprKind::String(_) => Ok(ValueType::String),
-        ExprKind::VectorSelector(selector) => {
-            check_selector(selector, &span, query).map(|()| ValueType::Vector)
-        }
+        ExprKind::VectorSelector(selector) => check_selector(selector, &span).map(|()| ValueType::Vector),
         ExprKind::MatrixSelector(matrix) => {
-            check_selector(&matrix.selector, &matrix.selector_span, query).map(|()| ValueType::Matrix)
+            check_selector(&matrix.selector, &matrix.selector_span).map(|()| ValueType::Matrix)
         }
         ExprKind::Paren(inner) => check(inner, query),
         ExprKind::Subquery(subquery) => {
@@ -54,30 +52,26 @@ pub(super) fn check(expr: &mut Expr, query: &str) -> Parsed<ValueType> {
 }
 
 /// Checks a selector by itself.
-pub(super) fn check_selector(selector: &VectorSelector, span: &Span, query: &str) -> Parsed<()> {
-    match &selector.name {
-        Some(name) if !is_braced(span, query) => {
-            // The last matcher is the name before the braces.
-            let written = selector.matchers.split_last().map_or(&[][..], |(_, written)| written);
-            match written.iter().find(|matcher| matcher.name == METRIC_NAME) {
-                Some(second) => {
-                    let (first, second) = (go_quote(name), go_quote(&second.value));
-                    let message = format!("metric name must not be set twice: {first} or {second}");
-                    Err(Fault::new(span.clone(), message))
-                }
-                None => Ok(()),
-            }
+pub(super) fn check_selector(selector: &VectorSelector, span: &Span) -> Parsed<()> {
+    let Some(name) = &selector.name else {
+        if selector.matchers.iter().all(watchfire_model::Matcher::matches_empty) {
+            return Err(Fault::new(
+                span.clone(),
+                "vector selector must contain at least one non-empty matcher",
+            ));
         }
-        _ if selector.matchers.iter().all(watchfire_model::Matcher::matches_empty) => {
-            Err(Fault::new(span.clone(), "vector selector must contain at least one non-empty matcher"))
+        return Ok(());
+    };
+    // The last matcher is the name before the braces.
+    let written = selector.matchers.split_last().map_or(&[][..], |(_, written)| written);
+    match written.iter().find(|matcher| matcher.name == METRIC_NAME) {
+        Some(second) => {
+            let (first, second) = (go_quote(name), go_quote(&second.value));
+            let message = format!("metric name must not be set twice: {first} or {second}");
+            Err(Fault::new(span.clone(), message))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
-}
-
-/// Whether a selector has no name before its braces.
-fn is_braced(span: &Span, query: &str) -> bool {
-    query.as_bytes().get(span.start) == Some(&b'{')
 }
 
 fn expect_type(expr: &mut Expr, wanted: ValueType, construct: &str, query: &str) -> Parsed<()> {
@@ -137,7 +131,7 @@ fn check_info_labels(labels: &Expr, call: &Span, construct: &str, query: &str) -
     let ExprKind::VectorSelector(_) = &labels.kind else {
         return Err(Fault::new(labels.span.clone(), "expected label selectors only"));
     };
-    if is_braced(&labels.span, query) {
+    if query.as_bytes().get(labels.span.start) == Some(&b'{') {
         return Ok(());
     }
     Err(Fault::new(labels.span.clone(), "expected label selectors only, got vector selector instead"))

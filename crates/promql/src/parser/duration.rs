@@ -14,8 +14,15 @@ const MAX_OPERATORS: usize = 200;
 /// A duration while it is read. A literal keeps its exact number of seconds until it is known what becomes of it.
 #[derive(Debug)]
 enum Reading {
-    Literal(f64, Span),
+    Literal(Literal, Span),
     Computed(DurationExpr),
+}
+
+/// A number of seconds, and whether it was written as a duration (`5m`) or bare (`300`).
+#[derive(Clone, Copy, Debug)]
+struct Literal {
+    seconds: f64,
+    is_duration: bool,
 }
 
 impl Reading {
@@ -29,8 +36,8 @@ impl Reading {
     /// As a whole duration: milliseconds, cut off as Prometheus cuts them.
     fn finish(self) -> DurationExpr {
         match self {
-            Self::Literal(seconds, span) => {
-                let nanoseconds = (seconds * 1e9).round();
+            Self::Literal(literal, span) => {
+                let nanoseconds = (literal.seconds * 1e9).round();
                 let kind = DurationKind::Literal((nanoseconds / 1e6).trunc() as i64);
                 DurationExpr { kind, span }
             }
@@ -38,32 +45,14 @@ impl Reading {
         }
     }
 
-    /// As a part of a computation. A literal finer than a millisecond becomes a quotient of two whole ones, which
-    /// divides to the very same float: `0.0001` is one second over ten thousand.
+    /// As a part of a computation.
     fn operand(self) -> DurationExpr {
-        let Self::Literal(seconds, span) = self else { return self.finish() };
-        let literal = |milliseconds: f64| {
-            Box::new(DurationExpr { kind: DurationKind::Literal(milliseconds as i64), span: span.clone() })
-        };
-        let whole = |seconds: f64| {
-            let milliseconds = (seconds * 1000.0).round();
-            (milliseconds / 1000.0 == seconds && milliseconds.abs() < 9e15).then_some(milliseconds)
-        };
-        if let Some(milliseconds) = whole(seconds) {
-            return *literal(milliseconds);
-        }
-        for exponent in 1..=12 {
-            let divisor = 10_f64.powi(exponent);
-            let dividend = (seconds * divisor).round();
-            if dividend.abs() < 9e12 && dividend / divisor == seconds {
-                let (dividend, divisor) = (literal(dividend * 1000.0), literal(divisor * 1000.0));
-                let quotient = DurationKind::Binary(BinaryOp::Div, dividend, divisor);
-                let quotient = Box::new(DurationExpr { kind: quotient, span: span.clone() });
-                return DurationExpr { kind: DurationKind::Paren(quotient), span };
+        match self {
+            Self::Literal(Literal { seconds, is_duration: false }, span) => {
+                DurationExpr { kind: DurationKind::Number(seconds), span }
             }
+            whole => whole.finish(),
         }
-        // Finer than a picosecond: rounding is far below what any timestamp can show.
-        *literal(seconds * 1000.0)
     }
 }
 
@@ -72,7 +61,7 @@ impl Parser<'_> {
     pub(super) fn positive_duration(&mut self) -> Parsed<DurationExpr> {
         self.duration_operators = 0;
         match self.duration(0)? {
-            Reading::Literal(seconds, span) if seconds <= 0.0 => {
+            Reading::Literal(literal, span) if literal.seconds <= 0.0 => {
                 Err(Fault::new(span, "duration must be greater than 0"))
             }
             other => Ok(other.finish()),
@@ -87,20 +76,14 @@ impl Parser<'_> {
         let negative = match first.kind {
             TokenKind::Operator(BinaryOp::Sub) => true,
             TokenKind::Operator(BinaryOp::Add) => false,
-            TokenKind::LeftParen => return Ok(self.duration(0)?.finish()),
+            TokenKind::LeftParen => return Ok(in_parens(self.duration(0)?.finish())),
             _ => return Ok(self.duration_operand()?.finish()),
         };
         self.take()?;
         if matches!(self.peek()?.kind, TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub)) {
             let inner = self.duration(POWER)?;
             let signed = signed(negative, inner, first.span())?;
-            let whole = self.duration_after(signed, 0)?.finish();
-            // Printed, this needs the parentheses that only the second sign spared here.
-            let span = whole.span.clone();
-            return Ok(match whole.kind {
-                DurationKind::Binary(..) => DurationExpr { kind: DurationKind::Paren(Box::new(whole)), span },
-                _ => whole,
-            });
+            return Ok(in_parens(self.duration_after(signed, 0)?.finish()));
         }
         let operand = self.duration_operand()?;
         Ok(signed(negative, operand, first.span())?.finish())
@@ -141,7 +124,7 @@ impl Parser<'_> {
                 return Err(Fault::new(operator.span(), message));
             }
             let right = self.duration(right_precedence(op))?;
-            if matches!(right, Reading::Literal(0.0, _)) {
+            if matches!(right, Reading::Literal(Literal { seconds: 0.0, .. }, _)) {
                 match op {
                     BinaryOp::Div => return Err(Fault::new(operator.span(), "division by zero")),
                     BinaryOp::Mod => return Err(Fault::new(operator.span(), "modulo by zero")),
@@ -163,7 +146,8 @@ impl Parser<'_> {
                 if seconds.abs() > LARGEST_SECONDS {
                     return Err(Fault::new(token.span(), "duration out of range"));
                 }
-                return Ok(Reading::Literal(seconds, token.span()));
+                let is_duration = token.kind == TokenKind::Duration;
+                return Ok(Reading::Literal(Literal { seconds, is_duration }, token.span()));
             }
             TokenKind::Preprocessor(word @ (Preprocessor::Step | Preprocessor::Range)) => {
                 self.take()?;
@@ -189,7 +173,13 @@ impl Parser<'_> {
                 self.take()?;
                 let inner = self.duration(0)?;
                 self.expect(TokenKind::RightParen)?;
-                DurationKind::Paren(Box::new(inner.operand()))
+                match inner {
+                    // A number alone needs no parentheses.
+                    Reading::Literal(literal, _) => {
+                        return Ok(Reading::Literal(literal, token.start..self.last_end));
+                    }
+                    Reading::Computed(inner) => DurationKind::Paren(Box::new(inner)),
+                }
             }
             _ => return Err(self.unexpected()),
         };
@@ -197,10 +187,27 @@ impl Parser<'_> {
     }
 }
 
+/// A computation after `offset` as it must stand there to be read whole: in parentheses, unless its text begins with one.
+fn in_parens(whole: DurationExpr) -> DurationExpr {
+    let mut first = &whole;
+    while let DurationKind::Binary(_, left, _) = &first.kind {
+        first = left;
+    }
+    let begins_with_one = matches!(first.kind, DurationKind::Paren(_));
+    let span = whole.span.clone();
+    match whole.kind {
+        DurationKind::Binary(..) if !begins_with_one => {
+            DurationExpr { kind: DurationKind::Paren(Box::new(whole)), span }
+        }
+        _ => whole,
+    }
+}
+
 fn signed(negative: bool, inner: Reading, sign: Span) -> Parsed<Reading> {
     Ok(match inner {
-        Reading::Literal(seconds, span) => {
-            Reading::Literal(if negative { -seconds } else { seconds }, sign.start..span.end)
+        Reading::Literal(Literal { seconds, is_duration }, span) => {
+            let seconds = if negative { -seconds } else { seconds };
+            Reading::Literal(Literal { seconds, is_duration }, sign.start..span.end)
         }
         Reading::Computed(inner) if negative => {
             let span = sign.start..inner.span.end;

@@ -218,8 +218,11 @@ impl<'q> Parser<'q> {
         self.take()?;
         let inner = self.expression(POWER)?;
         let span = first.start..inner.span.end;
-        if let ExprKind::Number(value) = inner.kind {
-            return Ok(Expr { kind: ExprKind::Number(if negative { -value } else { value }), span });
+        let signed = |value: f64| if negative { -value } else { value };
+        match inner.kind {
+            ExprKind::Number(value) => return Ok(Expr { kind: ExprKind::Number(signed(value)), span }),
+            ExprKind::Duration(value) => return Ok(Expr { kind: ExprKind::Duration(signed(value)), span }),
+            _ => {}
         }
         self.raise(self.height, &first.span())?;
         Ok(Expr { kind: ExprKind::Unary(Unary { negative, expr: Box::new(inner) }), span })
@@ -248,7 +251,8 @@ impl<'q> Parser<'q> {
         let token = self.peek()?;
         self.height = 1;
         let kind = match token.kind {
-            TokenKind::Number | TokenKind::Duration => ExprKind::Number(self.number()?),
+            TokenKind::Number => ExprKind::Number(self.number()?),
+            TokenKind::Duration => ExprKind::Duration(self.number()?),
             TokenKind::String => {
                 self.take()?;
                 ExprKind::String(unquote(self.text(token)))

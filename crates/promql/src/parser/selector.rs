@@ -21,10 +21,9 @@ impl Parser<'_> {
             self.matchers(&mut selector)?;
         }
         if let Some(token) = name {
-            selector.name = Some(self.text(token).to_owned());
-        }
-        if let Some(name) = &selector.name {
-            selector.matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
+            let name = self.text(token);
+            selector.name = Some(name.to_owned());
+            selector.matchers.push(Matcher::equal(METRIC_NAME, name));
         }
         Ok(selector)
     }
@@ -77,12 +76,8 @@ impl Parser<'_> {
             TokenKind::EqualRegex => MatchOp::Regex,
             TokenKind::NotEqualRegex => MatchOp::NotRegex,
             _ if label.kind == TokenKind::String => {
-                // The first quoted name is the metric's; more of them are conditions that can hardly be met.
-                if selector.name.is_none() {
-                    selector.name = Some(name);
-                } else {
-                    selector.matchers.push(Matcher::equal(METRIC_NAME, name));
-                }
+                // A name in braces is a condition as others are; more than one can hardly be met.
+                selector.matchers.push(Matcher::equal(METRIC_NAME, name));
                 return Ok(());
             }
             _ => return Err(self.unexpected_in(CONSTRUCT, "label matching operator")),
@@ -210,17 +205,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a metric name may be written without quotes and is then read as that name.
-pub(crate) fn is_bare_metric_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    let first_fits =
-        bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b':');
-    first_fits
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
-        && super::token::keyword(name).is_none_or(|kind| Token { kind, start: 0, end: 0 }.names_a_metric())
-}
-
-/// The same for a label name in `by (…)` and its like.
+/// Whether a label name may be written without quotes in `by (…)` and its like.
 pub(crate) fn is_bare_grouping_label(name: &str) -> bool {
     is_legacy_label_name(name)
         && super::token::keyword(name).is_none_or(|kind| Token { kind, start: 0, end: 0 }.names_a_label())

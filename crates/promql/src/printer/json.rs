@@ -11,12 +11,15 @@ use serde_json::{Map, Value, json};
 /// when the query runs (`step()`) is 0, as there.
 pub fn to_json(expr: &Expr) -> Value {
     match &expr.kind {
-        ExprKind::Number(value) => json!({"type": "numberLiteral", "val": number(*value)}),
+        ExprKind::Number(value) | ExprKind::Duration(value) => {
+            json!({"type": "numberLiteral", "val": number(*value)})
+        }
         ExprKind::String(text) => json!({"type": "stringLiteral", "val": text.as_str()}),
         ExprKind::VectorSelector(selector) => Value::Object(selector_json("vectorSelector", selector)),
         ExprKind::MatrixSelector(matrix) => {
             let mut object = selector_json("matrixSelector", &matrix.selector);
             object.insert("range".to_owned(), json!(milliseconds(Some(&matrix.range))));
+            object.insert("rangeExpr".to_owned(), computed(Some(&matrix.range)));
             Value::Object(object)
         }
         ExprKind::Subquery(subquery) => {
@@ -24,7 +27,9 @@ pub fn to_json(expr: &Expr) -> Value {
             object.insert("type".to_owned(), json!("subquery"));
             object.insert("expr".to_owned(), to_json(&subquery.expr));
             object.insert("range".to_owned(), json!(milliseconds(Some(&subquery.range))));
+            object.insert("rangeExpr".to_owned(), computed(Some(&subquery.range)));
             object.insert("step".to_owned(), json!(milliseconds(subquery.step.as_ref())));
+            object.insert("stepExpr".to_owned(), computed(subquery.step.as_ref()));
             insert_modifiers(&mut object, &subquery.modifiers);
             Value::Object(object)
         }
@@ -104,6 +109,7 @@ fn selector_json(kind: &str, selector: &VectorSelector) -> Map<String, Value> {
 
 fn insert_modifiers(object: &mut Map<String, Value>, modifiers: &Modifiers) {
     object.insert("offset".to_owned(), json!(milliseconds(modifiers.offset.as_ref())));
+    object.insert("offsetExpr".to_owned(), computed(modifiers.offset.as_ref()));
     let (timestamp, boundary) = match modifiers.at {
         None => (None, None),
         Some(AtModifier::Timestamp(timestamp)) => (Some(timestamp), None),
@@ -112,6 +118,33 @@ fn insert_modifiers(object: &mut Map<String, Value>, modifiers: &Modifiers) {
     };
     object.insert("timestamp".to_owned(), json!(timestamp));
     object.insert("startOrEnd".to_owned(), json!(boundary));
+}
+
+/// How a duration is computed; null where it stands as it is.
+fn computed(duration: Option<&DurationExpr>) -> Value {
+    match duration.map(|duration| &duration.kind) {
+        None | Some(DurationKind::Literal(_)) => Value::Null,
+        Some(kind) => computation(kind, false),
+    }
+}
+
+fn computation(kind: &DurationKind, wrapped: bool) -> Value {
+    let literal = |value: f64, duration: bool| json!({"type": "numberLiteral", "val": number(value), "duration": duration});
+    let operation = |op: &str, left: Option<&DurationExpr>, right: Option<&DurationExpr>| {
+        let side = |side: Option<&DurationExpr>| side.map(|side| computation(&side.kind, false));
+        json!({"type": "durationExpr", "op": op, "lhs": side(left), "rhs": side(right), "wrapped": wrapped})
+    };
+    match kind {
+        DurationKind::Literal(milliseconds) => literal(*milliseconds as f64 / 1_000.0, true),
+        DurationKind::Number(seconds) => literal(*seconds, false),
+        DurationKind::Step => operation("step", None, None),
+        DurationKind::Range => operation("range", None, None),
+        DurationKind::Min(left, right) => operation("min_of", Some(left), Some(right)),
+        DurationKind::Max(left, right) => operation("max_of", Some(left), Some(right)),
+        DurationKind::Negate(inner) => operation("-", None, Some(inner)),
+        DurationKind::Paren(inner) => computation(&inner.kind, true),
+        DurationKind::Binary(op, left, right) => operation(op.as_str(), Some(left), Some(right)),
+    }
 }
 
 fn milliseconds(duration: Option<&DurationExpr>) -> i64 {

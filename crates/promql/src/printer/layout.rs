@@ -71,6 +71,7 @@ fn lay_out(text: &mut String, expr: &Expr, level: usize, fresh: bool) {
         ExprKind::VectorSelector(_)
         | ExprKind::MatrixSelector(_)
         | ExprKind::Number(_)
+        | ExprKind::Duration(_)
         | ExprKind::String(_) => push(text, expr),
     }
 }

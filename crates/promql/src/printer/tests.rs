@@ -15,9 +15,12 @@ fn canonical_text_has_one_form_for_everything() {
         ("SUM without () (foo)", "sum without () (foo)"),
         ("topk(5,foo)", "topk(5, foo)"),
         ("foo{}", "foo"),
-        ("{'foo'}", "foo"),
-        ("{'foo.bar', a='b'}", r#"{a="b","foo.bar"}"#),
-        ("{\"on\"}", r#"{"on"}"#),
+        ("foo{b='c',a='b'}", r#"foo{a="b",b="c"}"#),
+        ("{'foo'}", r#"{__name__="foo"}"#),
+        ("{a='b', 'foo.bar'}", r#"{__name__="foo.bar",a="b"}"#),
+        ("a > 90s", "a > 1m30s"),
+        ("a[5m*2]", "a[5m * 2]"),
+        ("a[-(-300)]", "a[5m]"),
         ("foo[90s]offset-1d", "foo[1m30s] offset -1d"),
         ("foo@1.5", "foo @ 1.500"),
         ("foo@-.25", "foo @ -0.250"),
@@ -72,7 +75,9 @@ fn json_has_the_shape_of_parse_query() {
                     "name": "x",
                     "matchers": [{"name": "__name__", "value": "x", "type": "="}],
                     "range": 300_000,
+                    "rangeExpr": null,
                     "offset": 60_000,
+                    "offsetExpr": null,
                     "timestamp": null,
                     "startOrEnd": "start",
                     "anchored": false,
@@ -96,6 +101,22 @@ fn json_has_the_shape_of_parse_query() {
                 "include": [],
                 "fillValues": {"lhs": null, "rhs": null},
             },
+        })
+    );
+    assert_eq!(
+        json_of("x[5m * (step() - 2)]")["rangeExpr"],
+        json!({
+            "type": "durationExpr",
+            "op": "*",
+            "lhs": {"type": "numberLiteral", "val": "300", "duration": true},
+            "rhs": {
+                "type": "durationExpr",
+                "op": "-",
+                "lhs": {"type": "durationExpr", "op": "step", "lhs": null, "rhs": null, "wrapped": false},
+                "rhs": {"type": "numberLiteral", "val": "2", "duration": false},
+                "wrapped": true,
+            },
+            "wrapped": false,
         })
     );
     assert_eq!(json_of("1 + 1.5")["matching"], json!(null));

@@ -59,6 +59,7 @@ fn children(expr: &mut Expr) -> Vec<&mut Expr> {
         ExprKind::Unary(unary) => vec![&mut unary.expr],
         ExprKind::Paren(inner) => vec![inner],
         ExprKind::Number(_)
+        | ExprKind::Duration(_)
         | ExprKind::String(_)
         | ExprKind::VectorSelector(_)
         | ExprKind::MatrixSelector(_) => Vec::new(),
@@ -101,7 +102,7 @@ fn modifiers(modifiers: &Modifiers, found: &mut Dependence) {
 
 fn duration(expr: &DurationExpr, found: &mut Dependence) {
     match &expr.kind {
-        DurationKind::Literal(_) => {}
+        DurationKind::Literal(_) | DurationKind::Number(_) => {}
         DurationKind::Step | DurationKind::Range => found.query_times = true,
         DurationKind::Negate(inner) | DurationKind::Paren(inner) => duration(inner, found),
         DurationKind::Min(left, right)

@@ -71,7 +71,7 @@ pub(super) async fn gaps(
 
 fn collect(expr: &Expr, found: &mut BTreeSet<String>) {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
         ExprKind::VectorSelector(selector) => {
             found.insert(text_of(&selector.matchers));
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// What a group has gathered so far, over all steps.
 pub(super) trait Accumulator {
-    /// Adds one series.
-    fn add(&mut self, vector: &StepVector, span: &Span, cx: &mut Context<'_>);
+    /// Adds one series; remarks are about the place in the query and the metric.
+    fn add(&mut self, vector: &StepVector, at: (&Span, &str), cx: &mut Context<'_>);
 
     /// The result.
     fn finish(self: Box<Self>, span: &Span, cx: &mut Context<'_>) -> StepVector;
@@ -64,8 +64,9 @@ impl Running for Means {
 
 /// The same of histograms.
 pub(crate) trait RunningHistogram: Default {
-    fn add(&mut self, histogram: &watchfire_model::Histogram, span: &Span, cx: &mut Context<'_>);
-    fn total(self, span: &Span, metric: &str, cx: &mut Context<'_>) -> Option<watchfire_model::Histogram>;
+    /// Adds one; remarks are about the place in the query and the metric.
+    fn add(&mut self, histogram: &watchfire_model::Histogram, at: (&Span, &str), cx: &mut Context<'_>);
+    fn total(self, span: &Span, cx: &mut Context<'_>) -> Option<watchfire_model::Histogram>;
 }
 
 /// `sum` and `avg`
@@ -91,7 +92,7 @@ impl<F: Running, H: RunningHistogram> SumLike<F, H> {
 }
 
 impl<F: Running, H: RunningHistogram> Accumulator for SumLike<F, H> {
-    fn add(&mut self, vector: &StepVector, span: &Span, cx: &mut Context<'_>) {
+    fn add(&mut self, vector: &StepVector, at: (&Span, &str), cx: &mut Context<'_>) {
         if !vector.has_histograms() {
             self.add_floats(&vector.values, &vector.present);
             return;
@@ -107,7 +108,7 @@ impl<F: Running, H: RunningHistogram> Accumulator for SumLike<F, H> {
             if let Some(histogram) = histogram {
                 *is_float = false;
                 if *present {
-                    running.get_or_insert_default().add(histogram, span, cx);
+                    running.get_or_insert_default().add(histogram, at, cx);
                 }
             }
         }
@@ -122,7 +123,7 @@ impl<F: Running, H: RunningHistogram> Accumulator for SumLike<F, H> {
             match (histograms.next().flatten(), seen) {
                 (Some(_), true) => cx.notes.mixed_aggregation(span),
                 (Some(histogram), false) => {
-                    if let Some(total) = histogram.total(span, "", cx) {
+                    if let Some(total) = histogram.total(span, cx) {
                         out.set_histogram(step, Arc::new(total));
                     }
                 }
@@ -156,7 +157,7 @@ fn floats(vector: &StepVector) -> impl Iterator<Item = (usize, f64)> + '_ {
 }
 
 impl Accumulator for Extreme {
-    fn add(&mut self, vector: &StepVector, span: &Span, cx: &mut Context<'_>) {
+    fn add(&mut self, vector: &StepVector, (span, _): (&Span, &str), cx: &mut Context<'_>) {
         note_ignored(vector, if self.max { "max" } else { "min" }, span, cx);
         for (step, value) in floats(vector) {
             let (Some(best), Some(present)) = (self.out.values.get_mut(step), self.out.present.get_mut(step))
@@ -182,7 +183,7 @@ struct Count {
 }
 
 impl Accumulator for Count {
-    fn add(&mut self, vector: &StepVector, _span: &Span, _cx: &mut Context<'_>) {
+    fn add(&mut self, vector: &StepVector, _: (&Span, &str), _: &mut Context<'_>) {
         let rows = self.out.values.iter_mut().zip(&mut self.out.present).zip(&vector.present);
         // Without a branch several are counted at once.
         for ((count, seen), present) in rows {
@@ -202,7 +203,7 @@ struct Presence {
 }
 
 impl Accumulator for Presence {
-    fn add(&mut self, vector: &StepVector, _span: &Span, _cx: &mut Context<'_>) {
+    fn add(&mut self, vector: &StepVector, _: (&Span, &str), _: &mut Context<'_>) {
         let rows = self.out.values.iter_mut().zip(&mut self.out.present).zip(&vector.present);
         for ((value, seen), present) in rows {
             if *present {
@@ -231,7 +232,7 @@ struct SpreadState {
 }
 
 impl Accumulator for Spread {
-    fn add(&mut self, vector: &StepVector, span: &Span, cx: &mut Context<'_>) {
+    fn add(&mut self, vector: &StepVector, (span, _): (&Span, &str), cx: &mut Context<'_>) {
         note_ignored(vector, if self.root { "stddev" } else { "stdvar" }, span, cx);
         for (step, value) in floats(vector) {
             let Some(state) = self.states.get_mut(step) else { continue };

@@ -37,6 +37,8 @@ struct OfHistograms<'a> {
     scalars: Vec<Scalar<'a>>,
     question: Question<'a>,
     steps: Steps,
+    /// Whether names are dropped at the end of the query only, so that remarks can tell them.
+    names_stay: bool,
     span: &'a Span,
     result: Option<Held>,
 }
@@ -47,10 +49,11 @@ pub(crate) fn quantile<'a>(
     scalars: Vec<Scalar<'a>>,
     label: Option<&'a str>,
     steps: Steps,
+    names_stay: bool,
     (quantile_span, span): (&'a Span, &'a Span),
 ) -> BoxOperator<'a> {
     let question = Question::Quantiles { label, span: quantile_span };
-    Box::new(OfHistograms { inner, scalars, question, steps, span, result: None })
+    Box::new(OfHistograms { inner, scalars, question, steps, names_stay, span, result: None })
 }
 
 /// The share between the two scalars.
@@ -58,9 +61,11 @@ pub(crate) fn fraction<'a>(
     inner: BoxOperator<'a>,
     scalars: Vec<Scalar<'a>>,
     steps: Steps,
+    names_stay: bool,
     span: &'a Span,
 ) -> BoxOperator<'a> {
-    Box::new(OfHistograms { inner, scalars, question: Question::Fraction, steps, span, result: None })
+    let question = Question::Fraction;
+    Box::new(OfHistograms { inner, scalars, question, steps, names_stay, span, result: None })
 }
 
 impl<'a> Operator<'a> for OfHistograms<'a> {
@@ -80,6 +85,11 @@ struct Group {
 }
 
 impl<'a> OfHistograms<'a> {
+    /// The metric's name for remarks.
+    fn metric<'k>(&self, key: &'k SeriesKey) -> &'k str {
+        if self.names_stay { key.labels.metric_name() } else { "" }
+    }
+
     fn run(&mut self, cx: &mut Context<'a>) -> Result<Vec<HeldSeries>, QueryError> {
         let columns: Vec<ScalarColumn> = self
             .scalars
@@ -115,7 +125,7 @@ impl<'a> OfHistograms<'a> {
             let bound = parse_bound(bound_text);
             let floats = (0..vector.len()).any(|step| matches!(vector.get(step), Some(Point::Float(_))));
             if floats && bound.is_none() {
-                cx.notes.bad_bucket_label(self.span, bound_text, key.labels.metric_name());
+                cx.notes.bad_bucket_label(self.span, bound_text, self.metric(&key));
             }
             let labels = key.labels.without(|name| name == BUCKET_LABEL);
             let place = *places.entry(labels.clone()).or_insert_with(|| {
@@ -143,7 +153,7 @@ impl<'a> OfHistograms<'a> {
         result: &mut Vec<HeldSeries>,
         cx: &mut Context<'a>,
     ) -> Result<(), QueryError> {
-        let metric = group.key.labels.metric_name();
+        let metric = self.metric(&group.key);
         let answers = if matches!(self.question, Question::Fraction) { 1 } else { columns.len() };
         let mut outs = vec![StepVector::absent(self.steps.count); answers];
         for (step, time_ms) in self.steps.times().enumerate() {
@@ -267,7 +277,10 @@ impl<'a> OfHistograms<'a> {
             }
             return;
         }
-        if let Some(repair) = cumulative.repair {
+        let asked = |column: &ScalarColumn| (0.0..=1.0).contains(&column.get(step));
+        if let Some(repair) = cumulative.repair
+            && columns.iter().any(asked)
+        {
             cx.notes.forced_monotonicity(self.span, metric, repair, time_ms);
         }
         for (column, out) in columns.iter().zip(outs) {

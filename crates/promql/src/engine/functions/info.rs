@@ -101,7 +101,7 @@ fn look_for_reference(
         }
         ExprKind::Unary(unary) => look_for_reference(planner, &unary.expr, reference)?,
         ExprKind::Paren(inner) => look_for_reference(planner, inner, reference)?,
-        ExprKind::Number(_) | ExprKind::String(_) => false,
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => false,
     };
     Ok(found)
 }

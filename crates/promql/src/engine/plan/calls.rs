@@ -51,7 +51,7 @@ impl Planner<'_> {
                 let by = call.args.iter().skip(1).map(text).collect::<Result<Vec<_>, _>>()?;
                 let order = sort::Order { descending: name.ends_with("_desc"), labels: by };
                 let by_value = !name.starts_with("sort_by_label");
-                Ok(Box::new(sort::Sorted::new(inner, order, by_value, steps.count == 1, span)))
+                Ok(Box::new(sort::Sorted::new(inner, order, by_value, steps.count <= 1, span)))
             }
             "label_replace" => {
                 let texts = call.args.iter().skip(1).map(literal).collect::<Result<Vec<_>, _>>()?;
@@ -65,8 +65,15 @@ impl Planner<'_> {
             "histogram_quantile" => {
                 let scalars = vec![self.scalar(argument(call, 0)?, steps)?];
                 let expr = argument(call, 1)?;
-                let spans = (&argument(call, 0)?.span, &expr.span);
-                Ok(histograms::quantile(self.vector(expr, steps)?, scalars, None, steps, spans))
+                let spans = (argument(call, 0)?.bare_span(), expr.bare_span());
+                Ok(histograms::quantile(
+                    self.vector(expr, steps)?,
+                    scalars,
+                    None,
+                    steps,
+                    self.delayed_name_removal,
+                    spans,
+                ))
             }
             "histogram_quantiles" => {
                 let expr = argument(call, 0)?;
@@ -76,14 +83,27 @@ impl Planner<'_> {
                     .iter()
                     .map(|quantile| self.scalar(quantile, steps))
                     .collect::<Result<_, _>>()?;
-                let spans = (&argument(call, 2)?.span, &expr.span);
-                Ok(histograms::quantile(self.vector(expr, steps)?, scalars, Some(label), steps, spans))
+                let spans = (argument(call, 2)?.bare_span(), expr.bare_span());
+                Ok(histograms::quantile(
+                    self.vector(expr, steps)?,
+                    scalars,
+                    Some(label),
+                    steps,
+                    self.delayed_name_removal,
+                    spans,
+                ))
             }
             "histogram_fraction" => {
                 let scalars =
                     vec![self.scalar(argument(call, 0)?, steps)?, self.scalar(argument(call, 1)?, steps)?];
                 let expr = argument(call, 2)?;
-                Ok(histograms::fraction(self.vector(expr, steps)?, scalars, steps, &expr.span))
+                Ok(histograms::fraction(
+                    self.vector(expr, steps)?,
+                    scalars,
+                    steps,
+                    self.delayed_name_removal,
+                    expr.bare_span(),
+                ))
             }
             _ => self.mapped(call, steps),
         }
@@ -124,7 +144,8 @@ impl Planner<'_> {
                 (steps, false)
             };
             let planner = if repeat { Self { scope: self.scope.once(), ..*self } } else { *self };
-            let inner = planner.instant_selector(selector, &expr.span, once, aspect, call.function.name)?;
+            let inner =
+                planner.instant_selector(selector, expr.bare_span(), once, aspect, call.function.name)?;
             let inner: crate::engine::column::BoxOperator<'a> =
                 if repeat { Box::new(crate::engine::repeat::Repeated { inner, steps }) } else { inner };
             return Ok(Box::new(math::Mapped::new(inner, Vec::new(), steps, math::Change::Same)));
@@ -145,14 +166,18 @@ impl Planner<'_> {
             return Ok(None);
         };
         let range = argument(call, place)?;
-        let spec = self.range(range, steps, name)?;
+        let mut spec = self.range(range, steps, name)?;
         let extension = spec.extension;
         check_extension(name, extension)?;
         if name == "absent_over_time" {
             return Ok(Some(Box::new(absent::Absent::over_time(spec, range, steps))));
         }
         let first_scalar = if place == 0 { 1 } else { 0 };
-        let first_span = call.args.get(first_scalar).map(|expr| &expr.span);
+        let first_span = call.args.get(first_scalar).map(Expr::bare_span);
+        if let ("quantile_over_time", Some(span)) = (name, first_span) {
+            // There Prometheus's remarks are about the first argument.
+            spec.span = span;
+        }
         let mut scalars = Vec::new();
         for (index, expr) in call.args.iter().enumerate() {
             if index != place {

@@ -20,7 +20,7 @@ const TIME_DEPENDENT: [&str; 12] = [
 
 pub(super) fn is_invariant(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => true,
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => true,
         ExprKind::VectorSelector(selector) => selector.modifiers.at.is_some(),
         ExprKind::MatrixSelector(matrix) => matrix.selector.modifiers.at.is_some(),
         ExprKind::Subquery(subquery) => subquery.modifiers.at.is_some(),

@@ -39,7 +39,7 @@ impl Planner<'_> {
                     reference,
                     range_ms,
                     extension: selector.extension,
-                    span: &expr.span,
+                    span: expr.bare_span(),
                     scope: self.scope,
                 })
             }
@@ -64,7 +64,7 @@ impl Planner<'_> {
                     steps: inner_steps,
                     vector: StepVector::default(),
                 };
-                let (extension, span, scope) = (None, &expr.span, self.scope);
+                let (extension, span, scope) = (None, expr.bare_span(), self.scope);
                 Ok(RangeSpec { input, steps, reference, range_ms, extension, span, scope })
             }
             _ => Err(refused(format!("expected a range vector, got {}", expr.value_type().as_str()))),

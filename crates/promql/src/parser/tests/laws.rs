@@ -5,10 +5,17 @@ use crate::ast::Expr;
 use crate::parser::{ParseOptions, parse, parse_bytes, parse_series};
 use proptest::prelude::*;
 
-/// A tree without its places.
+/// A tree without its places. Conditions are printed in order.
 fn without_spans(expr: &Expr) -> String {
     let spans = regex::Regex::new(r"span: \d+\.\.\d+").unwrap();
-    spans.replace_all(&format!("{expr:?}"), "").into_owned()
+    let text = spans.replace_all(&format!("{expr:?}"), "").into_owned();
+    let conditions = regex::Regex::new(r"(?s)matchers: \[(.*?)\], modifiers").unwrap();
+    let sorted = |found: &regex::Captures<'_>| {
+        let mut all: Vec<&str> = found[1].split(", ").collect();
+        all.sort_unstable();
+        format!("matchers: {all:?}")
+    };
+    conditions.replace_all(&text, sorted).into_owned()
 }
 
 fn assert_law(query: &str) -> bool {
