@@ -7,8 +7,8 @@ use crate::origin::Origin;
 use crate::params::QueryParams;
 use crate::people::{hooks, incidents, schedules};
 use crate::prometheus::{
-    admin, exemplars, features, federate, notifications, openapi, query, read, rules, self_metrics, series, status,
-    targets,
+    admin, exemplars, features, federate, notifications, openapi, query, read, rules, self_metrics, series,
+    status, targets,
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};

@@ -153,8 +153,8 @@ impl Metric {
             }
             "summary" => {
                 let quantiles = self.parts.iter();
-                let quantiles = quantiles
-                    .map(|(quantile, value)| json!({"quantile": quantile, "value": number(*value)}));
+                let quantiles =
+                    quantiles.map(|(quantile, value)| json!({"quantile": quantile, "value": number(*value)}));
                 json!({
                     "sampleCount": self.count.to_string(),
                     "sampleSum": number(self.sum),
