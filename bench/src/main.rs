@@ -6,6 +6,7 @@ mod alerts;
 mod chart;
 mod comparison;
 mod fleet;
+mod hosts;
 mod load;
 mod peers;
 mod queries;
@@ -33,6 +34,8 @@ enum Mode {
     Rules,
     /// Alerts, beside Alertmanager.
     Alerts,
+    /// Collecting this host, beside node_exporter.
+    Hosts,
 }
 
 /// Series, and how long a history of them.
@@ -56,8 +59,7 @@ struct Plan {
     only: Option<String>,
 }
 
-const USAGE: &str =
-    "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries | rules | alerts]";
+const USAGE: &str = "usage: watchfire-bench WATCHFIRE_BINARY [compare | scale [CHART.svg] | queries | rules | alerts | hosts]";
 const SCRAPE_INTERVAL_MS: i64 = 15_000;
 const TARGETS_PER_REQUEST: usize = 4;
 
@@ -75,6 +77,7 @@ async fn main() -> anyhow::Result<()> {
         Mode::Queries => comparison::measure(&plan).await,
         Mode::Rules => rules::measure(&plan).await,
         Mode::Alerts => alerts::measure(&plan).await,
+        Mode::Hosts => hosts::measure(&plan).await,
     }
 }
 
@@ -117,13 +120,18 @@ fn plan() -> anyhow::Result<Plan> {
         Some(word) if word == "queries" => Mode::Queries,
         Some(word) if word == "rules" => Mode::Rules,
         Some(word) if word == "alerts" => Mode::Alerts,
+        Some(word) if word == "hosts" => Mode::Hosts,
         Some(_) => bail!(USAGE),
     };
     let size = |name: &str, default: i64| -> anyhow::Result<usize> {
         usize::try_from(number(name, default)?).with_context(|| format!("{name} is negative"))
     };
     let series = size("BENCH_SERIES", if mode == Mode::Scale { 1_000_000 } else { 30_000 })?;
-    let default_scrapes = if mode == Mode::Scale { 20 } else { 120 };
+    let default_scrapes = match mode {
+        Mode::Scale => 20,
+        Mode::Hosts => 500,
+        _ => 120,
+    };
     Ok(Plan {
         mode,
         series,

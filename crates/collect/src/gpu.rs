@@ -1,10 +1,11 @@
 //! GPUs, whoever made them: what each reader says becomes the same families.
 //!
 //! NVIDIA's are asked through the driver's library, or through `nvidia-smi` where that cannot be loaded; those of AMD
-//! and Intel are read from sysfs. The kernel's log adds the errors that a driver reported before it died. Each reader
+//! and Intel are read from sysfs, and through `amd-smi` and `xpu-smi` where that does not suffice. The kernel's log adds the errors that a driver reported before it died. Each reader
 //! that talks to a driver has a thread of its own, so that a driver that hangs delays a scrape once and then never again.
 
 mod aliases;
+mod amd_smi;
 mod device;
 mod drm;
 mod families;
@@ -13,8 +14,10 @@ mod nvml;
 mod program;
 mod smi;
 mod tell;
+mod vendor;
 mod watched;
 mod xids;
+mod xpu_smi;
 
 pub use aliases::GpuAliases;
 
@@ -28,6 +31,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tell::Owners;
+use vendor::{Maker, VendorProgram};
 use watched::{NoAnswer, Watched};
 use watchfire_model::time::Clock;
 use xids::{Origin, Tally};
@@ -39,6 +43,10 @@ pub struct GpuOptions {
     pub nvidia_library: Option<PathBuf>,
     /// The program that is asked where the library cannot be loaded; looked for in PATH when it is a bare name.
     pub nvidia_smi: PathBuf,
+    /// AMD's program, asked where its driver shows nothing below /sys.
+    pub amd_smi: PathBuf,
+    /// Intel's program, asked for what its driver does not show below /sys.
+    pub xpu_smi: PathBuf,
     /// The kernel's log.
     pub kmsg: PathBuf,
     /// How long a driver may take for an answer.
@@ -56,6 +64,8 @@ impl Default for GpuOptions {
         Self {
             nvidia_library: None,
             nvidia_smi: PathBuf::from("nvidia-smi"),
+            amd_smi: PathBuf::from("amd-smi"),
+            xpu_smi: PathBuf::from("xpu-smi"),
             kmsg: PathBuf::from("/dev/kmsg"),
             deadline: Duration::from_secs(2),
             retry: Duration::from_secs(60),
@@ -98,7 +108,11 @@ pub(crate) fn collectors(options: GpuOptions, clock: Arc<dyn Clock>) -> Vec<Box<
         clock: Arc::clone(&clock),
         shared: Arc::clone(&shared),
     };
-    let drm = Drm { owners: Mutex::default(), options: options.clone() };
+    let vendors = [
+        VendorProgram::new(options.amd_smi.clone(), Maker::Amd, options.deadline),
+        VendorProgram::new(options.xpu_smi.clone(), Maker::Intel, options.deadline),
+    ];
+    let drm = Drm { owners: Mutex::default(), options: options.clone(), vendors };
     let nvidia = Nvidia {
         options,
         clock,
@@ -223,6 +237,7 @@ impl Collector for Nvidia {
 /// GPUs of AMD and Intel.
 struct Drm {
     options: GpuOptions,
+    vendors: [VendorProgram; 2],
     owners: Mutex<Owners>,
 }
 
@@ -232,13 +247,19 @@ impl Collector for Drm {
     }
 
     fn collect(&self, roots: &Roots, out: &mut Collection) -> Result<(), CollectError> {
-        let snapshot = drm::look(roots);
+        let mut snapshot = drm::look(roots);
+        for vendor in &self.vendors {
+            vendor.complete(&mut snapshot);
+        }
         if snapshot.devices.is_empty() {
+            if let Some(fault) = snapshot.fault {
+                return Err(fault.into());
+            }
             return Err(CollectError::NoData("GPU of AMD or Intel"));
         }
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         tell::devices(roots, &snapshot, self.options.processes_per_gpu, &mut owners, out);
-        Ok(())
+        snapshot.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 }
 

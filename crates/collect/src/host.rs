@@ -40,6 +40,7 @@ mod sockstat;
 mod softirqs;
 mod softnet;
 mod stat;
+mod systemd;
 mod tape;
 mod textfile;
 mod thermal;
@@ -182,7 +183,7 @@ fn tell_outcome(name: &'static str, reason: &'static str, seconds: f64, out: &mu
 }
 
 fn builtin(options: &Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
-    let all: [Box<dyn Collector>; 49] = [
+    let all: [Box<dyn Collector>; 50] = [
         Box::new(textfile::TextFile { folders: options.textfile_folders.clone() }),
         Box::new(arp::Arp { include: options.arp_include.clone(), exclude: options.arp_exclude.clone() }),
         Box::new(bonding::Bonding),
@@ -230,6 +231,7 @@ fn builtin(options: &Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> 
         Box::new(selinux::SeLinux),
         Box::new(sockstat::SockStat),
         Box::new(softnet::SoftNet),
+        Box::new(systemd::Systemd::new(options.systemd.clone())),
         Box::new(tape::Tape { ignored: options.tape_ignored.clone() }),
         Box::new(thermal::Thermal),
         Box::new(netclass::NetClass { ignored: options.netclass_ignored.clone() }),

@@ -4,8 +4,9 @@
 //! which become rows for a sink ([`rows`]) or text for a reader (`watchfire_wire::exposition::write`). This crate
 //! promises that one collector that fails, panics, meets a dead mount or a hung driver costs no other, and says so in
 //! `node_scrape_collector_success` and `watchfire_collector_success`. It never writes, never needs to be root, and runs
-//! one program only: `nvidia-smi`, where NVIDIA's library cannot be loaded.
+//! only the programs of GPUs' makers, where their drivers tell too little otherwise.
 
+mod bus;
 mod collection;
 mod error;
 mod gpu;

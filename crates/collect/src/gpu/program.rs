@@ -1,4 +1,4 @@
-//! Running `nvidia-smi`, within a time limit.
+//! Running `nvidia-smi` and its kin, within a time limit.
 
 use super::Fault;
 use super::device::Snapshot;
@@ -17,6 +17,9 @@ const LARGEST_ANSWER_BYTES: u64 = 8 << 20;
 /// looked at every five seconds.
 const FRESH: Duration = Duration::from_secs(15);
 
+/// How often a program is tried again that somebody writes to at the moment.
+const BUSY_RETRIES: usize = 10;
+
 /// The program, and the fields that it said it knows.
 pub(super) struct SmiProgram {
     name: PathBuf,
@@ -26,7 +29,7 @@ pub(super) struct SmiProgram {
 }
 
 /// A program's place: as it stands with a slash in it, otherwise in PATH.
-fn find(name: &Path) -> Option<PathBuf> {
+pub(super) fn find(name: &Path) -> Option<PathBuf> {
     if name.components().count() > 1 {
         return name.is_file().then(|| name.to_path_buf());
     }
@@ -82,44 +85,58 @@ impl SmiProgram {
         Ok(Snapshot { source: "nvidia-smi", devices, ..Snapshot::default() })
     }
 
-    /// What the program prints, or why it does not.
     fn run(&self, program: &Path, arguments: &[&str]) -> Result<String, Fault> {
-        let failed =
-            |reason, text: String| Fault { reason, message: format!("{}: {text}", program.display()) };
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|error| {
-            let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
-            failed(if denied { "permission_denied" } else { "program_failed" }, error.to_string())
-        })?;
-        let (send, answers) = channel();
-        if let Some(output) = child.stdout.take() {
-            thread::spawn(move || {
-                let mut text = Vec::new();
-                let read = output.take(LARGEST_ANSWER_BYTES).read_to_end(&mut text);
-                drop(send.send(read.map(|_| String::from_utf8_lossy(&text).into_owned())));
-            });
-        }
-        let text = match answers.recv_timeout(self.limit) {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => {
-                drop(child.kill());
-                return Err(failed("program_failed", error.to_string()));
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                // A program that waits for a dead driver cannot even be killed; nobody waits for it.
-                drop(child.kill());
-                thread::spawn(move || child.wait());
-                return Err(failed("timeout", format!("no answer within {:.1?}", self.limit)));
-            }
-        };
-        let status = child.wait().map_err(|error| failed("program_failed", error.to_string()))?;
-        if status.success() {
-            return Ok(text);
-        }
-        let said: String = text.trim().chars().take(200).collect();
-        Err(failed(complaint(&said), format!("{status}; it says {said:?}")))
+        run(program, arguments, self.limit)
     }
+}
+
+/// What a program prints, or why it does not.
+pub(super) fn run(program: &Path, arguments: &[&str], limit: Duration) -> Result<String, Fault> {
+    let failed = |reason, text: String| Fault { reason, message: format!("{}: {text}", program.display()) };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut spawned = command.spawn();
+    // A program that is being replaced is busy for a moment.
+    for _ in 0..BUSY_RETRIES {
+        match &spawned {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                thread::sleep(Duration::from_millis(20));
+                spawned = command.spawn();
+            }
+            _ => break,
+        }
+    }
+    let mut child = spawned.map_err(|error| {
+        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        failed(if denied { "permission_denied" } else { "program_failed" }, error.to_string())
+    })?;
+    let (send, answers) = channel();
+    if let Some(output) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let read = output.take(LARGEST_ANSWER_BYTES).read_to_end(&mut text);
+            drop(send.send(read.map(|_| String::from_utf8_lossy(&text).into_owned())));
+        });
+    }
+    let text = match answers.recv_timeout(limit) {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => {
+            drop(child.kill());
+            return Err(failed("program_failed", error.to_string()));
+        }
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            // A program that waits for a dead driver cannot even be killed; nobody waits for it.
+            drop(child.kill());
+            thread::spawn(move || child.wait());
+            return Err(failed("timeout", format!("no answer within {:.1?}", limit)));
+        }
+    };
+    let status = child.wait().map_err(|error| failed("program_failed", error.to_string()))?;
+    if status.success() {
+        return Ok(text);
+    }
+    let said: String = text.trim().chars().take(200).collect();
+    Err(failed(complaint(&said), format!("{status}; it says {said:?}")))
 }
 
 /// The reason in what the program complains of.

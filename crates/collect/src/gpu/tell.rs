@@ -35,7 +35,7 @@ pub(super) fn devices(
             labels.extend(reading.labels.iter().map(|(name, value)| (*name, value.as_str())));
             out.add(reading.family.kind, reading.family.name, reading.family.help, &labels, reading.value);
         }
-        if snapshot.source != "sysfs" {
+        if snapshot.source != "sysfs" || !device.processes.is_empty() {
             tell_processes(roots, device, processes_per_gpu, owners, &mut seen, out);
         }
     }

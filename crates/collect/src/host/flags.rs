@@ -69,6 +69,7 @@ pub static COLLECTORS: &[Known] = collectors![
     "softirqs" true,
     "softnet" true,
     "stat" true,
+    "systemd" true,
     "tapestats" true,
     "textfile" true,
     "thermal_zone" true,
@@ -109,7 +110,7 @@ const NETLINK: &str = "Accepted for node_exporter's sake: /proc and /sys are rea
 const EXCLUDE: &str = "These are passed over, by a pattern";
 
 /// The flags of options; node_exporter's, and those of GPUs, which are ours.
-pub(super) static FLAGS: [Flag; 43] = [
+pub(super) static FLAGS: [Flag; 45] = [
     switch("collector.arp.netlink", "no-collector.arp.netlink", NETLINK),
     switch("collector.netclass.netlink", "no-collector.netclass.netlink", NETLINK),
     switch("collector.netdev.netlink", "no-collector.netdev.netlink", NETLINK),
@@ -151,6 +152,12 @@ pub(super) static FLAGS: [Flag; 43] = [
         "collector.gpu.aliases",
         "NAMES",
         "Names of other exporters under which GPUs are told too, separated by commas: dcgm, nvidia_smi, nvidia_gpu; or none",
+    ),
+    value("collector.gpu.amd-smi", "FILE", "AMD's program, asked where its driver shows nothing below /sys"),
+    value(
+        "collector.gpu.xpu-smi",
+        "FILE",
+        "Intel's program, asked for what its driver does not show below /sys",
     ),
     value("collector.gpu.kmsg", "FILE", "The kernel's log; /dev/kmsg without it"),
     value(

@@ -243,6 +243,8 @@ impl Options {
                     .map_err(|error| format!("--{flag}: {value:?}: {error}; write it like 5s"))?;
             }
             "collector.gpu.aliases" => self.gpu.aliases = crate::GpuAliases::parse(value)?,
+            "collector.gpu.amd-smi" => self.gpu.amd_smi = PathBuf::from(value),
+            "collector.gpu.xpu-smi" => self.gpu.xpu_smi = PathBuf::from(value),
             "collector.gpu.kmsg" => self.gpu.kmsg = PathBuf::from(value),
             "collector.gpu.nvidia-library" => self.gpu.nvidia_library = Some(PathBuf::from(value)),
             "collector.gpu.nvidia-smi" => self.gpu.nvidia_smi = PathBuf::from(value),
