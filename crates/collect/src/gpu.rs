@@ -6,6 +6,8 @@
 
 mod aliases;
 mod amd_smi;
+#[cfg(any(target_os = "macos", test))]
+mod apple;
 mod device;
 mod drm;
 mod families;
@@ -20,6 +22,8 @@ mod xids;
 mod xpu_smi;
 
 pub use aliases::GpuAliases;
+#[cfg(target_os = "macos")]
+pub(crate) use program::run as run_program;
 
 use crate::host::Collector;
 use crate::{CollectError, Collection, Roots};
@@ -121,7 +125,13 @@ pub(crate) fn collectors(options: GpuOptions, clock: Arc<dyn Clock>) -> Vec<Box<
         owners: Mutex::default(),
         told: OnceLock::new(),
     };
-    vec![Box::new(nvidia), Box::new(drm), Box::new(kernel_log)]
+    vec![
+        Box::new(nvidia),
+        Box::new(drm),
+        Box::new(kernel_log),
+        #[cfg(target_os = "macos")]
+        Box::new(apple::Apple),
+    ]
 }
 
 /// NVIDIA's GPUs.

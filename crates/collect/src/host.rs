@@ -19,6 +19,8 @@ mod infiniband;
 mod ipvs;
 mod kernel_hung;
 mod loadavg;
+#[cfg(any(target_os = "macos", test))]
+pub(crate) mod mac;
 mod mdadm;
 mod meminfo;
 mod mounts;
@@ -124,6 +126,7 @@ impl Host {
     /// for each mounted file system that has stopped to answer.
     pub fn collect(&self) -> Vec<Family> {
         let mut out = Collection::default();
+        tell_build(&mut out);
         for collector in &self.collectors {
             let name = collector.name();
             // How long something takes is measured, not told: the wall clock may be set in between.
@@ -164,6 +167,18 @@ impl Host {
     }
 }
 
+/// Says what tells of this host. Dashboards list hosts by this series, whoever it names.
+fn tell_build(out: &mut Collection) {
+    let labels = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("goos", std::env::consts::OS),
+        ("goarch", std::env::consts::ARCH),
+        ("tags", "watchfire"),
+    ];
+    let help = "What tells of this host: Watchfire, under node_exporter's names.";
+    out.gauge("node_exporter_build_info", help, &labels, 1.0);
+}
+
 /// Tells how a collector fared, in node_exporter's words and with the reason. That this machine has no such thing is no
 /// failure to watch for.
 fn tell_outcome(name: &'static str, reason: &'static str, seconds: f64, out: &mut Collection) {
@@ -182,6 +197,10 @@ fn tell_outcome(name: &'static str, reason: &'static str, seconds: f64, out: &mu
     out.gauge("watchfire_collector_success", help, labels, success);
 }
 
+#[cfg(target_os = "macos")]
+use mac::builtin;
+
+#[cfg(not(target_os = "macos"))]
 fn builtin(options: &Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
     let all: [Box<dyn Collector>; 50] = [
         Box::new(textfile::TextFile { folders: options.textfile_folders.clone() }),

@@ -41,6 +41,7 @@ pub static COLLECTORS: &[Known] = collectors![
     "fibrechannel" true,
     "filefd" true,
     "filesystem" true,
+    "gpu_apple" true,
     "gpu_drm" true,
     "gpu_nvidia" true,
     "hwmon" true,
