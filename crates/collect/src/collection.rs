@@ -24,9 +24,7 @@ impl Collection {
         labels: &[Label<'_>],
         value: f64,
     ) {
-        let name = name.into();
-        let family =
-            self.families.entry(name.clone()).or_insert_with(|| Family::new(name, kind, help.to_owned()));
+        let family = self.family(name.into(), kind, help);
         let mut labels: Vec<(Cow<'static, str>, String)> =
             labels.iter().map(|(name, value)| (Cow::Borrowed(*name), (*value).to_owned())).collect();
         labels.sort_unstable_by(|left, right| left.0.cmp(&right.0));
@@ -65,12 +63,14 @@ impl Collection {
         labels: &Labels,
         value: f64,
     ) {
-        let name: Cow<'static, str> = Cow::Owned(family.to_owned());
-        let family =
-            self.families.entry(name.clone()).or_insert_with(|| Family::new(name, kind, help.to_owned()));
+        let family = self.family(Cow::Owned(family.to_owned()), kind, help);
         let labels = labels.iter().filter(|(name, _)| *name != METRIC_NAME);
         let labels = labels.map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned())).collect();
         family.points.push(Point { suffix, labels, value, ..Point::default() });
+    }
+
+    fn family(&mut self, name: Cow<'static, str>, kind: MetricType, help: &str) -> &mut Family {
+        self.families.entry(name).or_insert_with_key(|name| Family::new(name.clone(), kind, help.to_owned()))
     }
 
     /// The families by name, the samples of each by their labels.

@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 /// The largest file that is read; `/proc/cpuinfo` of a machine with a thousand cores has about two MiB.
 const LARGEST_FILE_BYTES: u64 = 16 << 20;
 
+/// The largest value of a file below sysfs.
+const LARGEST_VALUE_BYTES: usize = 4096;
+
+/// Room for what most files hold, so that they are read at once.
+const USUAL_BYTES: usize = 8 << 10;
+
 /// The folders a collector reads below. The defaults are this machine's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roots {
@@ -46,7 +52,17 @@ impl Roots {
     /// Reads a file below sysfs that holds one value. `None` when it is not there or cannot be told at the moment:
     /// drivers answer with errors for what a device does not have.
     pub fn sys_value(&self, path: &str) -> Option<String> {
-        self.sys(path).ok().map(|source| source.text.trim().to_owned())
+        let path = self.sysfs.join(path);
+        // The kernel gives such a file at once and at most a page of it, so one read is all; whatever else holds more.
+        let mut page = [0; LARGEST_VALUE_BYTES + 1];
+        let read = File::open(&path).and_then(|mut file| file.read(&mut page));
+        match read {
+            Ok(count) if count <= LARGEST_VALUE_BYTES => {
+                Some(String::from_utf8_lossy(page.get(..count)?).trim().to_owned())
+            }
+            Ok(_) => Source::read(path).ok().map(|source| source.text.trim().to_owned()),
+            Err(_) => None,
+        }
     }
 
     /// The same as a number, decimal or with `0x`.
@@ -80,7 +96,7 @@ impl Source {
     /// Reads a file of at most 16 MiB.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, CollectError> {
         let path = path.as_ref().to_path_buf();
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
         let read = File::open(&path).and_then(|file| file.take(LARGEST_FILE_BYTES).read_to_end(&mut bytes));
         match read {
             Ok(_) => {

@@ -206,12 +206,16 @@ fn a_machine_without_a_driver_is_quiet() {
         nvidia_library: Some(folder.path().join("libnvidia-ml.so.1")),
         nvidia_smi: folder.path().join("nvidia-smi"),
         kmsg: folder.path().join("kmsg"),
+        amd_smi: folder.path().join("amd-smi"),
+        xpu_smi: folder.path().join("xpu-smi"),
         ..GpuOptions::default()
     };
     let roots = Roots { procfs: folder.path().into(), sysfs: folder.path().into(), ..Roots::default() };
     let host = Host::with_collectors(roots, collectors(options, Arc::new(ManualClock::at(NOW_MS))));
     let found = host.collect();
-    assert!(found.iter().all(|family| family.name.starts_with("node_scrape_collector_")), "{found:?}");
+    let is_of_all =
+        |name: &str| name.starts_with("node_scrape_collector_") || name == "node_exporter_build_info";
+    assert!(found.iter().all(|family| is_of_all(&family.name)), "{found:?}");
 }
 
 #[test]

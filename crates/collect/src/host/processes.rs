@@ -75,6 +75,12 @@ impl Collector for Processes {
     }
 }
 
+/// When this machine was started, in seconds since 1970.
+fn booted_at(roots: &Roots) -> Option<f64> {
+    let stat = roots.proc("stat").ok()?;
+    stat.text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
+}
+
 impl Processes {
     /// Tells of the processes with the most memory, and of those that used the most time since the last look. What they
     /// tell are counters and sizes of their own, so that a rate can be taken while they stay at the top.
@@ -99,6 +105,7 @@ impl Processes {
                 .map(|process| (process.pid, process)),
         );
         let ticks = rustix::param::clock_ticks_per_second() as f64;
+        let booted = booted_at(roots);
         for process in top.values() {
             let pid = process.pid.to_string();
             let labels = [("pid", pid.as_str()), ("process", process.name.as_str())];
@@ -109,6 +116,12 @@ impl Processes {
             out.counter("process_top_cpu_seconds_total", help, &labels, process.ticks as f64 / ticks);
             let help = "Threads of a process among those that take the most.";
             out.gauge("process_top_threads", help, &labels, process.threads);
+            if let Some(booted) = booted {
+                let help =
+                    "When a process among those that take the most was started, in seconds since 1970.";
+                let started = booted + process.started as f64 / ticks;
+                out.gauge("process_top_start_time_seconds", help, &labels, started);
+            }
             // Another user's are not ours to count.
             if let Ok(files) = std::fs::read_dir(roots.procfs.join(format!("{pid}/fd"))) {
                 let help = "Open files of a process among those that take the most.";

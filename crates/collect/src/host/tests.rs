@@ -391,3 +391,36 @@ fn this_host_is_told_in_both_formats_and_as_rows() {
     assert_eq!((rows.len(), rows.len()), (summary.samples, series(&body).len()));
     assert!(rows.iter().all(|row| row.series.get("job") == Some("node") && row.timestamp_ms == 5));
 }
+
+/// What a test asks of itself in a namespace of its own.
+#[test]
+#[ignore = "run by the test below, in a network namespace"]
+fn told_from_inside() {
+    let mut options = Options::default();
+    options.disable_defaults = true;
+    for name in ["netdev", "netclass", "processes"] {
+        options.switch(name, true).unwrap();
+    }
+    let host = Host::new(Roots::default(), options, Arc::new(SystemClock));
+    println!("{}", write::write(&host.collect(), Format::Text));
+}
+
+#[test]
+fn in_a_network_namespace_its_own_devices_are_told() {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--map-root-user", "--"]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "host::tests::told_from_inside", "--ignored", "--nocapture"]);
+    let output = match command.output() {
+        Ok(output) if output.status.success() => output,
+        outcome => {
+            println!("skipped: no network namespace can be made here: {outcome:?}");
+            return;
+        }
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("node_network_")).collect();
+    let traffic = |line: &&&str| line.starts_with("node_network_receive_bytes_total");
+    assert_eq!(lines.iter().filter(traffic).count(), 1, "{text}");
+    assert!(lines.iter().any(|line| line.starts_with("node_network_receive_bytes_total{device=\"lo\"} 0")));
+    assert!(text.contains("process_top_start_time_seconds{"), "{text}");
+}
