@@ -396,8 +396,7 @@ fn this_host_is_told_in_both_formats_and_as_rows() {
 #[test]
 #[ignore = "run by the test below, in a network namespace"]
 fn told_from_inside() {
-    let mut options = Options::default();
-    options.disable_defaults = true;
+    let mut options = Options { disable_defaults: true, ..Options::default() };
     for name in ["netdev", "netclass", "processes"] {
         options.switch(name, true).unwrap();
     }
