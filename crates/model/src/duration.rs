@@ -11,6 +11,14 @@ pub enum DurationError {
     /// Not of the form `1w2d3h4m5s6ms`, units descending, each at most once.
     #[error("not a valid duration string: {0:?}")]
     Invalid(String),
+    /// Something else than a unit behind a number.
+    #[error("unknown unit {unit:?} in duration {text:?}")]
+    UnknownUnit {
+        /// What stands there.
+        unit: String,
+        /// The whole text.
+        text: String,
+    },
     /// More milliseconds than can be counted.
     #[error("duration out of range")]
     OutOfRange,
@@ -46,7 +54,8 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         }
         let unit_len = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_len);
-        let found = UNITS.iter().position(|(name, _)| *name == unit).ok_or_else(invalid)?;
+        let unknown = || DurationError::UnknownUnit { unit: unit.to_owned(), text: text.to_owned() };
+        let found = UNITS.iter().position(|(name, _)| *name == unit).ok_or_else(unknown)?;
         if found < next_unit {
             return Err(invalid());
         }

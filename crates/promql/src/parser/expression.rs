@@ -281,11 +281,16 @@ impl<'q> Parser<'q> {
                 }
                 ExprKind::VectorSelector(self.selector(Some(token))?)
             }
-            TokenKind::Preprocessor(preprocessor) => {
+            TokenKind::Preprocessor(_) => {
                 self.take()?;
                 if self.peek()?.kind == TokenKind::LeftParen {
-                    return self.call(preprocessor.as_str(), token);
+                    return self.call(self.text(token), token);
                 }
+                ExprKind::VectorSelector(self.selector(Some(token))?)
+            }
+            // A metric may be called `fill`, too; what made it a modifier is told to be unexpected.
+            TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight) => {
+                self.take()?;
                 ExprKind::VectorSelector(self.selector(Some(token))?)
             }
             _ if token.names_a_metric() => {

@@ -1,8 +1,15 @@
 //! What stands between a binary operator and its right operand: how samples of the two sides meet.
 
 use super::expression::{Parsed, Parser};
-use super::token::{Keyword, TokenKind};
+use super::token::{Keyword, Token, TokenKind};
 use crate::ast::{BinaryOp, Cardinality, VectorMatching};
+
+/// Whether a matching may go on without labels in parentheses: by filling, or by its right operand.
+fn goes_on(next: Token) -> bool {
+    let fills =
+        matches!(next.kind, TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight));
+    fills || next.begins_an_expression()
+}
 
 impl Parser<'_> {
     /// `bool`, `on`/`ignoring` with `group_left`/`group_right`, and `fill…`, each optional, in this order.
@@ -21,7 +28,8 @@ impl Parser<'_> {
             };
             if matching.cardinality != Cardinality::OneToOne {
                 self.take()?;
-                if self.peek()?.kind == TokenKind::LeftParen {
+                let next = self.peek()?;
+                if next.kind == TokenKind::LeftParen || !goes_on(next) {
                     matching.include = self.grouping_labels()?;
                 }
             }

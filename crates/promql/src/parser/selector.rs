@@ -207,6 +207,8 @@ impl Parser<'_> {
 
 /// Whether a label name may be written without quotes in `by (…)` and its like.
 pub(crate) fn is_bare_grouping_label(name: &str) -> bool {
-    is_legacy_label_name(name)
-        && super::token::keyword(name).is_none_or(|kind| Token { kind, start: 0, end: 0 }.names_a_label())
+    // The words of filling are no keywords where no parenthesis follows.
+    let fills = matches!(name, "fill" | "fill_left" | "fill_right");
+    let names = |kind| Token { kind, start: 0, end: 0 }.names_a_label();
+    is_legacy_label_name(name) && (fills || super::token::keyword(name).is_none_or(names))
 }

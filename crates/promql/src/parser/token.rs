@@ -31,17 +31,6 @@ pub(crate) enum Preprocessor {
     Range,
 }
 
-impl Preprocessor {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::End => "end",
-            Self::Step => "step",
-            Self::Range => "range",
-        }
-    }
-}
-
 /// What a token is. Its text is looked up in the query by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
@@ -81,6 +70,11 @@ pub(crate) struct Token {
     pub(crate) end: usize,
 }
 
+/// Words that Prometheus's lexer knows because durations are computed with them.
+fn is_of_durations(word: &str) -> bool {
+    ["min_of", "max_of"].iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
 impl Token {
     pub(crate) const fn span(self) -> Range<usize> {
         self.start..self.end
@@ -94,6 +88,7 @@ impl Token {
             TokenKind::Number => format!("number {}", shortened(text)),
             TokenKind::Duration => format!("duration {}", shortened(text)),
             TokenKind::String => format!("string {}", shortened(text)),
+            TokenKind::Identifier if is_of_durations(text) => go_quote(text),
             TokenKind::Identifier => format!("identifier {}", go_quote(text)),
             TokenKind::MetricIdentifier => format!("metric identifier {}", go_quote(text)),
             TokenKind::Operator(_) | TokenKind::At | TokenKind::EqualRegex | TokenKind::NotEqualRegex => {
