@@ -124,6 +124,7 @@ pub(crate) fn collectors(options: GpuOptions, clock: Arc<dyn Clock>) -> Vec<Box<
         reader: OnceLock::new(),
         owners: Mutex::default(),
         told: OnceLock::new(),
+        absent: Mutex::default(),
     };
     vec![
         Box::new(nvidia),
@@ -143,6 +144,9 @@ struct Nvidia {
     owners: Mutex<Owners>,
     /// Set once it was said that there is no driver.
     told: OnceLock<()>,
+    /// When the reader last said so: until it would look again it is not asked, which on a busy machine takes longer
+    /// than all the rest.
+    absent: Mutex<Option<Instant>>,
 }
 
 /// Answers for NVIDIA's driver until nobody asks any more.
@@ -193,6 +197,10 @@ impl Collector for Nvidia {
     }
 
     fn collect(&self, roots: &Roots, out: &mut Collection) -> Result<(), CollectError> {
+        let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        if absent.is_some_and(|since| since.elapsed() < self.options.retry) {
+            return Err(CollectError::NoData("NVIDIA driver"));
+        }
         let reader = self.reader.get_or_init(|| {
             let options = self.options.clone();
             Watched::start("gpu-nvidia", options.deadline, move |questions, answer| {
@@ -202,6 +210,7 @@ impl Collector for Nvidia {
         let mut snapshot = match reader.ask() {
             Ok(Answer::Found(snapshot)) => snapshot,
             Ok(Answer::Absent(message)) => {
+                *absent = Some(Instant::now());
                 self.told.get_or_init(|| {
                     tracing::info!(reason = message, "no NVIDIA driver; its GPUs are not collected")
                 });
