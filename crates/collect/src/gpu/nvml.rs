@@ -7,7 +7,6 @@ mod fields;
 use super::device::{Device, Process, Snapshot, pci_address};
 use super::{Fault, families as f};
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
-use nvml_wrapper::bitmasks::event::EventTypes;
 use nvml_wrapper::enum_wrappers::device::{
     Clock, EccCounter, MemoryError, TemperatureSensor, TemperatureThreshold,
 };
@@ -148,7 +147,7 @@ impl<'nvml> Session<'nvml> {
             return;
         }
         let Ok(set) = self.nvml.create_event_set() else { return };
-        if let Ok(set) = handle.register_events(EventTypes::CRITICAL_XID_ERROR, set) {
+        if let Some(set) = registered(handle, set) {
             self.events.insert(index, set);
         }
     }
@@ -168,6 +167,29 @@ impl<'nvml> Session<'nvml> {
     }
 }
 
+/// The set, with the GPU's XIDs in it.
+#[cfg(target_os = "linux")]
+fn registered<'nvml>(handle: &Handle<'nvml>, set: EventSet<'nvml>) -> Option<EventSet<'nvml>> {
+    handle.register_events(nvml_wrapper::bitmasks::event::EventTypes::CRITICAL_XID_ERROR, set).ok()
+}
+
+/// NVIDIA's driver tells of events on Linux only.
+#[cfg(not(target_os = "linux"))]
+fn registered<'nvml>(_handle: &Handle<'nvml>, _set: EventSet<'nvml>) -> Option<EventSet<'nvml>> {
+    None
+}
+
+/// The number in `/dev/nvidia0`.
+#[cfg(target_os = "linux")]
+fn minor_number(handle: &Handle<'_>) -> String {
+    handle.minor_number().map(|minor| minor.to_string()).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn minor_number(_handle: &Handle<'_>) -> String {
+    String::new()
+}
+
 fn fixed(handle: &Handle<'_>, index: u32, driver: &str) -> Fixed {
     let pci_bus_id = handle.pci_info().map(|pci| pci_address(&pci.bus_id)).unwrap_or_default();
     let mut device = Device {
@@ -181,7 +203,7 @@ fn fixed(handle: &Handle<'_>, index: u32, driver: &str) -> Fixed {
         ("driver_version", driver.to_owned()),
         ("vbios_version", handle.vbios_version().unwrap_or_default()),
         ("serial", handle.serial().unwrap_or_default()),
-        ("minor_number", handle.minor_number().map(|minor| minor.to_string()).unwrap_or_default()),
+        ("minor_number", minor_number(handle)),
         (
             "compute_capability",
             handle

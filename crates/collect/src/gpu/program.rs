@@ -91,7 +91,7 @@ impl SmiProgram {
 }
 
 /// What a program prints, or why it does not.
-pub(super) fn run(program: &Path, arguments: &[&str], limit: Duration) -> Result<String, Fault> {
+pub(crate) fn run(program: &Path, arguments: &[&str], limit: Duration) -> Result<String, Fault> {
     let failed = |reason, text: String| Fault { reason, message: format!("{}: {text}", program.display()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
