@@ -143,7 +143,7 @@ impl IncidentView {
 
     /// The annotations that all of its alerts share.
     pub fn common_annotations(&self) -> BTreeMap<String, String> {
-        common(self.alerts.iter().map(|alert| alert.annotations.clone()))
+        common(self.alerts.iter().map(|alert| alert.annotations.to_map()))
     }
 
     /// One line for people.
@@ -172,7 +172,7 @@ impl IncidentView {
         let has = |value: &str| value.to_lowercase().contains(text);
         self.alerts.iter().any(|alert| {
             alert.labels.iter().any(|(_, value)| has(value))
-                || alert.annotations.values().any(|value| has(value))
+                || alert.annotations.to_map().values().any(|value| has(value))
         })
     }
 }

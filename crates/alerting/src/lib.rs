@@ -66,6 +66,6 @@ pub use watchfire_channels::{
 };
 pub use watchfire_ledger::{
     Acknowledgement, AlertEvent, AlertEventKind, AlertIdentity, EventKind, Incident, IncidentAlert,
-    IncidentEvent, NewOverride, Outcome, Override, Silence, SilenceMatcher,
+    IncidentEvent, NewOverride, Outcome, Override, Pairs as TextPairs, Silence, SilenceMatcher, Texts,
 };
 pub use watchfire_oncall as oncall;

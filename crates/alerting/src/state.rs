@@ -110,7 +110,11 @@ impl State {
             self.read_back()?;
         }
         let tables = &mut self.tables;
-        let result = self.ledger.write(|write| change(tables, write));
+        let result = self.ledger.write(|write| {
+            let result = change(tables, write)?;
+            tables.write_groups(write)?;
+            Ok(result)
+        });
         if result.is_err() {
             self.stale = true;
             if let Err(error) = self.read_back() {
@@ -186,7 +190,6 @@ impl State {
 
     /// When there is something to do next, in milliseconds since the Unix epoch.
     pub(crate) fn next_wake_ms(&self) -> Option<i64> {
-        let flushes = self.tables.groups.values().map(|group| group.next_flush_ms);
         // Without a configuration there is nothing to wait for but one. Whoever is busy wakes the loop when it is done.
         let has_config = self.config.route.is_some();
         let tries = self.tables.due().filter(|_| has_config).filter_map(|(destination, due)| {
@@ -198,8 +201,8 @@ impl State {
             let (next_try_ms, _) = due.iter().find(|(_, job)| !self.in_flight.contains_key(job))?;
             Some((*next_try_ms).max(ready_ms))
         });
-        let incidents = self.tables.incidents.values().filter(|_| has_config).filter_map(escalation::due_ms);
-        flushes.chain(tries).chain(incidents).min()
+        let incidents = self.tables.watched().filter(|_| has_config).map(|(_, due_ms)| due_ms);
+        self.tables.next_turn_ms().into_iter().chain(tries).chain(incidents).min()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the HTTP layer shows.
 
-use std::collections::BTreeMap;
-use watchfire_ledger::{Delivery, Fingerprint, Job, OutboxCounts};
+use std::sync::Arc;
+use watchfire_ledger::{Delivery, Fingerprint, Job, OutboxCounts, Texts};
 use watchfire_model::Labels;
 
 /// An alert that is firing.
@@ -12,7 +12,7 @@ pub struct AlertView {
     /// Its labels.
     pub labels: Labels,
     /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Texts,
     /// Since when it fires, in milliseconds since the Unix epoch.
     pub starts_ms: i64,
     /// When it ends unless its source says otherwise; `None` while its rule holds it.
@@ -20,7 +20,7 @@ pub struct AlertView {
     /// When its rule last spoke of it, in milliseconds since the Unix epoch.
     pub updated_ms: i64,
     /// Where its expression can be looked at.
-    pub generator_url: String,
+    pub generator_url: Arc<str>,
     /// The receivers it is routed to, each once.
     pub receivers: Vec<String>,
     /// The silences that mute it, by id.

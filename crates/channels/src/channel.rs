@@ -6,6 +6,7 @@ use crate::config::{Integration, Settings};
 use crate::notification::Notification;
 use crate::sending::{Exchange, Sending};
 use crate::templates::Templates;
+use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
 use watchfire_model::time::Clock;
@@ -89,7 +90,36 @@ impl Channel {
     /// One attempt to tell somebody. `receipt` is what the last delivery of the same group left behind. Dropping the
     /// future gives the attempt up; nobody knows then whether it arrived.
     pub async fn send(&self, notification: &Notification, receipt: Option<&Receipt>) -> Attempt {
-        self.send_and_show(notification, receipt).await.0
+        self.attempt(Sending::new(&self.tools, notification, receipt, false)).await.0
+    }
+
+    /// One attempt to tell somebody what stands in a text: a notification as JSON. `delivery_key` is the same for every
+    /// attempt at the same text. A webhook gets the alerts as they stand there.
+    ///
+    /// # Errors
+    /// The text is no notification.
+    pub async fn send_written(
+        &self,
+        text: &str,
+        delivery_key: String,
+        receipt: Option<&Receipt>,
+    ) -> Result<Attempt, serde_json::Error> {
+        let plain = match &self.integration.settings {
+            Settings::Webhook(to) => Some(to).filter(|to| to.is_plain()),
+            _ => None,
+        };
+        let Some(to) = plain else {
+            let mut notification: Notification = serde_json::from_str(text)?;
+            notification.delivery_key = delivery_key;
+            return Ok(self.send(&notification, receipt).await);
+        };
+        let mut written: Notification<Box<RawValue>> = serde_json::from_str(text)?;
+        let body = crate::webhook::body(&written)?;
+        written.delivery_key = delivery_key;
+        let (head, _) = written.with_alerts(Vec::new());
+        let sending = Sending::new(&self.tools, &head, receipt, false);
+        let attempt = to.post(&sending, body).await;
+        Ok(sending.finish(attempt.unwrap_or_else(|failed| failed)).0)
     }
 
     /// The same, and everything that was sent and answered, with every secret masked.
@@ -98,7 +128,10 @@ impl Channel {
         notification: &Notification,
         receipt: Option<&Receipt>,
     ) -> (Attempt, Vec<Exchange>) {
-        let sending = Sending::new(&self.tools, notification, receipt);
+        self.attempt(Sending::new(&self.tools, notification, receipt, true)).await
+    }
+
+    async fn attempt(&self, sending: Sending<'_>) -> (Attempt, Vec<Exchange>) {
         let attempt = match &self.integration.settings {
             Settings::Webhook(to) => to.attempt(&sending).await,
             Settings::Email(to) => to.attempt(&sending).await,

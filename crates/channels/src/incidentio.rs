@@ -67,9 +67,11 @@ impl IncidentIo {
         if told.len() > MAX_BODY_BYTES {
             sending.note(format!("only the first alert told: the body had {} bytes", told.len()));
             // The whole stands as it did: the first alert may have ended while others fire.
-            shown.truncated_alerts += u64::try_from(shown.alerts.len().saturating_sub(1)).unwrap_or(0);
+            let more = shown.alerts.len().saturating_sub(1);
+            let shown = shown.to_mut();
+            shown.truncated_alerts += u64::try_from(more).unwrap_or(0);
             shown.alerts.truncate(1);
-            told = versioned_body(&shown, VERSION).map_err(unwritten)?;
+            told = versioned_body(shown, VERSION).map_err(unwritten)?;
         }
         let mut request = Request::json(url, told).within(self.timeout);
         if let Some(token) = &self.alert_source_token {

@@ -3,6 +3,7 @@
 use crate::standing::Standing;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -33,13 +34,13 @@ impl Status {
 /// A notification: the shape and the names of Alertmanager's template data, and as JSON that of its webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Notification {
+pub struct Notification<A = Vec<Alert>> {
     /// The receiver's name, quoted as for a regular expression; see [`Notification::new`].
     pub receiver: String,
     /// Firing while one alert fires.
     pub status: Status,
-    /// The alerts, in Alertmanager's order.
-    pub alerts: Vec<Alert>,
+    /// The alerts, in Alertmanager's order; written already, where nobody has to look into them.
+    pub alerts: A,
     /// The labels the alerts are grouped by.
     pub group_labels: Pairs,
     /// The labels that all alerts share.
@@ -111,6 +112,43 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timest
     text.parse().map(Some).map_err(|error| serde::de::Error::custom(format!("time {text:?}: {error}")))
 }
 
+impl<A> Notification<A> {
+    /// The same with its alerts in another form, and the alerts as they were.
+    pub fn with_alerts<B>(self, alerts: B) -> (Notification<B>, A) {
+        let Self {
+            receiver,
+            status,
+            alerts: before,
+            group_labels,
+            common_labels,
+            common_annotations,
+            external_url,
+            group_key,
+            truncated_alerts,
+            notification_reason,
+            route_labels,
+            delivery_key,
+            standing,
+        } = self;
+        let with = Notification {
+            receiver,
+            status,
+            alerts,
+            group_labels,
+            common_labels,
+            common_annotations,
+            external_url,
+            group_key,
+            truncated_alerts,
+            notification_reason,
+            route_labels,
+            delivery_key,
+            standing,
+        };
+        (with, before)
+    }
+}
+
 impl Notification {
     /// Gathers what is common to the alerts, and puts them in Alertmanager's order. The receiver is its plain name: in
     /// templates and bodies it stands quoted, as Alertmanager does it.
@@ -135,17 +173,16 @@ impl Notification {
     }
 
     /// The same with at most `max` alerts, the others counted; 0 for all of them.
-    pub fn truncated(&self, max: u64) -> Self {
+    pub fn truncated(&self, max: u64) -> Cow<'_, Self> {
+        let Some(max) = usize::try_from(max).ok().filter(|max| (1..self.alerts.len()).contains(max)) else {
+            return Cow::Borrowed(self);
+        };
+        let left_out = self.alerts.len() - max;
         let mut notification = self.clone();
-        if let Ok(max @ 1..) = usize::try_from(max)
-            && max < notification.alerts.len()
-        {
-            let left_out = notification.alerts.len() - max;
-            notification.alerts.truncate(max);
-            notification.truncated_alerts += u64::try_from(left_out).unwrap_or(u64::MAX);
-            notification.summarize();
-        }
-        notification
+        notification.alerts.truncate(max);
+        notification.truncated_alerts += u64::try_from(left_out).unwrap_or(u64::MAX);
+        notification.summarize();
+        Cow::Owned(notification)
     }
 
     /// Whether an alert fires.
@@ -162,13 +199,12 @@ impl Notification {
 }
 
 /// The pairs that all maps share.
-fn common<'m>(maps: impl Iterator<Item = &'m Pairs>) -> Pairs {
-    maps.cloned()
-        .reduce(|mut common, map| {
-            common.retain(|name, text| map.get(name) == Some(text));
-            common
-        })
-        .unwrap_or_default()
+fn common<'m>(mut maps: impl Iterator<Item = &'m Pairs>) -> Pairs {
+    let mut common: BTreeMap<&String, &String> = maps.next().into_iter().flatten().collect();
+    for map in maps {
+        common.retain(|name, text| map.get(*name) == Some(*text));
+    }
+    common.into_iter().map(|(name, text)| (name.clone(), text.clone())).collect()
 }
 
 /// Go's `regexp.QuoteMeta`: Alertmanager sends the receiver's name through it.

@@ -37,7 +37,7 @@ pub async fn post_bytes(
 
 async fn post(tools: &Tools, client: &ClientConfig, request: Request) -> Attempt {
     let nothing = Notification::new("", "", Pairs::new(), "", Vec::new());
-    let sending = Sending::new(tools, &nothing, None);
+    let sending = Sending::new(tools, &nothing, None, false);
     let attempt = match sending.exchange(client, request).await {
         Ok(answer) => answer.judged(&[]),
         Err(failed) => failed,

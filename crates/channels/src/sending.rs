@@ -39,6 +39,8 @@ pub(crate) struct Sending<'a> {
     notes: Mutex<Vec<String>>,
     secrets: Mutex<Vec<String>>,
     exchanges: Mutex<Vec<Exchange>>,
+    /// Whether somebody wants to see what is sent and answered.
+    is_shown: bool,
 }
 
 /// What a server said.
@@ -110,6 +112,7 @@ impl<'a> Sending<'a> {
         tools: &'a Tools,
         notification: &'a Notification,
         receipt: Option<&'a Receipt>,
+        is_shown: bool,
     ) -> Self {
         Self {
             tools,
@@ -119,6 +122,7 @@ impl<'a> Sending<'a> {
             notes: Mutex::default(),
             secrets: Mutex::default(),
             exchanges: Mutex::default(),
+            is_shown,
         }
     }
 
@@ -155,6 +159,9 @@ impl<'a> Sending<'a> {
 
     /// Keeps what was sent and answered, for people.
     pub(crate) fn show(&self, sent: &str, answered: &str) {
+        if !self.is_shown {
+            return;
+        }
         let exchange = Exchange { sent: self.masked(sent), answered: self.masked(answered) };
         held(&self.exchanges).push(exchange);
     }
@@ -243,6 +250,10 @@ impl<'a> Sending<'a> {
 
     /// A secret; a file is read anew.
     pub(crate) async fn reveal(&self, source: &Source) -> Result<String, Attempt> {
+        if let Source::Inline(secret) = source {
+            self.hide(secret.expose());
+            return Ok(secret.expose().to_owned());
+        }
         let source = source.clone();
         let revealed = match tokio::task::spawn_blocking(move || source.reveal()).await {
             Ok(Ok(secret)) => secret,
@@ -269,7 +280,7 @@ impl<'a> Sending<'a> {
         for (name, value) in &request.headers {
             headers.insert(name.clone(), secret_header(value, name.as_str())?);
         }
-        let shown = self.shown(&request, &headers);
+        let shown = if self.is_shown { self.shown(&request, &headers) } else { String::new() };
         // Building a client may read small files, at most once for each attempt.
         let ready = self.tools.clients.ready(client, &request.url).map_err(Attempt::dead)?;
         if let Some(host) = ready.host {

@@ -30,10 +30,10 @@ pub struct Webhook {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+struct Body<'a, A> {
     receiver: &'a str,
     status: crate::Status,
-    alerts: &'a [crate::Alert],
+    alerts: &'a A,
     #[serde(rename = "notification_reason", skip_serializing_if = "str::is_empty")]
     notification_reason: &'a str,
     group_labels: &'a crate::Pairs,
@@ -67,12 +67,23 @@ impl Webhook {
     }
 
     pub(crate) async fn attempt(&self, sending: &Sending<'_>) -> Result<Attempt, Attempt> {
-        let url = sending.required_secret("url", &self.url).await?;
-        let told = sending.notification.truncated(self.max_alerts);
         let body = match &self.payload {
             Some(payload) => filled(payload, sending)?.to_string(),
-            None => body(&told).map_err(|error| Attempt::dead(error.to_string()))?,
+            None => body(&sending.notification.truncated(self.max_alerts))
+                .map_err(|error| Attempt::dead(error.to_string()))?,
         };
+        self.post(sending, body).await
+    }
+
+    /// Whether nothing of what is sent depends on the alerts but the alerts themselves, as they stand.
+    pub(crate) fn is_plain(&self) -> bool {
+        let plain_url = matches!(&self.url, Source::Inline(url) if !url.expose().contains("{{"));
+        plain_url && self.payload.is_none() && self.max_alerts == 0
+    }
+
+    /// Posts a body.
+    pub(crate) async fn post(&self, sending: &Sending<'_>, body: String) -> Result<Attempt, Attempt> {
+        let url = sending.required_secret("url", &self.url).await?;
         let mut request = Request::json(url, body).within(self.timeout);
         let key = &sending.notification.delivery_key;
         if !key.is_empty() {
@@ -120,13 +131,13 @@ pub(crate) fn filled(
 }
 
 /// Writes the body.
-pub(crate) fn body(notification: &Notification) -> Result<String, serde_json::Error> {
+pub(crate) fn body<A: Serialize>(notification: &Notification<A>) -> Result<String, serde_json::Error> {
     versioned_body(notification, "4")
 }
 
 /// The same body under another version, for receivers that count their own.
-pub(crate) fn versioned_body(
-    notification: &Notification,
+pub(crate) fn versioned_body<A: Serialize>(
+    notification: &Notification<A>,
     version: &'static str,
 ) -> Result<String, serde_json::Error> {
     let body = Body {

@@ -1,8 +1,10 @@
 //! Alerts as the ledger keeps them: what rules say, what is notified about, and in which groups.
 
-use crate::LedgerError;
+use crate::{LedgerError, Texts};
 use rusqlite::Row;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
 use watchfire_model::Labels;
 
 /// Which alert: Alertmanager's fingerprint, FNV-1a over the label set.
@@ -53,7 +55,7 @@ pub struct RuleInstance {
     /// Its labels, those of the rule and `alertname` included.
     pub labels: Labels,
     /// Its annotations, expanded.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Texts,
     /// Where it stands.
     pub state: InstanceState,
     /// The value of its expression at the last evaluation at which it was active.
@@ -83,12 +85,14 @@ impl PartialEq for RuleInstance {
 /// An alert as receivers hear of it. Times are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
+    /// Where the ledger keeps it; 0 where it does not yet.
+    pub row: i64,
     /// Which.
     pub fingerprint: Fingerprint,
     /// Its labels.
     pub labels: Labels,
     /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Texts,
     /// Since when it fires.
     pub starts_ms: i64,
     /// When it ended or, in the future, when it ends unless its source says otherwise; `None` while its rule holds it.
@@ -98,7 +102,7 @@ pub struct Alert {
     /// When its source last spoke of it.
     pub updated_ms: i64,
     /// Where its source shows it.
-    pub generator_url: String,
+    pub generator_url: Arc<str>,
 }
 
 impl Alert {
@@ -118,7 +122,7 @@ pub struct Group {
     /// The labels its alerts share by the route's `group_by`.
     pub labels: Labels,
     /// The route's timing, in the words of whoever wrote it.
-    pub options: String,
+    pub options: Arc<str>,
     /// The alerts in it.
     pub members: BTreeSet<Fingerprint>,
     /// When it began, in milliseconds since the Unix epoch.
@@ -152,11 +156,6 @@ pub(crate) fn damaged(table: &'static str, reason: impl Into<String>) -> LedgerE
     LedgerError::DamagedRow { table, reason: reason.into() }
 }
 
-/// A JSON object with sorted keys: equal sets are equal texts.
-pub(crate) fn labels_text(labels: &Labels) -> Result<String, LedgerError> {
-    map_text(&labels.iter().collect::<BTreeMap<_, _>>())
-}
-
 pub(crate) fn map_text<T: serde::Serialize>(map: &T) -> Result<String, LedgerError> {
     serde_json::to_string(map).map_err(|error| damaged("unwritten", error.to_string()))
 }
@@ -165,14 +164,25 @@ pub(crate) fn read_map(table: &'static str, text: &str) -> Result<BTreeMap<Strin
     serde_json::from_str(text).map_err(|error| damaged(table, error.to_string()))
 }
 
+pub(crate) fn read_texts(table: &'static str, text: &str) -> Result<Texts, LedgerError> {
+    Ok(Texts::from(read_map(table, text)?))
+}
+
 pub(crate) fn read_labels(table: &'static str, text: &str) -> Result<Labels, LedgerError> {
     let map = read_map(table, text)?;
     Ok(Labels::from_pairs(map.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
 }
 
 pub(crate) fn fingerprints_text(set: &BTreeSet<Fingerprint>) -> String {
-    let words: Vec<String> = set.iter().map(|fingerprint| format!("{fingerprint:016x}")).collect();
-    words.join(" ")
+    let mut text = String::with_capacity(set.len() * 17);
+    for fingerprint in set {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        // Writing to memory cannot fail.
+        let _ = write!(text, "{fingerprint:016x}");
+    }
+    text
 }
 
 pub(crate) fn read_fingerprints(
@@ -189,7 +199,7 @@ impl RuleInstance {
         const TABLE: &str = "rule_instances";
         Ok(Self {
             labels: read_labels(TABLE, row.get_ref("labels")?.as_str().unwrap_or(""))?,
-            annotations: read_map(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
+            annotations: read_texts(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
             state: InstanceState::from_code(row.get("state")?)?,
             value: f64::from_bits(row.get::<_, i64>("value_bits")?.cast_unsigned()),
             active_ms: row.get("active_ms")?,
@@ -204,14 +214,15 @@ impl Alert {
     pub(crate) fn from_row(row: &Row<'_>) -> Result<Self, LedgerError> {
         const TABLE: &str = "alerts";
         Ok(Self {
+            row: row.get("id")?,
             fingerprint: row.get::<_, i64>("fingerprint")?.cast_unsigned(),
             labels: read_labels(TABLE, row.get_ref("labels")?.as_str().unwrap_or(""))?,
-            annotations: read_map(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
+            annotations: read_texts(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
             starts_ms: row.get("starts_ms")?,
             ends_ms: row.get("ends_ms")?,
             by_timeout: row.get("by_timeout")?,
             updated_ms: row.get("updated_ms")?,
-            generator_url: row.get("generator_url")?,
+            generator_url: row.get_ref("generator_url")?.as_str().unwrap_or("").into(),
         })
     }
 }
@@ -223,7 +234,7 @@ impl Group {
             key: row.get("group_key")?,
             receiver: row.get("receiver")?,
             labels: read_labels(TABLE, row.get_ref("labels")?.as_str().unwrap_or(""))?,
-            options: row.get("options")?,
+            options: row.get_ref("options")?.as_str().unwrap_or("").into(),
             members: read_fingerprints(TABLE, row.get_ref("members")?.as_str().unwrap_or(""))?,
             created_ms: row.get("created_ms")?,
             next_flush_ms: row.get("next_flush_ms")?,

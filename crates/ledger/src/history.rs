@@ -3,8 +3,8 @@
 mod reading;
 mod writing;
 
-use crate::LedgerError;
 use crate::alerts::{Fingerprint, damaged, read_map};
+use crate::{LedgerError, Texts};
 use rusqlite::Row;
 use std::collections::BTreeMap;
 use watchfire_model::Labels;
@@ -96,7 +96,7 @@ pub struct EventDraft<'a> {
     /// Since when it fired.
     pub fired_ms: Option<i64>,
     /// Its annotations; those of the change before count where there are none.
-    pub annotations: Option<&'a BTreeMap<String, String>>,
+    pub annotations: Option<&'a Texts>,
     /// What else there is to know, in the words of whoever wrote it.
     pub detail: Option<&'a str>,
 }

@@ -3,11 +3,12 @@
 mod reading;
 mod writing;
 
-use crate::LedgerError;
-use crate::alerts::{Alert, Fingerprint, damaged, read_fingerprints, read_labels, read_map};
+use crate::alerts::{Alert, Fingerprint, damaged, read_fingerprints, read_labels, read_texts};
+use crate::{LedgerError, Texts};
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use watchfire_model::{Labels, Severity};
 
 pub use reading::Taken;
@@ -115,9 +116,9 @@ pub struct IncidentAlert {
     /// Its labels.
     pub labels: Labels,
     /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Texts,
     /// Where its source shows it.
-    pub generator_url: String,
+    pub generator_url: Arc<str>,
     /// Since when it fires, in milliseconds since the Unix epoch.
     pub starts_ms: i64,
     /// When it ended; `None` while it fires.
@@ -128,6 +129,7 @@ impl IncidentAlert {
     /// The alert itself.
     pub fn to_alert(&self) -> Alert {
         Alert {
+            row: 0,
             fingerprint: self.fingerprint,
             labels: self.labels.clone(),
             annotations: self.annotations.clone(),
@@ -259,8 +261,8 @@ impl IncidentAlert {
         Ok(Self {
             fingerprint: row.get::<_, i64>("fingerprint")?.cast_unsigned(),
             labels: read_labels(TABLE, row.get_ref("labels")?.as_str().unwrap_or(""))?,
-            annotations: read_map(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
-            generator_url: row.get("generator_url")?,
+            annotations: read_texts(TABLE, row.get_ref("annotations")?.as_str().unwrap_or(""))?,
+            generator_url: row.get_ref("generator_url")?.as_str().unwrap_or("").into(),
             starts_ms: row.get("starts_ms")?,
             ends_ms: row.get("ends_ms")?,
         })

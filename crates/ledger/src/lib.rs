@@ -20,6 +20,7 @@ mod reading;
 mod schema;
 mod silences;
 mod store;
+mod texts;
 mod training;
 mod writing;
 
@@ -37,6 +38,7 @@ pub use reading::{OutboxCounts, Reading};
 pub use schema::SCHEMA_VERSION;
 pub use silences::{Silence, SilenceMatcher};
 pub use store::{Ledger, MovedAside, Opened};
+pub use texts::{Pairs, Texts};
 pub use training::{
     Experiment, RunColumn, RunDetails, RunStatus, TrainingFile, TrainingInput, TrainingMetric, TrainingModel,
     TrainingRun,

@@ -35,6 +35,10 @@ impl JobState {
     }
 }
 
+/// All jobs with what they tell.
+pub(crate) const JOBS: &str = "SELECT outbox.*, coalesce(outbox_payloads.payload, '') AS payload FROM outbox \
+     LEFT JOIN outbox_payloads ON outbox_payloads.job = outbox.id";
+
 /// A notification that a destination is owed. At most one is open for each group and destination: a newer state of
 /// the group replaces the content of the open one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::LedgerError;
 use crate::alerts::{Alert, Group, Notified, RuleInstance, RuleState};
-use crate::outbox::{Delivery, Job};
+use crate::outbox::{Delivery, JOBS, Job};
 use crate::silences::Silence;
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 
@@ -96,14 +96,21 @@ impl<'a> Reading<'a> {
         self.list("SELECT * FROM silences ORDER BY id", [], Silence::from_row)
     }
 
-    /// The jobs still to be sent, oldest first.
+    /// The jobs still to be sent, oldest first, without what they tell: [`Reading::payload`].
     pub fn open_jobs(&self) -> Result<Vec<Job>, LedgerError> {
-        self.list("SELECT * FROM outbox WHERE state = 0 ORDER BY id", [], Job::from_row)
+        self.list("SELECT *, '' AS payload FROM outbox WHERE state = 0 ORDER BY id", [], Job::from_row)
+    }
+
+    /// What a job tells; nothing where there is no such job.
+    pub fn payload(&self, job: i64) -> Result<String, LedgerError> {
+        let mut statement =
+            self.transaction.prepare_cached("SELECT payload FROM outbox_payloads WHERE job = ?1")?;
+        Ok(statement.query_row([job], |row| row.get(0)).optional()?.unwrap_or_default())
     }
 
     /// The newest jobs in any state, newest first, at most `limit`.
     pub fn recent_jobs(&self, limit: u32) -> Result<Vec<Job>, LedgerError> {
-        self.list("SELECT * FROM outbox ORDER BY id DESC LIMIT ?1", [limit], Job::from_row)
+        self.list(&format!("{JOBS} ORDER BY id DESC LIMIT ?1"), [limit], Job::from_row)
     }
 
     /// The newest attempts, newest first, at most `limit`.

@@ -3,6 +3,7 @@
 mod ci;
 mod history;
 mod imported;
+mod rows;
 mod training;
 
 use crate::LedgerError;
@@ -10,13 +11,13 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The newest schema version this release writes; kept in SQLite's `user_version`.
-pub const SCHEMA_VERSION: u32 = 8;
+pub const SCHEMA_VERSION: u32 = 9;
 
 /// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
 const APPLICATION_ID: u32 = 0x5746_4c47;
 
 /// One step per version: `MIGRATIONS[n]` leads from version `n` to version `n + 1`.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
+pub(crate) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
     VERSION_1,
     VERSION_2,
     VERSION_3,
@@ -25,6 +26,7 @@ const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
     training::STEP,
     ci::STEP,
     training::MODELS_STEP,
+    rows::STEP,
 ];
 
 // Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as

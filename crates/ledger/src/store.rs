@@ -200,9 +200,10 @@ fn checked(path: &Path) -> Result<Connection, Failure> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // As many pages as the log may have before it is cut back: a page that changes again and again is copied once.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 16777216;",
+         PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 4000;",
     )?;
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {

@@ -1,10 +1,9 @@
 //! Everything that can be changed in the ledger, inside one transaction.
 
-use crate::alerts::{
-    Alert, Fingerprint, Group, Notified, RuleInstance, fingerprints_text, labels_text, map_text,
-};
+use crate::alerts::{Alert, Group, Notified, RuleInstance, fingerprints_text, map_text};
 use crate::outbox::{JobDraft, JobState, Outcome};
 use crate::silences::Silence;
+use crate::texts::labels_text;
 use crate::{LedgerError, Reading};
 use rusqlite::{OptionalExtension, Params, Transaction, params};
 use watchfire_model::Labels;
@@ -25,7 +24,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Runs a statement, which stays compiled for the next time.
-    fn run(&self, sql: &str, params: impl Params) -> Result<usize, LedgerError> {
+    pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, LedgerError> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
     }
 
@@ -70,8 +69,8 @@ impl<'a> Writing<'a> {
         for instance in instances {
             statement.execute(params![
                 rule,
-                labels_text(&instance.labels)?,
-                map_text(&instance.annotations)?,
+                labels_text(&instance.labels),
+                instance.annotations.as_json(),
                 instance.state.code(),
                 instance.value.to_bits().cast_signed(),
                 instance.active_ms,
@@ -92,40 +91,36 @@ impl<'a> Writing<'a> {
         let mut statement =
             self.transaction.prepare_cached("DELETE FROM rule_instances WHERE rule = ?1 AND labels = ?2")?;
         for labels in labels {
-            statement.execute(params![rule, labels_text(labels)?])?;
+            statement.execute(params![rule, labels_text(labels)])?;
         }
         Ok(())
     }
 
-    /// Keeps alerts, replacing those with the same fingerprint.
-    pub fn put_alerts<'i>(&self, alerts: impl IntoIterator<Item = &'i Alert>) -> Result<(), LedgerError> {
-        let mut statement = self.transaction.prepare_cached(
-            "INSERT OR REPLACE INTO alerts (fingerprint, labels, annotations, starts_ms, ends_ms, by_timeout,
-                 updated_ms, generator_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
-        for alert in alerts {
-            statement.execute(params![
+    /// Keeps an alert, in its row where it has one; returns the row it has from now on.
+    pub fn put_alert(&self, alert: &Alert) -> Result<i64, LedgerError> {
+        self.run(
+            "INSERT OR REPLACE INTO alerts (id, fingerprint, labels, annotations, starts_ms, ends_ms, by_timeout,
+                 updated_ms, generator_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                (alert.row != 0).then_some(alert.row),
                 alert.fingerprint.cast_signed(),
-                labels_text(&alert.labels)?,
-                map_text(&alert.annotations)?,
+                labels_text(&alert.labels),
+                alert.annotations.as_json(),
                 alert.starts_ms,
                 alert.ends_ms,
                 alert.by_timeout,
                 alert.updated_ms,
-                alert.generator_url,
-            ])?;
-        }
-        Ok(())
+                &*alert.generator_url,
+            ],
+        )?;
+        Ok(if alert.row == 0 { self.transaction.last_insert_rowid() } else { alert.row })
     }
 
-    /// Forgets alerts.
-    pub fn delete_alerts(
-        &self,
-        fingerprints: impl IntoIterator<Item = Fingerprint>,
-    ) -> Result<(), LedgerError> {
-        let mut statement = self.transaction.prepare_cached("DELETE FROM alerts WHERE fingerprint = ?1")?;
-        for fingerprint in fingerprints {
-            statement.execute([fingerprint.cast_signed()])?;
+    /// Forgets the alerts in some rows.
+    pub fn delete_alerts(&self, rows: impl IntoIterator<Item = i64>) -> Result<(), LedgerError> {
+        let mut statement = self.transaction.prepare_cached("DELETE FROM alerts WHERE id = ?1")?;
+        for row in rows {
+            statement.execute([row])?;
         }
         Ok(())
     }
@@ -138,8 +133,8 @@ impl<'a> Writing<'a> {
             params![
                 group.key,
                 group.receiver,
-                labels_text(&group.labels)?,
-                group.options,
+                labels_text(&group.labels),
+                &*group.options,
                 fingerprints_text(&group.members),
                 group.created_ms,
                 group.next_flush_ms,
@@ -222,29 +217,31 @@ impl<'a> Writing<'a> {
         let (firing, resolved) = (fingerprints_text(&draft.firing), fingerprints_text(&draft.resolved));
         if let Some(id) = open {
             self.run(
-                "UPDATE outbox SET generation = generation + 1, reason = ?2, payload = ?3, firing = ?4,
-                     resolved = ?5, incident = coalesce(?6, incident) WHERE id = ?1",
-                params![id, draft.reason, draft.payload, firing, resolved, draft.incident],
+                "UPDATE outbox SET generation = generation + 1, reason = ?2, firing = ?3, resolved = ?4,
+                     incident = coalesce(?5, incident) WHERE id = ?1",
+                params![id, draft.reason, firing, resolved, draft.incident],
             )?;
+            self.run("UPDATE outbox_payloads SET payload = ?2 WHERE job = ?1", params![id, draft.payload])?;
             return Ok(id);
         }
         self.run(
-            "INSERT INTO outbox (group_key, receiver, integration, state, generation, reason, payload, firing,
-                 resolved, created_ms, next_try_ms, attempts, incident)
-             VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?8, 0, ?9)",
+            "INSERT INTO outbox (group_key, receiver, integration, state, generation, reason, firing, resolved,
+                 created_ms, next_try_ms, attempts, incident)
+             VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?7, 0, ?8)",
             params![
                 draft.group_key,
                 draft.receiver,
                 draft.integration,
                 draft.reason,
-                draft.payload,
                 firing,
                 resolved,
                 now_ms,
                 draft.incident,
             ],
         )?;
-        Ok(self.transaction.last_insert_rowid())
+        let id = self.transaction.last_insert_rowid();
+        self.run("INSERT INTO outbox_payloads (job, payload) VALUES (?1, ?2)", params![id, draft.payload])?;
+        Ok(id)
     }
 
     /// Notes that an attempt begins and returns its number; the job's attempts go up by one.

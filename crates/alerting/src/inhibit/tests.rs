@@ -1,7 +1,7 @@
 use super::*;
 use crate::fingerprint;
 use crate::matchers::MatcherMode;
-use std::collections::BTreeMap;
+use watchfire_ledger::Texts;
 
 fn rule(sources: &str, targets: &str, equal: &[&str]) -> InhibitRule {
     let matchers = |text: &str| MatcherMode::Fallback.parse(text, "test").unwrap();
@@ -16,14 +16,15 @@ fn rule(sources: &str, targets: &str, equal: &[&str]) -> InhibitRule {
 fn alert(labels: &[(&str, &str)], ends_ms: Option<i64>) -> Alert {
     let labels = Labels::from_pairs(labels.iter().copied());
     Alert {
+        row: 0,
         fingerprint: fingerprint(&labels),
         labels,
-        annotations: BTreeMap::new(),
+        annotations: Texts::default(),
         starts_ms: 0,
         ends_ms,
         by_timeout: false,
         updated_ms: 0,
-        generator_url: String::new(),
+        generator_url: "".into(),
     }
 }
 

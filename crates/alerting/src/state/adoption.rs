@@ -67,7 +67,7 @@ impl Tables {
             return Ok(());
         }
         write.put_imported(imported)?;
-        let mut told = self.notified.get(&key).cloned().unwrap_or_else(|| Notified {
+        let mut told = self.notified.get(&(id.clone(), integration)).cloned().unwrap_or_else(|| Notified {
             group_key: id.0.clone(),
             receiver: id.1.clone(),
             integration,

@@ -46,13 +46,8 @@ pub(super) enum Paged {
 impl State {
     /// Does what is due for incidents: steps, reminders, acknowledgements that run out, and ends that are owed.
     pub(crate) fn escalate_due(&mut self, now_ms: i64) -> Result<(), LedgerError> {
-        let due: Vec<GroupId> = self
-            .tables
-            .incidents
-            .iter()
-            .filter(|(_, incident)| due_ms(incident).is_some_and(|due_ms| due_ms <= now_ms))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let watched = self.tables.watched().filter(|(_, due_ms)| *due_ms <= now_ms);
+        let due: Vec<GroupId> = watched.map(|(id, _)| Arc::clone(id)).collect();
         // Before the first configuration, nobody is known.
         if self.config.route.is_none() || (due.is_empty() && self.tables.closing.is_empty()) {
             return Ok(());
@@ -142,7 +137,7 @@ impl Pager<'_> {
         }
         incident.updated_ms = self.now_ms;
         write.put_incident(&incident)?;
-        tables.incidents.insert(id.clone(), incident);
+        tables.put_incident(id, incident);
         Ok(())
     }
 
@@ -227,9 +222,9 @@ impl Pager<'_> {
         receivers: &BTreeSet<String>,
         reason: &str,
     ) -> Result<Paged, LedgerError> {
-        let id = (incident.group_key.clone(), incident.receiver.clone());
+        let id = tables.id_of(&incident.group_key, &incident.receiver);
         let Some(group) = tables.groups.get(&id) else { return Ok(Paged::Muted) };
-        let options = Options::of(group);
+        let options = tables.options(group);
         if muting::intervals(self.config, &options, self.now_ms).is_some() {
             return Ok(Paged::Muted);
         }
@@ -245,14 +240,14 @@ impl Pager<'_> {
             .flat_map(|receiver| self.wiring.of(receiver).iter().map(move |wire| (receiver, wire)))
             .collect();
         let busy = destinations.iter().any(|(receiver, wire)| {
-            let open = tables.open_job(&(id.0.clone(), (*receiver).clone()), wire.number);
+            let open = tables.open_job(&tables.id_of(&id.0, receiver), wire.number);
             open.is_some_and(|open| self.sending.contains(&open.id))
         });
         if busy {
             return Ok(Paged::Busy);
         }
         for (receiver, wire) in destinations {
-            let to = (id.0.clone(), receiver.clone());
+            let to = tables.id_of(&id.0, receiver);
             self.queue(tables, write, incident, (&to, wire), &alerts, (&options, reason))?;
             // Whoever has a group of their own hears the end from it.
             if !tables.groups.contains_key(&to) {
@@ -269,7 +264,7 @@ impl Pager<'_> {
             write.reading().incident_alerts(number)?.iter().map(|alert| alert.to_alert()).collect();
         let mut waiting = BTreeSet::new();
         for destination in std::mem::take(&mut incident.paged) {
-            let to = (incident.group_key.clone(), destination.0.clone());
+            let to = tables.id_of(&incident.group_key, &destination.0);
             let Some(wire) = self.wiring.get(&destination).filter(|wire| wire.send_resolved) else {
                 continue;
             };

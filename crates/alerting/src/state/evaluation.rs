@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use watchfire_ledger::{
     Alert, AlertEventKind, AlertIdentity, EventDraft, Fingerprint, Group, InstanceState, LedgerError,
-    RuleInstance, Writing,
+    RuleInstance, Texts, Writing,
 };
 use watchfire_model::Labels;
 use watchfire_rules::{AlertInstance, AlertState, Evaluation};
@@ -187,7 +187,7 @@ fn event_of(instance: &RuleInstance, kind: AlertEventKind, at_ms: i64) -> EventD
 pub(crate) fn kept_form(instance: &AlertInstance) -> RuleInstance {
     RuleInstance {
         labels: instance.labels.clone(),
-        annotations: instance.annotations.clone(),
+        annotations: Texts::from(&instance.annotations),
         state: match instance.state {
             AlertState::Pending => InstanceState::Pending,
             AlertState::Firing => InstanceState::Firing,
@@ -205,7 +205,7 @@ pub(crate) fn kept_form(instance: &AlertInstance) -> RuleInstance {
 pub(crate) fn rule_form(instance: RuleInstance) -> AlertInstance {
     AlertInstance {
         labels: instance.labels,
-        annotations: instance.annotations,
+        annotations: instance.annotations.to_map(),
         state: match instance.state {
             InstanceState::Pending => AlertState::Pending,
             InstanceState::Firing => AlertState::Firing,
@@ -235,31 +235,36 @@ fn fire(
     evaluation: &Evaluation,
     when: When,
 ) -> Result<Option<Vec<GroupId>>, LedgerError> {
+    // As the instance was kept a moment ago.
+    let kept = tables.rules.get(&evaluation.rule).and_then(|instances| instances.get(&instance.labels));
+    let annotations =
+        kept.map_or_else(|| Texts::from(&instance.annotations), |kept| kept.annotations.clone());
     let firing = |alert: &&mut Alert| !alert.is_resolved(when.now_ms);
     if let Some(alert) = tables.alerts.get_mut(&fingerprint).filter(firing) {
         alert.updated_ms = evaluation.evaluated_ms;
-        let same = alert.annotations == instance.annotations
-            && alert.generator_url == evaluation.generator_url
+        let same = alert.annotations == annotations
+            && *alert.generator_url == *evaluation.generator_url
             && alert.ends_ms.is_none();
         if same {
             return Ok(None);
         }
-        alert.annotations.clone_from(&instance.annotations);
-        alert.generator_url.clone_from(&evaluation.generator_url);
+        alert.annotations = annotations;
+        alert.generator_url = evaluation.generator_url.as_str().into();
         // What came from outside and is watched by a rule, too, lasts as long as the rule says.
         (alert.ends_ms, alert.by_timeout) = (None, false);
-        write.put_alerts([&*alert])?;
+        write.put_alert(alert)?;
         return Ok(None);
     }
     let alert = Alert {
+        row: 0,
         fingerprint,
         labels,
-        annotations: instance.annotations.clone(),
+        annotations,
         starts_ms: instance.fired_ms.unwrap_or(evaluation.evaluated_ms),
         ends_ms: None,
         by_timeout: false,
         updated_ms: evaluation.evaluated_ms,
-        generator_url: evaluation.generator_url.clone(),
+        generator_url: evaluation.generator_url.as_str().into(),
     };
     begin(tables, write, config, alert, when).map(Some)
 }
@@ -272,7 +277,6 @@ pub(super) fn begin(
     alert: Alert,
     when: When,
 ) -> Result<Vec<GroupId>, LedgerError> {
-    write.put_alerts([&alert])?;
     // What was there before and ended unseen has its end in history first.
     if let Some(before) = tables.alerts.get(&alert.fingerprint) {
         tables.recorder.ends(write, before, None)?;
@@ -280,10 +284,10 @@ pub(super) fn begin(
     let mut groups = Vec::new();
     if let Some(root) = &config.route {
         for route in root.matching(&alert.labels) {
-            groups.push(join(tables, write, route, &alert, when)?);
+            groups.push(join(tables, route, &alert, when));
         }
     }
-    tables.put_alert(alert);
+    tables.put_alert(write, alert)?;
     Ok(groups)
 }
 
@@ -302,57 +306,41 @@ fn resolve(
     let Some(alert) = ended else { return Ok(()) };
     (alert.ends_ms, alert.by_timeout) = (Some(ends_ms), false);
     alert.updated_ms = ends_ms;
-    write.put_alerts([&*alert])?;
+    write.put_alert(alert)?;
     tables.recorder.ends(write, alert, value)
 }
 
 /// Puts an alert into its group of a route, beginning the group if need be.
-pub(super) fn join(
-    tables: &mut Tables,
-    write: &Writing<'_>,
-    route: &Route,
-    alert: &Alert,
-    when: When,
-) -> Result<GroupId, LedgerError> {
+pub(super) fn join(tables: &mut Tables, route: &Route, alert: &Alert, when: When) -> GroupId {
     let labels = route.group_labels(&alert.labels);
-    let id = (route.group_key(&labels), route.receiver.clone());
-    let options = Options {
-        group_interval_ms: millis(route.group_interval),
-        repeat_interval_ms: millis(route.repeat_interval),
-        retired: false,
-        mute_intervals: route.mute_time_intervals.clone(),
-        active_intervals: route.active_time_intervals.clone(),
-        labels: route.labels.clone(),
-    };
-    let text = options.text();
-    let mut changed = false;
-    let group = tables.groups.entry(id.clone()).or_insert_with_key(|(key, receiver)| {
-        let wait_ms = millis(route.group_wait);
-        // Whoever has waited long enough elsewhere, in a group before a restart for instance, does not wait again.
-        let waited = alert.starts_ms.saturating_add(wait_ms) < when.now_ms;
-        let flush_ms = if waited { when.now_ms } else { when.now_ms.saturating_add(wait_ms) };
-        changed = true;
-        Group {
-            key: key.clone(),
-            receiver: receiver.clone(),
-            labels,
-            options: String::new(),
-            members: BTreeSet::new(),
-            created_ms: when.now_ms,
-            next_flush_ms: flush_ms.max(when.start_ms),
+    let id = tables.id_of(&route.group_key(&labels), &route.receiver);
+    let known = tables.groups.get(&id).map(|group| tables.options(group));
+    if !known.as_ref().is_some_and(|options| options.is_of(route)) {
+        let options = tables.known_options(&Options::from(route).text());
+        if let Some(group) = tables.groups.get_mut(&id) {
+            group.options = options;
+            tables.touch(&id);
+        } else {
+            let wait_ms = millis(route.group_wait);
+            // Whoever has waited long enough elsewhere, in a group before a restart for instance, does not wait again.
+            let waited = alert.starts_ms.saturating_add(wait_ms) < when.now_ms;
+            let flush_ms = if waited { when.now_ms } else { when.now_ms.saturating_add(wait_ms) };
+            let group = Group {
+                key: id.0.clone(),
+                receiver: id.1.clone(),
+                labels,
+                options,
+                members: BTreeSet::new(),
+                created_ms: when.now_ms,
+                next_flush_ms: flush_ms.max(when.start_ms),
+            };
+            tables.put_group(&id, group);
         }
-    });
-    if group.options != text {
-        group.options = text;
-        changed = true;
     }
     if tables.add_member(&id, alert.fingerprint) {
-        changed = true;
+        tables.touch(&id);
     }
-    if changed && let Some(group) = tables.groups.get(&id) {
-        write.put_group(group)?;
-    }
-    Ok(id)
+    id
 }
 
 pub(crate) fn millis(duration: Duration) -> i64 {

@@ -25,7 +25,7 @@ impl State {
             .collect();
         Snapshot {
             labels: alert.map(|alert| alert.labels.clone()),
-            annotations: alert.map(|alert| alert.annotations.clone()).unwrap_or_default(),
+            annotations: alert.map(|alert| alert.annotations.to_map()).unwrap_or_default(),
             starts_ms: alert.map_or(0, |alert| alert.starts_ms),
             ends_ms: alert.and_then(|alert| alert.ends_ms),
             groups,

@@ -6,10 +6,9 @@ use super::tables::Tables;
 use crate::config::Config;
 use crate::fingerprint;
 use crate::matchers::MatcherMode;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use watchfire_ledger::{Alert, AlertEventKind, AlertIdentity, EventDraft, LedgerError, Writing};
+use watchfire_ledger::{Alert, AlertEventKind, AlertIdentity, EventDraft, LedgerError, Texts, Writing};
 use watchfire_model::Labels;
 
 /// The label that says what an alert is about.
@@ -19,15 +18,15 @@ pub(super) const ALERT_NAME: &str = "alertname";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PostedAlert {
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Texts,
     /// Since when it fires; `None`: since now.
     pub starts_ms: Option<i64>,
     /// When it ends; `None`: when nobody speaks of it for `resolve_timeout`.
     pub ends_ms: Option<i64>,
     /// Where its source shows it.
-    pub generator_url: String,
+    pub generator_url: Arc<str>,
 }
 
 /// Why an alert was not taken.
@@ -54,7 +53,10 @@ impl State {
         let mut taken = Taken::default();
         let mut alerts = Vec::with_capacity(posted.len());
         for posted in posted {
-            match alert_of(posted, config.matcher_mode, timeout_ms, now_ms) {
+            let mode = config.matcher_mode;
+            let alert = alert_of(posted, mode, timeout_ms, now_ms);
+            let alert = alert.and_then(|alert| check_annotations(&self.tables, &alert, mode).map(|()| alert));
+            match alert {
                 Ok(alert) => {
                     *(if alert.is_resolved(now_ms) { &mut taken.resolved } else { &mut taken.firing }) += 1;
                     alerts.push(alert);
@@ -91,16 +93,12 @@ impl State {
 }
 
 fn alert_of(posted: PostedAlert, mode: MatcherMode, timeout_ms: i64, now_ms: i64) -> Result<Alert, String> {
-    let pairs = posted.labels.iter().filter(|(_, value)| !value.is_empty());
-    let labels = Labels::from_pairs(pairs.map(|(name, value)| (name.as_str(), value.as_str())));
+    let labels = posted.labels;
     if labels.is_empty() {
         return Err("at least one label pair required".to_owned());
     }
     if let Some((name, _)) = labels.iter().find(|(name, _)| !mode.is_label_name(name)) {
         return Err(format!("invalid label set: invalid name {name:?}"));
-    }
-    if let Some(name) = posted.annotations.keys().find(|name| !mode.is_label_name(name)) {
-        return Err(format!("invalid annotations: invalid name {name:?}"));
     }
     let starts_ms = posted.starts_ms.or(posted.ends_ms).unwrap_or(now_ms);
     let by_timeout = posted.ends_ms.is_none();
@@ -109,6 +107,7 @@ fn alert_of(posted: PostedAlert, mode: MatcherMode, timeout_ms: i64, now_ms: i64
         return Err("start time must be before end time".to_owned());
     }
     Ok(Alert {
+        row: 0,
         fingerprint: fingerprint(&labels),
         labels,
         annotations: posted.annotations,
@@ -118,6 +117,18 @@ fn alert_of(posted: PostedAlert, mode: MatcherMode, timeout_ms: i64, now_ms: i64
         updated_ms: now_ms,
         generator_url: posted.generator_url,
     })
+}
+
+/// What is wrong with the annotations of an alert. Those that are known to be right are not looked at again.
+fn check_annotations(tables: &Tables, alert: &Alert, mode: MatcherMode) -> Result<(), String> {
+    let known = tables.alerts.get(&alert.fingerprint);
+    if alert.annotations.is_empty() || known.is_some_and(|known| known.annotations == alert.annotations) {
+        return Ok(());
+    }
+    match alert.annotations.to_map().keys().find(|name| !mode.is_label_name(name)) {
+        Some(name) => Err(format!("invalid annotations: invalid name {name:?}")),
+        None => Ok(()),
+    }
 }
 
 /// Takes news that say nothing but that an alert goes on; `false` where there is more to it.
@@ -164,12 +175,11 @@ fn take(
     if known.is_resolved(when.now_ms) && !merged.is_resolved(when.now_ms) {
         return fires(tables, write, config, merged, when);
     }
-    write.put_alerts([&merged])?;
     let fingerprint = merged.fingerprint;
     if merged.is_resolved(when.now_ms) {
         tables.recorder.ends(write, &merged, None)?;
     }
-    tables.put_alert(merged);
+    tables.put_alert(write, merged)?;
     tables.forget_loose(write, &[fingerprint], when.now_ms)
 }
 

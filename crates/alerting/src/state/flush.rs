@@ -20,13 +20,7 @@ use watchfire_oncall::OnCall;
 impl State {
     /// Gives every group whose time has come its turn; returns how many.
     pub(crate) fn flush_due(&mut self, now_ms: i64) -> Result<usize, LedgerError> {
-        let due: Vec<GroupId> = self
-            .tables
-            .groups
-            .iter()
-            .filter(|(_, group)| group.next_flush_ms <= now_ms)
-            .map(|(id, _)| id.clone())
-            .collect();
+        let due = self.tables.due_groups(now_ms);
         if due.is_empty() {
             return Ok(0);
         }
@@ -81,7 +75,7 @@ impl Turn<'_> {
     /// Gives one group its turn; `true` if it could not say everything because a job of its is being sent.
     fn flush(&mut self, tables: &mut Tables, write: &Writing<'_>, id: &GroupId) -> Result<bool, LedgerError> {
         let Some(group) = tables.groups.get(id) else { return Ok(false) };
-        let (options, due_ms) = (Options::of(group), group.next_flush_ms);
+        let (options, due_ms) = (tables.options(group), group.next_flush_ms);
         let members: Vec<Alert> = tables.members(group).into_iter().cloned().collect();
         let muted = self.muted(tables, write, (id, &members), &options)?;
         if let Some(then) = self.on_time(tables, id, &members, (due_ms, options.group_interval_ms)) {
@@ -95,14 +89,12 @@ impl Turn<'_> {
             let alerts: Vec<&Alert> = members.iter().filter(ended).collect();
             if !alerts.is_empty() {
                 let reason = format!("fallback: {}", Reason::AllResolved.as_str());
-                let other = (id.0.clone(), destination.0.clone());
+                let other = tables.id_of(&id.0, &destination.0);
                 self.queue(tables, write, (id, &other), wire, &alerts, reason)?;
             }
         }
-        if let Some(group) = tables.groups.get_mut(id) {
-            group.next_flush_ms = self.now_ms.saturating_add(options.group_interval_ms.max(1));
-            write.touch_group(group)?;
-        }
+        let next_ms = self.now_ms.saturating_add(options.group_interval_ms.max(1));
+        tables.put_turn(write, id, next_ms)?;
         settle(tables, write, (self.config, self.wiring), self.tally, id, self.now_ms)?;
         Ok(held_back)
     }
@@ -156,7 +148,7 @@ impl Turn<'_> {
         for wire in self.wiring.of(&id.1) {
             let integration = wire.number;
             tables.adopt(write, id, integration, all, self.now_ms)?;
-            let told = tables.notified.get(&(id.0.clone(), id.1.clone(), integration));
+            let told = tables.notified.get(&(id.clone(), integration));
             // Who does not want ends is told of what it was to hear as it began, also when that has ended meanwhile.
             let waiting = tables.open_job(id, integration).filter(|_| !wire.send_resolved);
             let members: Cow<'_, [Alert]> = match waiting {
@@ -235,7 +227,7 @@ impl Turn<'_> {
         (id, wire): (&GroupId, &Wire),
         resolved: &BTreeSet<Fingerprint>,
     ) -> Result<(), LedgerError> {
-        let key = (id.0.clone(), id.1.clone(), wire.number);
+        let key = (id.clone(), wire.number);
         let knows = |told: &&mut Notified| {
             resolved.iter().any(|alert| told.firing.contains(alert) || told.open.contains(alert))
         };
@@ -308,7 +300,7 @@ impl Turn<'_> {
             receiver: &to.1,
             group_key: &to.0,
             group_labels: &group.labels,
-            route_labels: &Options::of(group).labels,
+            route_labels: &tables.options(group).labels,
             external_url: self.external_url,
             alerts: &told,
             reason: &reason,
@@ -322,7 +314,9 @@ impl Turn<'_> {
                 return Ok(());
             }
         };
-        if tables.open_job(to, wire.number).is_some_and(|open| open.payload == payload) {
+        if let Some(open) = tables.open_job(to, wire.number)
+            && write.reading().payload(open.id)? == payload
+        {
             return Ok(());
         }
         let draft = JobDraft {
@@ -366,7 +360,7 @@ impl Turn<'_> {
         let alerts: Vec<&Alert> = members.iter().filter(firing).collect();
         for destination in tables.only_paged(id) {
             let Some(wire) = self.wiring.get(&destination).filter(|_| !alerts.is_empty()) else { continue };
-            let to = (id.0.clone(), destination.0);
+            let to = tables.id_of(&id.0, &destination.0);
             if tables.open_job(&to, wire.number).is_some() {
                 continue;
             }
@@ -394,7 +388,7 @@ impl Turn<'_> {
             receiver: &to.1,
             group_key: &to.0,
             group_labels: &group.labels,
-            route_labels: &Options::of(group).labels,
+            route_labels: &tables.options(group).labels,
             external_url: self.external_url,
             alerts,
             reason: &reason,
@@ -510,7 +504,7 @@ pub(super) fn settle(
     tables.remove_members(id, &over);
     forget_told(tables, write, id, &over)?;
     match tables.groups.get(id) {
-        Some(group) if !group.members.is_empty() => write.put_group(group)?,
+        Some(group) if !group.members.is_empty() => tables.touch(id),
         _ => tables.remove_group(write, id)?,
     }
     tables.forget_loose(write, &over, now_ms)

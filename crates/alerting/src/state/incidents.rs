@@ -2,7 +2,7 @@
 
 use super::State;
 use super::evaluation::millis;
-use super::tables::{GroupId, Options, Tables};
+use super::tables::{GroupId, Tables};
 use crate::canary::is_canary;
 use crate::wiring::Wiring;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -121,7 +121,7 @@ impl Desk<'_> {
             write.put_incident(&incident)?;
         }
         let acknowledged = incident.acknowledgement.is_some();
-        tables.incidents.insert(id.clone(), incident);
+        tables.put_incident(id, incident);
         end(tables, write, tally, id, &ended, (self.now_ms, None))?;
         Ok(acknowledged && tables.incidents.contains_key(id))
     }
@@ -182,7 +182,7 @@ impl Desk<'_> {
         if is_canary(&group.labels, &id.1) {
             return Ok(());
         }
-        let policy = Options::of(group).labels.get(POLICY_LABEL).filter(|name| !name.is_empty()).cloned();
+        let policy = tables.options(group).labels.get(POLICY_LABEL).filter(|name| !name.is_empty()).cloned();
         // Whoever routes alerts to nobody does not want to see them as incidents.
         let is_told = !self.wiring.of(&id.1).is_empty() || policy.is_some();
         let (true, Some(started_ms)) = (is_told, firing.iter().map(|alert| alert.starts_ms).min()) else {
@@ -226,7 +226,7 @@ impl Desk<'_> {
         incident.firing = alerts.clone();
         write.put_incident(&incident)?;
         tally.event(write, &NewEvent { alerts, ..event(&incident, self.now_ms, kind, text) })?;
-        tables.incidents.insert(id.clone(), incident);
+        tables.put_incident(id, incident);
         Ok(())
     }
 }
@@ -267,7 +267,7 @@ pub(super) fn end(
         let some = NewEvent { alerts: ended, ..event(&incident, now_ms, EventKind::Ended, text) };
         tally.event(write, &some)?;
         write.put_incident(&incident)?;
-        tables.incidents.insert(id.clone(), incident);
+        tables.put_incident(id, incident);
         return Ok(());
     }
     let resolved_ms = ends.iter().map(|(_, ends_ms)| *ends_ms).max().unwrap_or(now_ms);
@@ -285,7 +285,7 @@ pub(super) fn end(
     tally.resolved.1 = tally.resolved.1.saturating_add(took_ms);
     tally.event(write, &NewEvent { alerts: ended, ..event(&incident, now_ms, EventKind::Resolved, text) })?;
     write.put_incident(&incident)?;
-    tables.incidents.remove(id);
+    tables.remove_incident(id);
     if !incident.paged.is_empty() {
         tables.closing.insert(incident.id, incident);
     }

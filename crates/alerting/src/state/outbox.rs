@@ -6,7 +6,7 @@ use super::flush::settle;
 use super::health::Health;
 use super::incidents::Tally;
 use super::standing::{self, is_standing};
-use super::tables::{GroupId, Options, Tables};
+use super::tables::{GroupId, Tables};
 use super::{Destination, State};
 use crate::config::Config;
 use crate::telling;
@@ -105,7 +105,7 @@ impl State {
                         error,
                         "notification given up"
                     );
-                    let id = (job.group_key, job.receiver);
+                    let id = tables.id_of(&job.group_key, &job.receiver);
                     settle(tables, write, (&config, &wiring), &mut tally, &id, now_ms)?;
                 }
             }
@@ -114,8 +114,9 @@ impl State {
                 let Some(job) = tables.jobs.get_mut(&id) else { continue };
                 let delivery = write.begin_attempt(id, now_ms)?;
                 job.attempts += 1;
-                let job = job.clone();
-                let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+                let mut job = job.clone();
+                job.payload = write.reading().payload(id)?;
+                let key = (tables.id_of(&job.group_key, &job.receiver), job.integration);
                 let told = tables.notified.get(&key).filter(|told| !told.receiver_data.is_empty());
                 let receipt = told.and_then(|told| serde_json::from_str(&told.receiver_data).ok());
                 claims.push(Claim { job, channel: wire.channel, kind: wire.kind, receipt, delivery });
@@ -159,7 +160,7 @@ impl State {
                 Told::Delivered | Told::Dead => health.well(),
                 Told::Retry => health.unwell(next_try_ms, attempt.retry_after.is_some()),
             });
-            let id = (job.group_key.clone(), job.receiver.clone());
+            let id = self.tables.id_of(&job.group_key, &job.receiver);
             let flush_again = self.reflush.remove(&id);
             turns.push(After { id, next_try_ms, flush_again });
         }
@@ -206,7 +207,7 @@ impl State {
 
 /// How long the alerts of a job fire that its destination hears of for the first time, in milliseconds.
 fn first_heard(tables: &Tables, job: &Job, now_ms: i64) -> Vec<i64> {
-    let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+    let key = (tables.id_of(&job.group_key, &job.receiver), job.integration);
     let known = tables.notified.get(&key).map(|told| &told.open);
     let new = job.firing.iter().filter(|alert| known.is_none_or(|known| !known.contains(alert)));
     new.filter_map(|alert| tables.alerts.get(alert))
@@ -308,12 +309,12 @@ fn conclude(
         }
     }
     if after.flush_again
-        && let Some(group) = tables.groups.get_mut(&after.id)
+        && let Some(group) = tables.groups.get(&after.id)
     {
         // The turn that could not say everything is due again: whoever it found firing is told of.
-        let interval_ms = Options::of(group).group_interval_ms.max(1);
-        group.next_flush_ms = group.next_flush_ms.saturating_sub(interval_ms).min(now_ms);
-        write.touch_group(group)?;
+        let interval_ms = tables.options(group).group_interval_ms.max(1);
+        let next_ms = group.next_flush_ms.saturating_sub(interval_ms).min(now_ms);
+        tables.put_turn(write, &after.id, next_ms)?;
     } else if untold.is_empty() {
         settle(tables, write, (config, wiring), tally, &after.id, now_ms)?;
     }
@@ -344,7 +345,7 @@ fn note(
     attempt: &Attempt,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
-    let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+    let key = (tables.id_of(&job.group_key, &job.receiver), job.integration);
     let before = tables.notified.get(&key);
     let mut open = before.map(|told| told.open.clone()).unwrap_or_default();
     let mut receiver_data = before.map(|told| told.receiver_data.clone()).unwrap_or_default();
@@ -360,9 +361,9 @@ fn note(
     // Repeats count from the last time that alerts were told.
     let at_ms = before.map(|told| told.at_ms).filter(|_| is_standing(&job.reason)).unwrap_or(now_ms);
     let told = Notified {
-        group_key: key.0,
-        receiver: key.1,
-        integration: key.2,
+        group_key: job.group_key.clone(),
+        receiver: job.receiver.clone(),
+        integration: job.integration,
         firing: job.firing.clone(),
         resolved: job.resolved.difference(untold).copied().collect(),
         at_ms,
@@ -422,14 +423,14 @@ pub(super) fn fallback_ends(
     id: &GroupId,
 ) -> Vec<(Destination, BTreeSet<u64>)> {
     let Some(fallback) = config.fallbacks.get(&id.1) else { return Vec::new() };
-    let other = (id.0.clone(), fallback.clone());
+    let other = tables.id_of(&id.0, fallback);
     if tables.groups.contains_key(&other) {
         return Vec::new();
     }
     let wires = wiring.of(fallback).iter().filter(|wire| wire.send_resolved);
     wires
         .filter_map(|wire| {
-            let told = tables.notified.get(&(other.0.clone(), other.1.clone(), wire.number))?;
+            let told = tables.notified.get(&(Arc::clone(&other), wire.number))?;
             let waiting = tables.open_job(&other, wire.number).is_some();
             (!told.open.is_empty() && !waiting).then(|| ((other.1.clone(), wire.number), told.open.clone()))
         })
@@ -463,11 +464,11 @@ pub(super) fn enqueue(
         last_error: None,
         incident: None,
     });
+    // What it tells is in the ledger alone until it is sent.
     tables.put_job(Job {
         // A new job is of generation 0.
         generation: base.generation.wrapping_add(1),
         reason: draft.reason,
-        payload: draft.payload,
         firing: draft.firing,
         resolved: draft.resolved,
         incident: draft.incident.or(base.incident),

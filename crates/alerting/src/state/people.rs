@@ -155,7 +155,7 @@ impl State {
             }
             None => None,
         };
-        let group = (incident.group_key.clone(), incident.receiver.clone());
+        let group = self.tables.id_of(&incident.group_key, &incident.receiver);
         let mut tally = Tally::default();
         let paged = self.with_pager(now_ms, |pager, tables, write| {
             let Some(mut incident) = tables.incidents.get(&group).cloned() else { return Ok(Paged::Told) };
@@ -183,7 +183,7 @@ impl State {
                 go_on(pager.oncall, &mut incident, now_ms);
             }
             write.put_incident(&incident)?;
-            tables.incidents.insert(group.clone(), incident);
+            tables.put_incident(&group, incident);
             Ok(Paged::Told)
         })?;
         self.tally.add(tally);
@@ -319,14 +319,14 @@ impl State {
         act: impl FnOnce(&mut Incident, &Writing<'_>, &mut Tally) -> Result<(), LedgerError>,
     ) -> Result<(), PeopleError> {
         let incident = self.open(id)?;
-        let group = (incident.group_key.clone(), incident.receiver.clone());
+        let group = self.tables.id_of(&incident.group_key, &incident.receiver);
         let mut tally = Tally::default();
         self.change(|tables, write| {
             let Some(mut incident) = tables.incidents.get(&group).cloned() else { return Ok(()) };
             act(&mut incident, write, &mut tally)?;
             incident.updated_ms = now_ms;
             write.put_incident(&incident)?;
-            tables.incidents.insert(group, incident);
+            tables.put_incident(&group, incident);
             Ok(())
         })?;
         self.tally.add(tally);

@@ -80,8 +80,8 @@ impl EventDetail {
 }
 
 impl From<&GroupId> for GroupRef {
-    fn from((key, receiver): &GroupId) -> Self {
-        Self { key: key.clone(), receiver: receiver.clone() }
+    fn from(id: &GroupId) -> Self {
+        Self { key: id.0.clone(), receiver: id.1.clone() }
     }
 }
 

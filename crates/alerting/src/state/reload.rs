@@ -42,7 +42,7 @@ impl State {
             let mut wanted: BTreeMap<GroupId, i64> = BTreeMap::new();
             for alert in &firing {
                 for route in next.route.iter().flat_map(|root| root.matching(&alert.labels)) {
-                    wanted.insert(join(tables, write, route, alert, when)?, millis(route.group_wait));
+                    wanted.insert(join(tables, route, alert, when), millis(route.group_wait));
                 }
             }
             let others: Vec<GroupId> =
@@ -51,11 +51,10 @@ impl State {
                 retire(tables, write, (&next, &mut tally), &id, now_ms)?;
             }
             for (id, wait_ms) in wanted.iter().filter(|_| is_reload) {
-                let Some(group) = tables.groups.get_mut(id) else { continue };
+                let Some(group) = tables.groups.get(id) else { continue };
                 let first_ms = group.created_ms.saturating_add(*wait_ms).max(when.start_ms);
                 if first_ms <= now_ms && now_ms < group.next_flush_ms {
-                    group.next_flush_ms = now_ms;
-                    write.touch_group(group)?;
+                    tables.put_turn(write, id, now_ms)?;
                 }
             }
             Ok(())
@@ -93,11 +92,11 @@ fn retire(
         .any(|member| tables.alerts.get(member).is_some_and(|alert| !alert.is_resolved(now_ms)));
     let owed = tables.told(id).any(|told| !told.open.is_empty()) || tables.has_jobs(id);
     if next.receiver(&id.1).is_some() && (owed || !any_firing) {
-        let mut options = Options::of(group);
-        options.retired = any_firing;
+        let options = Options { retired: any_firing, ..(*tables.options(group)).clone() };
+        let text = tables.known_options(&options.text());
         if let Some(group) = tables.groups.get_mut(id) {
-            group.options = options.text();
-            write.put_group(group)?;
+            group.options = text;
+            tables.touch(id);
         }
         return Ok(());
     }

@@ -70,7 +70,7 @@ impl Tables {
             return None;
         }
         let incident = self.incidents.get(id)?;
-        let told = self.notified.get(&(to.0.clone(), to.1.clone(), wire.number))?;
+        let told = self.notified.get(&(to.clone(), wire.number))?;
         let standing = standing_of(Some(incident));
         let receipt = receipt_of(told);
         let is_news = told_standing(&receipt) != standing.mark
@@ -97,7 +97,8 @@ impl Tables {
         attempt: &Attempt,
         now_ms: i64,
     ) -> Result<(), LedgerError> {
-        let key = (job.group_key.clone(), job.receiver.clone(), job.integration);
+        let to = self.id_of(&job.group_key, &job.receiver);
+        let key = (to.clone(), job.integration);
         let before = self.notified.get(&key).map(|told| told.receiver_data.clone()).unwrap_or_default();
         let receiver_data = match &attempt.receipt {
             Some(receipt) => serde_json::to_string(receipt).unwrap_or_default(),
@@ -105,9 +106,9 @@ impl Tables {
             None => refused(job, &before).unwrap_or(before),
         };
         let told = Notified {
-            group_key: key.0,
-            receiver: key.1,
-            integration: key.2,
+            group_key: job.group_key.clone(),
+            receiver: job.receiver.clone(),
+            integration: job.integration,
             firing: BTreeSet::new(),
             resolved: BTreeSet::new(),
             at_ms: now_ms,
@@ -118,12 +119,11 @@ impl Tables {
         self.put_told(told);
         let own = self.incidents.iter().find(|(_, incident)| Some(incident.id) == job.incident);
         let Some(id) = own.map(|(id, _)| id.clone()) else { return Ok(()) };
-        let to = (job.group_key.clone(), job.receiver.clone());
         if self.untold_standing_at(&id, &to, wire).is_some()
-            && let Some(group) = self.groups.get_mut(&id)
+            && let Some(group) = self.groups.get(&id)
         {
-            group.next_flush_ms = group.next_flush_ms.min(now_ms);
-            write.touch_group(group)?;
+            let next_ms = group.next_flush_ms.min(now_ms);
+            self.put_turn(write, &id, next_ms)?;
         }
         Ok(())
     }
@@ -145,9 +145,9 @@ impl State {
             return Ok(());
         }
         self.change(|tables, write| {
-            let Some(group) = tables.groups.get_mut(id) else { return Ok(()) };
-            group.next_flush_ms = group.next_flush_ms.min(now_ms);
-            write.touch_group(group)
+            let Some(group) = tables.groups.get(id) else { return Ok(()) };
+            let next_ms = group.next_flush_ms.min(now_ms);
+            tables.put_turn(write, id, next_ms)
         })
     }
 }

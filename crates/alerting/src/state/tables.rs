@@ -3,18 +3,22 @@
 use super::Destination;
 use super::adoption::Adoption;
 use super::canaries::Book;
+use super::escalation::due_ms;
+use super::evaluation::millis;
 use super::recorder::Recorder;
 use crate::inhibit::{InhibitRule, Inhibitor};
+use crate::route::Route;
 use crate::silences::Silences;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use watchfire_ledger::{
     Alert, Fingerprint, Group, Incident, Job, Ledger, LedgerError, Notified, Override, RuleInstance, Writing,
 };
 use watchfire_model::Labels;
 
 /// A group's key and receiver.
-pub(crate) type GroupId = (String, String);
+pub(crate) type GroupId = Arc<(String, String)>;
 
 /// What the ledger says.
 #[derive(Debug, Default)]
@@ -22,8 +26,8 @@ pub(super) struct Tables {
     pub(super) rules: HashMap<String, BTreeMap<Labels, RuleInstance>>,
     pub(super) alerts: HashMap<Fingerprint, Alert>,
     pub(super) groups: BTreeMap<GroupId, Group>,
-    /// By group key, receiver and integration.
-    pub(super) notified: BTreeMap<(String, String, u32), Notified>,
+    /// By group and integration.
+    pub(super) notified: BTreeMap<(GroupId, u32), Notified>,
     /// The open jobs.
     pub(super) jobs: BTreeMap<i64, Job>,
     pub(super) silences: Silences,
@@ -41,6 +45,16 @@ pub(super) struct Tables {
     pub(super) canaries: Book,
     /// What goes into history.
     pub(super) recorder: Recorder,
+    /// The groups by their turns.
+    turns: BTreeSet<(i64, GroupId)>,
+    /// Groups that are not in the ledger as they are here, until the change that is under way is kept.
+    unwritten: HashSet<GroupId>,
+    /// What groups have of their routes, by their texts.
+    options: HashMap<Arc<str>, Arc<Options>>,
+    /// Addresses of sources, each once however many alerts have it.
+    sources: HashSet<Arc<str>>,
+    /// The incidents for which there is something to do at some time.
+    watched: BTreeSet<GroupId>,
     /// In how many groups an alert is.
     held: HashMap<Fingerprint, u32>,
     /// The open jobs of a group, by integration.
@@ -69,9 +83,9 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) fn of(group: &Group) -> Self {
+    fn read(text: &str) -> Self {
         // A row that cannot be read gets Alertmanager's defaults rather than losing its group.
-        serde_json::from_str(&group.options).unwrap_or(Self {
+        serde_json::from_str(text).unwrap_or(Self {
             group_interval_ms: 300_000,
             repeat_interval_ms: 14_400_000,
             retired: false,
@@ -81,8 +95,31 @@ impl Options {
         })
     }
 
+    /// Whether they are those of a route.
+    pub(super) fn is_of(&self, route: &Route) -> bool {
+        self.group_interval_ms == millis(route.group_interval)
+            && self.repeat_interval_ms == millis(route.repeat_interval)
+            && !self.retired
+            && self.mute_intervals == route.mute_time_intervals
+            && self.active_intervals == route.active_time_intervals
+            && self.labels == route.labels
+    }
+
     pub(super) fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl From<&Route> for Options {
+    fn from(route: &Route) -> Self {
+        Self {
+            group_interval_ms: millis(route.group_interval),
+            repeat_interval_ms: millis(route.repeat_interval),
+            retired: false,
+            mute_intervals: route.mute_time_intervals.clone(),
+            active_intervals: route.active_time_intervals.clone(),
+            labels: route.labels.clone(),
+        }
     }
 }
 
@@ -96,17 +133,19 @@ impl Tables {
                     state.instances.into_iter().map(|instance| (instance.labels.clone(), instance)).collect();
                 tables.rules.insert(rule, instances);
             }
-            tables.alerts = read.alerts()?.into_iter().map(|alert| (alert.fingerprint, alert)).collect();
-            tables.groups = read
-                .groups()?
-                .into_iter()
-                .map(|group| ((group.key.clone(), group.receiver.clone()), group))
-                .collect();
-            tables.notified = read
-                .notified()?
-                .into_iter()
-                .map(|told| ((told.group_key.clone(), told.receiver.clone(), told.integration), told))
-                .collect();
+            for mut alert in read.alerts()? {
+                alert.generator_url = tables.known_source(alert.generator_url);
+                tables.alerts.insert(alert.fingerprint, alert);
+            }
+            for mut group in read.groups()? {
+                let id = Arc::new((group.key.clone(), group.receiver.clone()));
+                group.options = tables.known_options(&group.options);
+                tables.turns.insert((group.next_flush_ms, Arc::clone(&id)));
+                tables.groups.insert(id, group);
+            }
+            for told in read.notified()? {
+                tables.put_told(told);
+            }
             for job in read.open_jobs()? {
                 tables.put_job(job);
             }
@@ -115,8 +154,8 @@ impl Tables {
                 if incident.resolved_ms.is_some() {
                     tables.closing.insert(incident.id, incident);
                 } else {
-                    let id = (incident.group_key.clone(), incident.receiver.clone());
-                    tables.incidents.insert(id, incident);
+                    let id = tables.id_of(&incident.group_key, &incident.receiver);
+                    tables.put_incident(&id, incident);
                 }
             }
             tables.overrides = read.overrides()?;
@@ -179,7 +218,7 @@ impl Tables {
     }
 
     pub(super) fn put_job(&mut self, job: Job) {
-        let id = (job.group_key.clone(), job.receiver.clone());
+        let id = self.id_of(&job.group_key, &job.receiver);
         self.jobs_of.entry(id).or_default().insert(job.integration, job.id);
         let destination = (job.receiver.clone(), job.integration);
         self.due.entry(destination).or_default().insert((job.next_try_ms, job.id));
@@ -216,7 +255,7 @@ impl Tables {
     pub(super) fn remove_job(&mut self, job: i64) -> Option<Job> {
         let job = self.jobs.remove(&job)?;
         self.forget_due(&job);
-        let id = (job.group_key.clone(), job.receiver.clone());
+        let id = self.id_of(&job.group_key, &job.receiver);
         if let Some(jobs) = self.jobs_of.get_mut(&id) {
             jobs.remove(&job.integration);
             if jobs.is_empty() {
@@ -228,18 +267,128 @@ impl Tables {
 
     /// What the destinations of a group were told.
     pub(super) fn told<'t>(&'t self, id: &'t GroupId) -> impl Iterator<Item = &'t Notified> {
-        let range = (id.0.clone(), id.1.clone(), 0)..=(id.0.clone(), id.1.clone(), u32::MAX);
+        let range = (Arc::clone(id), 0)..=(Arc::clone(id), u32::MAX);
         self.notified.range(range).map(|(_, told)| told)
     }
 
     pub(super) fn put_told(&mut self, told: Notified) {
-        self.notified.insert((told.group_key.clone(), told.receiver.clone(), told.integration), told);
+        let id = self.id_of(&told.group_key, &told.receiver);
+        self.notified.insert((id, told.integration), told);
     }
 
-    /// Adds an alert, or replaces the one with its fingerprint.
-    pub(super) fn put_alert(&mut self, alert: Alert) {
+    /// Keeps an alert, in the ledger and here, or replaces the one with its fingerprint.
+    pub(super) fn put_alert(&mut self, write: &Writing<'_>, mut alert: Alert) -> Result<(), LedgerError> {
+        alert.row = self.alerts.get(&alert.fingerprint).map_or(0, |known| known.row);
+        alert.row = write.put_alert(&alert)?;
+        alert.generator_url = self.known_source(alert.generator_url);
         self.inhibitor.put(&alert);
         self.alerts.insert(alert.fingerprint, alert);
+        Ok(())
+    }
+
+    /// An address of a source, as others have it.
+    fn known_source(&mut self, source: Arc<str>) -> Arc<str> {
+        /// More are looked through for those that nobody has any more.
+        const MANY: usize = 1024;
+        if let Some(known) = self.sources.get(&source) {
+            return Arc::clone(known);
+        }
+        if self.sources.len() >= MANY && self.sources.len() == self.sources.capacity() {
+            self.sources.retain(|known| Arc::strong_count(known) > 1);
+        }
+        self.sources.insert(Arc::clone(&source));
+        source
+    }
+
+    /// The name of a group, that of the group itself where it is there.
+    pub(super) fn id_of(&self, key: &str, receiver: &str) -> GroupId {
+        let id = Arc::new((key.to_owned(), receiver.to_owned()));
+        self.groups.get_key_value(&id).map_or(id, |(known, _)| Arc::clone(known))
+    }
+
+    /// What a group has of its route.
+    pub(super) fn options(&self, group: &Group) -> Arc<Options> {
+        let known = self.options.get(&group.options).cloned();
+        known.unwrap_or_else(|| Arc::new(Options::read(&group.options)))
+    }
+
+    /// The text of options, as other groups have it.
+    pub(super) fn known_options(&mut self, text: &str) -> Arc<str> {
+        if let Some((known, _)) = self.options.get_key_value(text) {
+            return Arc::clone(known);
+        }
+        let known: Arc<str> = text.into();
+        self.options.insert(Arc::clone(&known), Arc::new(Options::read(text)));
+        known
+    }
+
+    /// A group that begins.
+    pub(super) fn put_group(&mut self, id: &GroupId, group: Group) {
+        self.turns.insert((group.next_flush_ms, Arc::clone(id)));
+        self.unwritten.insert(Arc::clone(id));
+        self.groups.insert(Arc::clone(id), group);
+    }
+
+    /// A group is not what the ledger has: it is written when the change that is under way ends, once, however many
+    /// alerts join it.
+    pub(super) fn touch(&mut self, id: &GroupId) {
+        self.unwritten.insert(Arc::clone(id));
+    }
+
+    /// Writes the groups that changed.
+    pub(super) fn write_groups(&mut self, write: &Writing<'_>) -> Result<(), LedgerError> {
+        for id in self.unwritten.drain() {
+            if let Some(group) = self.groups.get(&id) {
+                write.put_group(group)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A group has its next turn at a time.
+    pub(super) fn put_turn(
+        &mut self,
+        write: &Writing<'_>,
+        id: &GroupId,
+        next_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let Some(group) = self.groups.get_mut(id) else { return Ok(()) };
+        self.turns.remove(&(group.next_flush_ms, Arc::clone(id)));
+        group.next_flush_ms = next_ms;
+        self.turns.insert((next_ms, Arc::clone(id)));
+        write.touch_group(group)
+    }
+
+    /// The groups whose turn has come.
+    pub(super) fn due_groups(&self, now_ms: i64) -> Vec<GroupId> {
+        let due = self.turns.iter().take_while(|(turn_ms, _)| *turn_ms <= now_ms);
+        due.map(|(_, id)| Arc::clone(id)).collect()
+    }
+
+    /// When the next group has its turn.
+    pub(super) fn next_turn_ms(&self) -> Option<i64> {
+        self.turns.first().map(|(turn_ms, _)| *turn_ms)
+    }
+
+    /// An incident that fires.
+    pub(super) fn put_incident(&mut self, id: &GroupId, incident: Incident) {
+        if due_ms(&incident).is_some() {
+            self.watched.insert(Arc::clone(id));
+        } else {
+            self.watched.remove(id);
+        }
+        self.incidents.insert(Arc::clone(id), incident);
+    }
+
+    /// An incident is over.
+    pub(super) fn remove_incident(&mut self, id: &GroupId) {
+        self.watched.remove(id);
+        self.incidents.remove(id);
+    }
+
+    /// The incidents for which there is something to do at some time, and when.
+    pub(super) fn watched(&self) -> impl Iterator<Item = (&GroupId, i64)> {
+        self.watched.iter().filter_map(|id| Some((id, due_ms(self.incidents.get(id)?)?)))
     }
 
     /// Puts an alert into a group that is there; whether it was not in it before.
@@ -265,14 +414,16 @@ impl Tables {
     pub(super) fn remove_group(&mut self, write: &Writing<'_>, id: &GroupId) -> Result<(), LedgerError> {
         write.delete_group(&id.0, &id.1)?;
         self.recorder.forget_group(id);
+        self.unwritten.remove(id);
         if let Some(group) = self.groups.remove(id) {
+            self.turns.remove(&(group.next_flush_ms, Arc::clone(id)));
             for member in group.members {
                 release(&mut self.held, member);
             }
         }
         let told: Vec<u32> = self.told(id).map(|told| told.integration).collect();
         for integration in told {
-            self.notified.remove(&(id.0.clone(), id.1.clone(), integration));
+            self.notified.remove(&(Arc::clone(id), integration));
         }
         Ok(())
     }
@@ -292,7 +443,8 @@ impl Tables {
                     && !self.held.contains_key(fingerprint)
             })
             .collect();
-        write.delete_alerts(loose.iter().copied())?;
+        let rows = loose.iter().filter_map(|alert| self.alerts.get(alert)).map(|alert| alert.row);
+        write.delete_alerts(rows)?;
         for fingerprint in loose {
             if let Some(alert) = self.alerts.remove(&fingerprint) {
                 self.recorder.ends(write, &alert, None)?;

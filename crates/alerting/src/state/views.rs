@@ -2,7 +2,7 @@
 
 use super::State;
 use super::muting;
-use super::tables::{GroupId, Options};
+use super::tables::GroupId;
 use crate::matchers::AlertMatcher;
 use crate::silences::SilenceState;
 use crate::status::{AlertView, GroupView};
@@ -128,7 +128,7 @@ impl State {
             if !self.shows_receiver(filter, &group.receiver) {
                 continue;
             }
-            let options = Options::of(group);
+            let options = self.tables.options(group);
             let muted_by =
                 muting::intervals(&self.config, &options, now_ms).map(|(_, names)| names).unwrap_or_default();
             let alerts: Vec<AlertView> = self

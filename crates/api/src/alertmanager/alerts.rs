@@ -9,9 +9,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::sync::Arc;
-use watchfire_alerting::{AlertFilter, AlertView, PostedAlert};
+use watchfire_alerting::{AlertFilter, AlertView, PostedAlert, TextPairs, Texts};
+use watchfire_model::Labels;
 use watchfire_model::matcher::{MatchOp, Matcher};
 
 /// Until when an alert that its rule holds is shown to last: Prometheus sends such an end with every alert.
@@ -65,42 +66,56 @@ fn filter(app: &App, params: &Params) -> Result<AlertFilter, AmError> {
     })
 }
 
+/// A text as it stands in the body, copied only where it is escaped there.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Posted {
-    labels: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    starts_at: Option<String>,
-    #[serde(default)]
-    ends_at: Option<String>,
-    #[serde(default, rename = "generatorURL")]
-    generator_url: Option<String>,
+struct Posted<'a> {
+    #[serde(borrow)]
+    labels: Option<TextPairs<'a>>,
+    #[serde(borrow, default)]
+    annotations: Option<TextPairs<'a>>,
+    #[serde(borrow, default)]
+    starts_at: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    ends_at: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "generatorURL")]
+    generator_url: Option<Text<'a>>,
 }
 
 /// Takes alerts from outside. Those that are right are on disk when this answers, also when others are wrong.
 pub(crate) async fn post(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, AmError> {
-    let posted: Vec<Posted> =
-        serde_json::from_slice(&body).map_err(|error| AmError::body("alerts", error))?;
-    let mut alerts = Vec::with_capacity(posted.len());
-    for (index, posted) in posted.into_iter().enumerate() {
-        let Some(labels) = posted.labels else { return Err(AmError::missing(&format!("{index}.labels"))) };
-        let at = |text: Option<String>| time(text.as_deref()).map_err(|error| AmError::body("alerts", error));
-        alerts.push(PostedAlert {
-            labels,
-            annotations: posted.annotations.unwrap_or_default(),
-            starts_ms: at(posted.starts_at)?,
-            ends_ms: at(posted.ends_at)?,
-            generator_url: posted.generator_url.unwrap_or_default(),
-        });
-    }
-    let taken = app.alerting.post(alerts).await.map_err(AmError::internal)?;
+    let taken = app.alerting.post(posted(&body)?).await.map_err(AmError::internal)?;
     if taken.rejected.is_empty() {
         return Ok(().into_response());
     }
     let reasons: Vec<&str> = taken.rejected.iter().map(|rejected| rejected.0.as_str()).collect();
     Err(AmError::bad(reasons.join("; ")))
+}
+
+fn posted(body: &[u8]) -> Result<Vec<PostedAlert>, AmError> {
+    let posted: Vec<Posted<'_>> =
+        serde_json::from_slice(body).map_err(|error| AmError::body("alerts", error))?;
+    let mut alerts: Vec<PostedAlert> = Vec::with_capacity(posted.len());
+    for (index, posted) in posted.into_iter().enumerate() {
+        let Some(labels) = posted.labels else { return Err(AmError::missing(&format!("{index}.labels"))) };
+        let at = |text: Option<Text<'_>>| {
+            time(text.as_ref().map(|text| text.0.as_ref())).map_err(|error| AmError::body("alerts", error))
+        };
+        let url = posted.generator_url.map_or(Cow::Borrowed(""), |url| url.0);
+        // The alerts of a rule come together, and have one.
+        let known = alerts.last().map(|last| &last.generator_url).filter(|known| ***known == *url);
+        alerts.push(PostedAlert {
+            generator_url: known.map_or_else(|| url.into(), Arc::clone),
+            labels: Labels::from_pairs(labels.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))),
+            annotations: posted.annotations.map(|pairs| Texts::from_pairs(pairs.0)).unwrap_or_default(),
+            starts_ms: at(posted.starts_at)?,
+            ends_ms: at(posted.ends_at)?,
+        });
+    }
+    Ok(alerts)
 }
 
 fn push_all<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
@@ -136,7 +151,7 @@ fn push_alert(out: &mut Vec<u8>, alert: &AlertView, now_ms: i64) {
     let state: &[u8] = if suppressed { b"suppressed" } else { b"active" };
     let ends_ms = alert.ends_ms.unwrap_or_else(|| alert.updated_ms.max(now_ms).saturating_add(HELD_MS));
     out.extend_from_slice(b"{\"annotations\":");
-    push_pairs(out, &alert.annotations);
+    out.extend_from_slice(alert.annotations.as_json().as_bytes());
     for (key, time_ms) in
         [("endsAt", ends_ms), ("startsAt", alert.starts_ms), ("updatedAt", alert.updated_ms)]
     {
@@ -174,18 +189,18 @@ fn push_alert(out: &mut Vec<u8>, alert: &AlertView, now_ms: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchfire_model::Labels;
+    use std::collections::BTreeMap;
 
     #[test]
     fn an_alert_has_every_key_that_clients_require_and_no_list_is_null() {
         let alert = AlertView {
             fingerprint: 255,
             labels: Labels::from_pairs([("alertname", "A\"b"), ("job", "x")]),
-            annotations: BTreeMap::from([("summary".to_owned(), "<b>".to_owned())]),
+            annotations: Texts::from(BTreeMap::from([("summary".to_owned(), "<b>".to_owned())])),
             starts_ms: 1_700_000_000_000,
             ends_ms: None,
             updated_ms: 1_700_000_001_500,
-            generator_url: "http://w/graph".to_owned(),
+            generator_url: "http://w/graph".into(),
             receivers: vec!["team".to_owned()],
             silenced_by: vec![],
             inhibited_by: vec![],
@@ -215,5 +230,23 @@ mod tests {
         assert_eq!(muted["status"]["state"], "suppressed");
         assert_eq!(muted["status"]["inhibitedBy"], serde_json::json!(["0000000000000001"]));
         assert_eq!(muted["endsAt"], "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn posted_alerts_are_read_whatever_is_escaped_missing_or_said_twice() {
+        let body = r#"[
+            {"labels": {"b": "2", "a": "x\"y\u00e9", "empty": "", "b": "3"}, "annotations": {"z": "", "s": "\n"},
+             "startsAt": "2023-11-14T22:13:20Z", "endsAt": "0001-01-01T00:00:00.000Z", "generatorURL": "http:\/\/w"},
+            {"labels": {}, "annotations": null, "startsAt": null, "more": [1]}
+        ]"#;
+        let alerts = posted(body.as_bytes()).unwrap();
+        assert_eq!(alerts[0].labels, Labels::from_pairs([("a", "x\"yé"), ("b", "3")]));
+        assert_eq!(alerts[0].annotations.as_json(), r#"{"s":"\n","z":""}"#);
+        assert_eq!((alerts[0].starts_ms, alerts[0].ends_ms), (Some(1_700_000_000_000), None));
+        assert_eq!(&*alerts[0].generator_url, "http://w");
+        assert_eq!(alerts[1], PostedAlert { generator_url: "".into(), ..PostedAlert::default() });
+        assert!(posted(br#"[{"annotations": {}}]"#).is_err(), "labels must be there");
+        assert!(posted(br#"[{"labels": {"a": 1}}]"#).is_err(), "values are texts");
+        assert!(posted(br#"[{"labels": ["a"]}]"#).is_err());
     }
 }

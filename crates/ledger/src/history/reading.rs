@@ -2,7 +2,7 @@
 
 use super::{AlertEvent, AlertIdentity, Notice};
 use crate::alerts::{Fingerprint, read_labels};
-use crate::outbox::Job;
+use crate::outbox::{JOBS, Job};
 use crate::{LedgerError, Reading};
 use rusqlite::{OptionalExtension, params};
 use std::ops::ControlFlow;
@@ -60,7 +60,8 @@ impl Reading<'_> {
         limit: u32,
     ) -> Result<Vec<AlertEvent>, LedgerError> {
         self.list(
-            "SELECT * FROM alert_events WHERE fingerprint = ?1 AND at_ms <= ?2 ORDER BY id DESC LIMIT ?3",
+            "SELECT * FROM alert_events WHERE alert = (SELECT id FROM alert_identities WHERE fingerprint = ?1)
+                 AND at_ms <= ?2 ORDER BY id DESC LIMIT ?3",
             params![alert.cast_signed(), until_ms, limit],
             AlertEvent::from_row,
         )
@@ -89,8 +90,9 @@ impl Reading<'_> {
         limit: u32,
     ) -> Result<Vec<Job>, LedgerError> {
         self.list(
-            "SELECT * FROM outbox WHERE group_key = ?1 AND receiver = ?2 AND created_ms <= ?3
-                 ORDER BY id DESC LIMIT ?4",
+            &format!(
+                "{JOBS} WHERE group_key = ?1 AND receiver = ?2 AND created_ms <= ?3 ORDER BY id DESC LIMIT ?4"
+            ),
             params![group_key, receiver, until_ms, limit],
             Job::from_row,
         )
@@ -98,7 +100,7 @@ impl Reading<'_> {
 
     /// The job with a number.
     pub fn job(&self, id: i64) -> Result<Option<Job>, LedgerError> {
-        let found = self.list("SELECT * FROM outbox WHERE id = ?1", [id], Job::from_row)?.into_iter().next();
+        let found = self.list(&format!("{JOBS} WHERE id = ?1"), [id], Job::from_row)?.into_iter().next();
         Ok(found)
     }
 

@@ -41,7 +41,7 @@ fn all(ledger: &Ledger) -> Vec<AlertEvent> {
 #[test]
 fn events_come_back_newest_first_and_go_on_where_somebody_stopped() {
     let ledger = Ledger::in_memory().unwrap();
-    let annotations = BTreeMap::from([("summary".to_owned(), "<b>".to_owned())]);
+    let annotations = Texts::from(BTreeMap::from([("summary".to_owned(), "<b>".to_owned())]));
     ledger
         .write(|write| {
             for at_ms in [10, 20, 20, 30] {
@@ -59,7 +59,7 @@ fn events_come_back_newest_first_and_go_on_where_somebody_stopped() {
     let events = all(&ledger);
     let order: Vec<(i64, i64)> = events.iter().map(|event| (event.at_ms, event.id)).collect();
     assert_eq!(order, [(40, 5), (30, 4), (20, 3), (20, 2), (10, 1)]);
-    assert_eq!(events[0].annotations.as_ref(), Some(&annotations));
+    assert_eq!(events[0].annotations.as_ref(), Some(&annotations.to_map()));
     assert!(events[0].value.is_some_and(f64::is_nan) && events[1].annotations.is_none());
     let mut rest = Vec::new();
     ledger

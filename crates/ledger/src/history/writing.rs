@@ -1,48 +1,63 @@
 //! Writing down changes of alerts, and forgetting them in bounded steps.
 
 use super::{AlertEventKind, AlertIdentity, EventDraft, Forgotten, Notice};
-use crate::alerts::{Fingerprint, labels_text, map_text};
-use crate::{LedgerError, Writing};
-use rusqlite::params;
+use crate::alerts::Fingerprint;
+use crate::texts::labels_text;
+use crate::{LedgerError, Texts, Writing};
+use rusqlite::{OptionalExtension, params};
 
 impl Writing<'_> {
     /// Keeps a change of an alert whose labels may be new; returns its number.
     pub fn put_event(&self, identity: &AlertIdentity, event: &EventDraft<'_>) -> Result<i64, LedgerError> {
         let kind = event.kind.is_of_life().then(|| event.kind.code());
-        self.transaction()
+        let known: i64 = self
+            .transaction()
             .prepare_cached(
                 "INSERT INTO alert_identities (fingerprint, labels, rule, rule_group, rule_file, last_kind)
                      VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 1))
                  ON CONFLICT (fingerprint) DO UPDATE SET rule = excluded.rule, rule_group = excluded.rule_group,
-                     rule_file = excluded.rule_file, last_kind = coalesce(?6, last_kind)",
+                     rule_file = excluded.rule_file, last_kind = coalesce(?6, last_kind)
+                 RETURNING id",
             )?
-            .execute(params![
-                identity.fingerprint.cast_signed(),
-                labels_text(&identity.labels)?,
-                identity.rule,
-                identity.group,
-                identity.file,
-                kind,
-            ])?;
-        self.insert(identity.fingerprint, event)
+            .query_row(
+                params![
+                    identity.fingerprint.cast_signed(),
+                    labels_text(&identity.labels),
+                    identity.rule,
+                    identity.group,
+                    identity.file,
+                    kind,
+                ],
+                |row| row.get(0),
+            )?;
+        self.insert((identity.fingerprint, Some(known)), event)
     }
 
     /// Keeps a change of an alert that was spoken of before; returns its number.
     pub fn put_event_of(&self, alert: Fingerprint, event: &EventDraft<'_>) -> Result<i64, LedgerError> {
+        let known: Option<i64> = self
+            .transaction()
+            .prepare_cached("SELECT id FROM alert_identities WHERE fingerprint = ?1")?
+            .query_row([alert.cast_signed()], |row| row.get(0))
+            .optional()?;
         if event.kind.is_of_life() {
             self.transaction()
-                .prepare_cached("UPDATE alert_identities SET last_kind = ?2 WHERE fingerprint = ?1")?
-                .execute(params![alert.cast_signed(), event.kind.code()])?;
+                .prepare_cached("UPDATE alert_identities SET last_kind = ?2 WHERE id = ?1")?
+                .execute(params![known, event.kind.code()])?;
         }
-        self.insert(alert, event)
+        self.insert((alert, known), event)
     }
 
-    fn insert(&self, alert: Fingerprint, event: &EventDraft<'_>) -> Result<i64, LedgerError> {
-        let annotations = event.annotations.map(map_text).transpose()?;
+    /// The alert comes with the number of its identity.
+    fn insert(
+        &self,
+        (alert, known): (Fingerprint, Option<i64>),
+        event: &EventDraft<'_>,
+    ) -> Result<i64, LedgerError> {
         self.transaction()
             .prepare_cached(
                 "INSERT INTO alert_events (at_ms, fingerprint, kind, value_bits, active_ms, fired_ms, annotations,
-                     detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     detail, alert) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 event.at_ms,
@@ -51,8 +66,9 @@ impl Writing<'_> {
                 event.value.map(|value| value.to_bits().cast_signed()),
                 event.active_ms,
                 event.fired_ms,
-                annotations,
+                event.annotations.map(Texts::as_json),
                 event.detail,
+                known,
             ])?;
         Ok(self.transaction().last_insert_rowid())
     }
@@ -106,18 +122,18 @@ impl Writing<'_> {
 
     fn forget(&self, which: &str, bound: i64, most: u32) -> Result<usize, LedgerError> {
         let transaction = self.transaction();
-        let doomed: Vec<(i64, i64)> = transaction
-            .prepare(&format!("SELECT id, fingerprint FROM alert_events {which}"))?
+        let doomed: Vec<(i64, Option<i64>)> = transaction
+            .prepare(&format!("SELECT id, alert FROM alert_events {which}"))?
             .query_map(params![bound, most], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
         let mut forget = transaction.prepare("DELETE FROM alert_events WHERE id = ?1")?;
         let mut forget_alert = transaction.prepare(
-            "DELETE FROM alert_identities WHERE fingerprint = ?1 AND last_kind <> ?2
-                 AND NOT EXISTS (SELECT 1 FROM alert_events WHERE fingerprint = ?1)",
+            "DELETE FROM alert_identities WHERE id = ?1 AND last_kind <> ?2
+                 AND NOT EXISTS (SELECT 1 FROM alert_events WHERE alert = ?1)",
         )?;
-        for (id, fingerprint) in &doomed {
+        for (id, alert) in &doomed {
             forget.execute([id])?;
-            forget_alert.execute(params![fingerprint, AlertEventKind::Firing.code()])?;
+            forget_alert.execute(params![alert, AlertEventKind::Firing.code()])?;
         }
         Ok(doomed.len())
     }

@@ -2,7 +2,7 @@
 
 use super::{Incident, IncidentAlert, IncidentEvent};
 use crate::alerts::Fingerprint;
-use crate::outbox::Job;
+use crate::outbox::{JOBS, Job};
 use crate::{LedgerError, Reading};
 use rusqlite::params;
 use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ impl Reading<'_> {
 
     /// The notifications about an incident, oldest first.
     pub fn jobs_of_incident(&self, incident: i64) -> Result<Vec<Job>, LedgerError> {
-        self.list("SELECT * FROM outbox WHERE incident = ?1 ORDER BY id", [incident], Job::from_row)
+        self.list(&format!("{JOBS} WHERE incident = ?1 ORDER BY id"), [incident], Job::from_row)
     }
 
     fn with_firing(&self, mut incidents: Vec<Incident>) -> Result<Vec<Incident>, LedgerError> {

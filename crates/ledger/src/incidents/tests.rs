@@ -1,16 +1,18 @@
 use super::*;
 use crate::{JobDraft, JobState, Ledger};
+use std::collections::BTreeMap;
 
 fn alert(fingerprint: u64) -> Alert {
     Alert {
+        row: 0,
         fingerprint,
         labels: Labels::from_pairs([("alertname", "Down"), ("instance", "a")]),
-        annotations: BTreeMap::from([("summary".to_owned(), "a is down".to_owned())]),
+        annotations: BTreeMap::from([("summary".to_owned(), "a is down".to_owned())]).into(),
         starts_ms: 1_000,
         ends_ms: None,
         by_timeout: false,
         updated_ms: 1_000,
-        generator_url: "http://w".to_owned(),
+        generator_url: "http://w".into(),
     }
 }
 

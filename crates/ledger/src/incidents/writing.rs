@@ -1,7 +1,8 @@
 //! What can be done to incidents, inside one transaction.
 
 use super::{Escalation, EventKind, Incident, severity_code};
-use crate::alerts::{Alert, Fingerprint, fingerprints_text, labels_text, map_text};
+use crate::alerts::{Alert, Fingerprint, fingerprints_text, map_text};
+use crate::texts::labels_text;
 use crate::{LedgerError, Writing};
 use rusqlite::params;
 use std::collections::BTreeSet;
@@ -45,13 +46,13 @@ impl Writing<'_> {
     /// Keeps a new incident.
     pub fn open_incident(&self, new: NewIncident<'_>, now_ms: i64) -> Result<Incident, LedgerError> {
         let escalation = new.escalation.as_ref().map(map_text).transpose()?;
-        self.transaction.execute(
+        self.run(
             "INSERT INTO incidents (group_key, receiver, labels, severity, started_ms, updated_ms, reopened,
                  escalation, paged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, '[]')",
             params![
                 new.group_key,
                 new.receiver,
-                labels_text(new.labels)?,
+                labels_text(new.labels),
                 severity_code(new.severity),
                 new.started_ms,
                 now_ms,
@@ -79,7 +80,7 @@ impl Writing<'_> {
     pub fn put_incident(&self, incident: &Incident) -> Result<(), LedgerError> {
         let acknowledgement = incident.acknowledgement.as_ref().map(map_text).transpose()?;
         let escalation = incident.escalation.as_ref().map(map_text).transpose()?;
-        self.transaction.execute(
+        self.run(
             "UPDATE incidents SET severity = ?2, resolved_ms = ?3, updated_ms = ?4, reopened = ?5,
                  acknowledgement = ?6, escalation = ?7, paged = ?8 WHERE id = ?1",
             params![
@@ -102,7 +103,7 @@ impl Writing<'_> {
         incident: i64,
         alerts: impl IntoIterator<Item = &'i Alert>,
     ) -> Result<(), LedgerError> {
-        let mut statement = self.transaction.prepare(
+        let mut statement = self.transaction.prepare_cached(
             "INSERT OR REPLACE INTO incident_alerts (incident, fingerprint, labels, annotations, generator_url,
                  starts_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
@@ -110,8 +111,8 @@ impl Writing<'_> {
             statement.execute(params![
                 incident,
                 alert.fingerprint.cast_signed(),
-                labels_text(&alert.labels)?,
-                map_text(&alert.annotations)?,
+                labels_text(&alert.labels),
+                alert.annotations.as_json(),
                 alert.generator_url,
                 alert.starts_ms,
             ])?;
@@ -125,9 +126,9 @@ impl Writing<'_> {
         incident: i64,
         ended: impl IntoIterator<Item = (Fingerprint, i64)>,
     ) -> Result<(), LedgerError> {
-        let mut statement = self
-            .transaction
-            .prepare("UPDATE incident_alerts SET ends_ms = ?3 WHERE incident = ?1 AND fingerprint = ?2")?;
+        let mut statement = self.transaction.prepare_cached(
+            "UPDATE incident_alerts SET ends_ms = ?3 WHERE incident = ?1 AND fingerprint = ?2",
+        )?;
         for (fingerprint, ends_ms) in ended {
             statement.execute(params![incident, fingerprint.cast_signed(), ends_ms])?;
         }
@@ -136,7 +137,7 @@ impl Writing<'_> {
 
     /// Adds to what happened to an incident.
     pub fn add_event(&self, event: &NewEvent<'_>) -> Result<(), LedgerError> {
-        self.transaction.execute(
+        self.run(
             "INSERT INTO incident_events (incident, at_ms, kind, actor, text, alerts)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![

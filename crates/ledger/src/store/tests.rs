@@ -12,7 +12,7 @@ fn open(path: &Path) -> Ledger {
 fn instance(name: &str, value: f64) -> RuleInstance {
     RuleInstance {
         labels: Labels::from_pairs([("alertname", "Hot"), ("instance", name)]),
-        annotations: BTreeMap::from([("summary".to_owned(), "it's \"hot\"\n".to_owned())]),
+        annotations: BTreeMap::from([("summary".to_owned(), "it's \"hot\"\n".to_owned())]).into(),
         state: InstanceState::Firing,
         value,
         active_ms: 1_000,
@@ -101,7 +101,9 @@ fn a_newer_state_takes_over_the_open_job_and_keeps_its_number() {
     assert_ne!(first, other);
     let jobs = ledger.read(|read| read.open_jobs()).unwrap();
     assert_eq!(jobs.len(), 2);
-    let job = &jobs[0];
+    let job = ledger.read(|read| read.job(first)).unwrap().unwrap();
+    assert_eq!(Job { payload: String::new(), ..job.clone() }, jobs[0]);
+    assert_eq!(ledger.read(|read| read.payload(first)).unwrap(), "new");
     assert_eq!((job.payload.as_str(), job.generation, job.attempts, job.next_try_ms), ("new", 1, 1, 99));
     assert_eq!(job.firing, BTreeSet::from([1, u64::MAX]));
     assert_eq!(job.last_error.as_deref(), Some("503"));
@@ -241,4 +243,71 @@ fn a_file_of_the_first_schema_keeps_what_its_destinations_are_owed() {
     assert_eq!((&told[0].open, told[1].open.len()), (&BTreeSet::from([255]), 0));
     let alerts = ledger.read(|read| read.alerts()).unwrap();
     assert_eq!((alerts[0].ends_ms, alerts[0].by_timeout), (None, false));
+}
+
+#[test]
+fn a_file_of_the_seventh_schema_keeps_alerts_history_and_what_is_to_be_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    crate::schema::MIGRATIONS[..7].iter().for_each(|step| old.execute_batch(step).unwrap());
+    old.execute_batch(
+        "INSERT INTO alerts (fingerprint, labels, annotations, starts_ms, ends_ms, updated_ms, generator_url, by_timeout)
+             VALUES (255, '{\"alertname\":\"A\"}', '{\"s\":\"x\"}', 1, 9, 2, 'http://w', 1),
+                    (-1, '{\"alertname\":\"B\"}', '{}', 3, NULL, 1, '', 0);
+         INSERT INTO alert_identities VALUES (255, '{\"alertname\":\"A\"}', 'A', 'g', 'f', 1),
+                    (-1, '{\"alertname\":\"B\"}', 'B', '', '', 2);
+         INSERT INTO alert_events (at_ms, fingerprint, kind) VALUES (10, 255, 0), (11, -1, 1), (12, 255, 1), (13, -1, 2);
+         INSERT INTO outbox (group_key, receiver, integration, state, generation, reason, payload, firing, resolved,
+                    created_ms, next_try_ms, attempts)
+             VALUES ('k', 'pager', 0, 0, 3, 'first', 'told', '00000000000000ff', '', 5, 6, 7);
+         INSERT INTO deliveries (job, group_key, receiver, integration, started_ms, outcome)
+             VALUES (1, 'k', 'pager', 0, 6, 0);",
+    )
+    .unwrap();
+    old.execute_batch(&format!("PRAGMA user_version = 7; PRAGMA application_id = {};", 0x5746_4c47)).unwrap();
+    drop(old);
+    let ledger = open(&path);
+    let alerts = ledger.read(|read| read.alerts()).unwrap();
+    let mut seen: Vec<_> =
+        alerts.iter().map(|a| (a.fingerprint, a.starts_ms, a.ends_ms, a.by_timeout, a.row != 0)).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [(255, 1, Some(9), true, true), (u64::MAX, 3, None, false, true)]);
+    let kinds = |alert: u64| -> Vec<AlertEventKind> {
+        let events = ledger.read(|read| read.events_of(alert, i64::MAX, 10)).unwrap();
+        events.into_iter().map(|event| event.kind).collect()
+    };
+    assert_eq!(kinds(255), [AlertEventKind::Firing, AlertEventKind::Pending]);
+    assert_eq!(kinds(u64::MAX), [AlertEventKind::Resolved, AlertEventKind::Firing]);
+    assert_eq!(ledger.read(|read| read.firing_in_history()).unwrap(), [255]);
+    let job = ledger.read(|read| read.job(1)).unwrap().unwrap();
+    assert_eq!((job.payload.as_str(), job.generation, job.attempts), ("told", 3, 7));
+    assert_eq!(ledger.read(|read| read.deliveries_of(1)).unwrap().len(), 1);
+    ledger.write(|write| write.finish_job(1, JobState::Done, 20, None)).unwrap();
+    assert_eq!(ledger.write(|write| write.prune_finished(21)).unwrap(), 1);
+    assert_eq!(ledger.read(|read| read.payload(1)).unwrap(), "", "what it told goes with it");
+    assert_eq!(Ledger::verify(&path).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn an_alert_keeps_its_row_until_it_is_forgotten() {
+    let ledger = Ledger::in_memory().unwrap();
+    let alert = Alert {
+        row: 0,
+        fingerprint: u64::MAX,
+        labels: Labels::from_pairs([("alertname", "Hot")]),
+        annotations: BTreeMap::from([("summary".to_owned(), "a\"b".to_owned())]).into(),
+        starts_ms: 1,
+        ends_ms: Some(2),
+        by_timeout: true,
+        updated_ms: 3,
+        generator_url: "http://w".into(),
+    };
+    let row = ledger.write(|write| write.put_alert(&alert)).unwrap();
+    let other = ledger.write(|write| write.put_alert(&Alert { fingerprint: 1, ..alert.clone() })).unwrap();
+    assert_ne!(row, other);
+    let later = Alert { row, ends_ms: None, ..alert };
+    assert_eq!(ledger.write(|write| write.put_alert(&later)).unwrap(), row);
+    ledger.write(|write| write.delete_alerts([other])).unwrap();
+    assert_eq!(ledger.read(|read| read.alerts()).unwrap(), [later]);
 }

@@ -35,10 +35,7 @@ async fn events(house: &House) -> Vec<String> {
 
 fn post(name: &str, ends_ms: Option<i64>) -> PostedAlert {
     PostedAlert {
-        labels: BTreeMap::from([
-            ("alertname".to_owned(), "Down".to_owned()),
-            ("instance".to_owned(), name.to_owned()),
-        ]),
+        labels: Labels::from_pairs([("alertname", "Down"), ("instance", name)]),
         ends_ms,
         ..PostedAlert::default()
     }

@@ -9,9 +9,8 @@ fn labels(name: &str) -> Labels {
 }
 
 fn post(name: &str, ends_ms: Option<i64>) -> PostedAlert {
-    let labels = labels(name);
     PostedAlert {
-        labels: labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        labels: labels(name),
         starts_ms: Some(START - 60 * MINUTE),
         ends_ms,
         ..PostedAlert::default()

@@ -8,10 +8,7 @@ use watchfire_ledger::SilenceMatcher;
 
 fn posted(name: &str, starts_ms: Option<i64>, ends_ms: Option<i64>) -> PostedAlert {
     PostedAlert {
-        labels: BTreeMap::from([
-            ("alertname".to_owned(), "Down".to_owned()),
-            ("instance".to_owned(), name.to_owned()),
-        ]),
+        labels: Labels::from_pairs([("alertname", "Down"), ("instance", name)]),
         starts_ms,
         ends_ms,
         ..PostedAlert::default()

@@ -4,14 +4,15 @@ use proptest::prelude::*;
 fn alert(starts_ms: i64, ends_ms: i64, by_timeout: bool) -> Alert {
     let labels = Labels::from_pairs([("alertname", "A")]);
     Alert {
+        row: 0,
         fingerprint: fingerprint(&labels),
         labels,
-        annotations: BTreeMap::new(),
+        annotations: Texts::default(),
         starts_ms,
         ends_ms: Some(ends_ms),
         by_timeout,
         updated_ms: 0,
-        generator_url: String::new(),
+        generator_url: "".into(),
     }
 }
 
