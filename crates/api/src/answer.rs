@@ -1,17 +1,18 @@
 //! Answers that are handed out while they are written.
 //!
 //! What makes an answer runs on a thread of its own and writes into a [`Page`]. A short answer is sent as a whole. Of a
-//! long one the beginning leaves while the rest is being written, compressed on the same thread: the client reads
-//! meanwhile, and no thread that serves requests is busy compressing.
+//! long one the beginning leaves while the rest is being written, so that the client reads meanwhile; its lists are
+//! written by several threads where any are free. They compress what they write: no thread that serves requests does.
 
 mod gzip;
+mod list;
 
 use crate::error::ApiError;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use gzip::Gzip;
+use gzip::{Gzip, Packed};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Frame;
@@ -19,11 +20,12 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::sync::{mpsc, oneshot};
+use watchfire_promql::Engine;
 
 /// Up to this size an answer is sent as it is, as are those compressed behind us.
 const SMALL_BYTES: usize = 32;
-/// An answer that is not compressed is handed out in pieces of this size.
-const PIECE_BYTES: usize = 256 << 10;
+/// So much text is written, and compressed, before it is handed out.
+const PIECE_BYTES: usize = 128 << 10;
 
 /// How a client wants its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +86,11 @@ impl<T> Reply<T> {
 #[derive(Debug)]
 pub(crate) struct Page {
     packing: Packing,
-    /// What was written and is not compressed yet, while there is no [`Page::gzip`].
-    plain: Vec<u8>,
-    gzip: Option<Gzip>,
+    /// What was written since the last piece was handed out.
+    text: Vec<u8>,
+    gzip: Gzip,
     sent: Sent,
+    helpers: Option<Engine>,
 }
 
 #[derive(Debug)]
@@ -100,62 +103,86 @@ enum Sent {
     InVain,
 }
 
+/// A piece of an answer as it is handed out.
+#[derive(Debug)]
+enum Piece {
+    Plain(Vec<u8>),
+    Packed(Packed),
+}
+
+impl Piece {
+    /// Takes what is in `text`; `None` when it cannot be compressed.
+    fn of(packing: Packing, text: &mut Vec<u8>, last: bool) -> Option<Self> {
+        Some(match packing {
+            Packing::Plain => Self::Plain(std::mem::replace(text, Vec::with_capacity(text.capacity()))),
+            Packing::Gzip => {
+                let packed = Packed::of(text, last)?;
+                text.clear();
+                Self::Packed(packed)
+            }
+        })
+    }
+}
+
 impl Page {
     pub(crate) fn new(packing: Packing, reply: Reply<Response>) -> Self {
-        Self { packing, plain: Vec::new(), gzip: None, sent: Sent::Not(reply) }
+        Self { packing, text: Vec::new(), gzip: Gzip::default(), sent: Sent::Not(reply), helpers: None }
+    }
+
+    /// Lets threads that help this engine's queries help with what is long.
+    pub(crate) fn helped_by(mut self, engine: &Engine) -> Self {
+        self.helpers = Some(engine.clone());
+        self
     }
 
     /// Where text is appended.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
-        match &mut self.gzip {
-            Some(gzip) => gzip.input(),
-            None => &mut self.plain,
-        }
+        &mut self.text
     }
 
     /// Sends what was written so far, if that is much. False when nobody wants the rest.
-    pub(crate) fn pause(&mut self) -> bool {
-        let piece = match (&mut self.gzip, self.packing) {
-            (Some(gzip), _) => gzip.take(),
-            (None, _) if self.plain.len() < PIECE_BYTES / 2 => None,
-            (None, Packing::Gzip) => self.compress().take(),
-            (None, Packing::Plain) if self.plain.len() < PIECE_BYTES => None,
-            (None, Packing::Plain) => {
-                Some(std::mem::replace(&mut self.plain, Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8)))
-            }
-        };
-        if let Some(piece) = piece {
-            self.send(piece.into());
+    fn pause(&mut self) -> bool {
+        if self.text.len() >= PIECE_BYTES {
+            self.hand_out();
         }
         !matches!(self.sent, Sent::InVain)
     }
 
-    /// Begins to compress.
-    fn compress(&mut self) -> &mut Gzip {
-        let plain = std::mem::take(&mut self.plain);
-        let gzip = self.gzip.get_or_insert_default();
-        if gzip.input().is_empty() {
-            *gzip.input() = plain;
-        }
-        gzip
+    /// Sends what was written so far.
+    fn hand_out(&mut self) {
+        let piece = Piece::of(self.packing, &mut self.text, false);
+        self.add(piece);
     }
 
-    fn send(&mut self, piece: Bytes) {
+    /// Sends a piece, which follows on those sent before.
+    fn add(&mut self, piece: Option<Piece>) {
+        match piece {
+            Some(Piece::Plain(bytes)) => self.send(bytes),
+            Some(Piece::Packed(packed)) => {
+                let bytes = self.gzip.add(packed, false);
+                self.send(bytes);
+            }
+            // The connection breaks off.
+            None => self.sent = Sent::InVain,
+        }
+    }
+
+    fn send(&mut self, piece: Vec<u8>) {
         self.sent = match std::mem::replace(&mut self.sent, Sent::InVain) {
             Sent::Not(reply) => {
                 let (rest, pieces) = mpsc::unbounded_channel();
-                let body = Body::new(Pieces { first: Some(piece), rest: pieces });
-                reply.give(Ok(Self::response(self.gzip.is_some(), body)));
+                let body = Body::new(Pieces { first: Some(piece.into()), rest: pieces });
+                reply.give(Ok(Self::response(self.packing, body)));
                 Sent::Begun(rest)
             }
-            Sent::Begun(rest) if rest.send(Some(piece)).is_ok() => Sent::Begun(rest),
+            Sent::Begun(rest) if rest.send(Some(piece.into())).is_ok() => Sent::Begun(rest),
             Sent::Begun(_) | Sent::InVain => Sent::InVain,
         };
     }
 
-    fn response(packed: bool, body: Body) -> Response {
+    fn response(packing: Packing, body: Body) -> Response {
         let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
-        if packed {
+        if packing == Packing::Gzip {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
@@ -164,13 +191,21 @@ impl Page {
 
     /// That was all.
     pub(crate) fn finish(mut self) {
-        if self.packing == Packing::Gzip && self.plain.len() > SMALL_BYTES {
-            self.compress();
+        let begun = matches!(self.sent, Sent::Begun(_));
+        if !begun && self.text.len() <= SMALL_BYTES {
+            self.packing = Packing::Plain;
         }
-        let packed = self.gzip.is_some();
-        let rest = self.gzip.take().map_or_else(|| std::mem::take(&mut self.plain), Gzip::finish);
+        let rest = match Piece::of(self.packing, &mut self.text, true) {
+            Some(Piece::Plain(bytes)) => bytes,
+            Some(Piece::Packed(packed)) => {
+                let mut bytes = self.gzip.add(packed, true);
+                self.gzip.end(&mut bytes);
+                bytes
+            }
+            None => return,
+        };
         match self.sent {
-            Sent::Not(reply) => reply.give(Ok(Self::response(packed, Body::from(rest)))),
+            Sent::Not(reply) => reply.give(Ok(Self::response(self.packing, Body::from(rest)))),
             Sent::Begun(pieces) => {
                 let _ = pieces.send(Some(rest.into()));
                 let _ = pieces.send(None);

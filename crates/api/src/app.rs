@@ -248,7 +248,7 @@ impl App {
         let (reply, awaited) = Reply::new();
         tokio::task::spawn_blocking(move || match read(&app) {
             Ok(write) => {
-                let mut page = Page::new(packing, reply);
+                let mut page = Page::new(packing, reply).helped_by(&app.engine);
                 write(&mut page);
                 page.finish();
             }

@@ -4,7 +4,7 @@ mod stamps;
 
 use crate::answer::Page;
 use stamps::Stamps;
-use watchfire_model::{Histogram, Labels, SampleValue, Samples};
+use watchfire_model::{Histogram, Labels, SampleValue, Samples, Series};
 use watchfire_promql::value::VectorSample;
 use watchfire_promql::{Annotations, Value};
 
@@ -259,16 +259,22 @@ pub(crate) fn query_response(
         }
         Value::Vector(samples) => {
             truncated = samples.len() > limit;
-            write_list(page, samples.iter().take(limit), push_vector_sample);
+            let shown = samples.get(..limit).unwrap_or(samples);
+            let about = |sample: &VectorSample| text_bytes(&sample.labels) + SAMPLE_BYTES;
+            page.list(shown, about, || push_vector_sample);
         }
         Value::Matrix(series) => {
             truncated = series.len() > limit;
-            let mut stamps = Stamps::default();
-            write_list(page, series.iter().take(limit), |out, series| {
-                out.extend_from_slice(b"{\"metric\":");
-                push_labels(out, &series.labels);
-                push_samples(out, &series.samples, &mut stamps);
-                out.push(b'}');
+            let shown = series.get(..limit).unwrap_or(series);
+            let about = |series: &Series| text_bytes(&series.labels) + series.samples.len() * SAMPLE_BYTES;
+            page.list(shown, about, || {
+                let mut stamps = Stamps::default();
+                move |out: &mut Vec<u8>, series: &Series| {
+                    out.extend_from_slice(b"{\"metric\":");
+                    push_labels(out, &series.labels);
+                    push_samples(out, &series.samples, &mut stamps);
+                    out.push(b'}');
+                }
             });
         }
     }
@@ -290,22 +296,6 @@ pub(crate) fn query_response(
         }
     }
     out.push(b'}');
-}
-
-/// As [`push_list`], of a list that may be long.
-fn write_list<T>(page: &mut Page, items: impl IntoIterator<Item = T>, mut push: impl FnMut(&mut Vec<u8>, T)) {
-    page.buffer().push(b'[');
-    for (index, item) in items.into_iter().enumerate() {
-        let out = page.buffer();
-        if index > 0 {
-            out.push(b',');
-        }
-        push(out, item);
-        if !page.pause() {
-            break;
-        }
-    }
-    page.buffer().push(b']');
 }
 
 /// Warnings and infos as texts, at most ten of each kind and then how many more, as Prometheus does.
@@ -347,10 +337,18 @@ pub(crate) fn success_with_warnings(
     json(out)
 }
 
+/// About how long a sample is as text.
+const SAMPLE_BYTES: usize = 32;
+
+/// About how long labels are as text.
+fn text_bytes(labels: &Labels) -> usize {
+    labels.as_bytes().len() + 32
+}
+
 /// Writes `{"status":"success","data":[…]}` with a list of texts, and warnings.
 pub(crate) fn texts_response(page: &mut Page, texts: &[String], warnings: &[String]) {
     page.buffer().extend_from_slice(b"{\"status\":\"success\",\"data\":");
-    write_list(page, texts, |out, text| push_string(out, text));
+    page.list(texts, |text| text.len() + 3, || |out: &mut Vec<u8>, text: &String| push_string(out, text));
     let out = page.buffer();
     if !warnings.is_empty() {
         out.extend_from_slice(b",\"warnings\":");

@@ -40,6 +40,7 @@ mod usage;
 mod window;
 
 pub use annotations::AnnotationKind;
+pub use crew::Permit;
 pub use usage::{QueryUsage, SAMPLE_BYTES};
 
 use crate::ast::Expr;
@@ -184,6 +185,11 @@ impl Engine {
     /// The settings.
     pub const fn options(&self) -> &EngineOptions {
         &self.options
+    }
+
+    /// Takes one of the threads that may help queries, for other work on their answers; `None` when all are at work.
+    pub fn permit(&self) -> Option<Permit> {
+        self.helpers.take()
     }
 
     /// Evaluates a query; blocks until the answer is complete.

@@ -70,9 +70,10 @@ async fn evaluated(
     let steps = (query.start_ms, query.step_ms);
     // As VictoriaMetrics calls it. What a query costs is asked for its evaluation.
     let cached = !with_stats && !params.get("nocache").is_some_and(|off| !matches!(off, "0" | "false"));
+    let engine = app.engine.clone();
     app.evaluate_into(query, query_text(params)?, (origin, cached), move |result, timings, reply| {
         let stats = with_stats.then(|| stats(&result, timings, by_step.then_some(steps)));
-        let mut page = Page::new(packing, reply);
+        let mut page = Page::new(packing, reply).helped_by(&engine);
         query_response(&mut page, &result.value, limit, &result.annotations, &text, stats.as_ref());
         page.finish();
     })

@@ -37,15 +37,17 @@ impl Helpers {
         Arc::new(Self { free: AtomicUsize::new(count), eager })
     }
 
-    fn take(self: &Arc<Self>) -> Option<Permit> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<Permit> {
         let one_less = |free: usize| free.checked_sub(1);
         let taken = self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         taken.is_ok().then(|| Permit(Arc::clone(self)))
     }
 }
 
-/// A helper that is at work.
-struct Permit(Arc<Helpers>);
+/// A thread that may help until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit(Arc<Helpers>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
