@@ -84,13 +84,22 @@ impl Bits<'_> {
     /// A number of up to 64 bits.
     #[inline(always)]
     fn take(&mut self, width: u8) -> u64 {
-        if width <= SEEN_BITS {
-            let number = self.peek().checked_shr(64 - u32::from(width)).unwrap_or(0);
-            self.position += usize::from(width);
-            return number;
-        }
-        let high = self.take(width - 32);
-        high << 32 | self.take(32)
+        if width <= SEEN_BITS { self.take_seen(width) } else { self.take_long(width) }
+    }
+
+    /// A number of up to [`SEEN_BITS`].
+    #[inline(always)]
+    fn take_seen(&mut self, width: u8) -> u64 {
+        let number = self.peek().checked_shr(64 - u32::from(width)).unwrap_or(0);
+        self.position += usize::from(width);
+        number
+    }
+
+    // Apart, so that the short ones are read in place.
+    #[cold]
+    fn take_long(&mut self, width: u8) -> u64 {
+        let high = self.take_seen(width - 32);
+        high << 32 | self.take_seen(32)
     }
 
     #[inline(always)]
@@ -113,6 +122,12 @@ impl Bits<'_> {
         self.position > self.end
     }
 }
+
+/// The first bit of a sample that is not as the one before was.
+const CHANGED: u64 = 1 << 63;
+/// How the commonest of those begin: changed, with the same interval, by a difference of mantissas of the same width.
+const ALIKE: u64 = 0b1010;
+const ALIKE_BITS: u8 = 4;
 
 /// The last bytes as the highest of a word.
 fn last_word(rest: &[u8]) -> u64 {
@@ -163,7 +178,15 @@ impl Values {
         (!input.is_over()).then_some(())
     }
 
-    #[inline]
+    /// The width of the difference of mantissas, where the commonest change comes next: at the same interval, a difference
+    /// as wide as the one before.
+    #[inline(always)]
+    fn differs_alike(&self, word: u64) -> Option<u8> {
+        let alike = word >> (64 - ALIKE_BITS) == ALIKE && self.mantissa.is_some();
+        Some(self.mantissa_width).filter(|width| alike && (1..=SEEN_BITS - ALIKE_BITS).contains(width))
+    }
+
+    #[inline(always)]
     fn set(&mut self, mantissa: i64) -> Option<()> {
         self.bits = from_mantissa(mantissa, self.exponent)?;
         self.mantissa = Some(mantissa);
@@ -185,7 +208,19 @@ fn read(
         if index == 0 {
             values.next(&mut input)?;
         } else {
-            if input.take(1) == 1 {
+            let word = input.peek();
+            if word & CHANGED == 0 {
+                input.position += 1;
+            } else if let Some(width) = values.differs_alike(word) {
+                // Seen in one go.
+                let difference = (word << ALIKE_BITS).cast_signed() >> (64 - u32::from(width));
+                input.position += usize::from(ALIKE_BITS + width);
+                values.set(values.mantissa?.checked_add(difference)?)?;
+                if input.is_over() {
+                    return None;
+                }
+            } else {
+                input.position += 1;
                 let class = input.take_ones(INTERVAL_WIDTHS.len() as u8);
                 let field = usize::from(class).checked_sub(1).and_then(|class| INTERVAL_WIDTHS.get(class));
                 if let Some(field) = field {
