@@ -111,10 +111,15 @@ fn normalise(bins: &mut [Bin], count: usize, log: u32) {
     }
 }
 
-/// Hands out every state once, far from the one before.
-fn spread(bins: &[Bin], log: u32, mut each: impl FnMut(usize, usize)) {
+/// How far a state is handed out from the one before; in the end each was handed out once.
+const fn stride(log: u32) -> usize {
     let states = 1_usize << log;
-    let step = (states >> 1) + (states >> 3) + 3;
+    (states >> 1) + (states >> 3) + 3
+}
+
+/// Hands out the states as [`fill`] does.
+fn spread(bins: &[Bin], log: u32, mut each: impl FnMut(usize, usize)) {
+    let (states, step) = (1_usize << log, stride(log));
     let mut state = 0;
     for (index, bin) in bins.iter().enumerate() {
         for _ in 0..bin.weight {
@@ -428,26 +433,25 @@ impl Lane<'_> {
     }
 }
 
+/// Says what is to be done in each state. Bins have a weight, and their weights sum to the number of states.
 fn fill(table: &mut [Entry; STATES], bins: &[Bin], log: u32) {
-    let mut seen = [0_u32; MAX_BINS];
-    spread(bins, log, |index, state| {
-        let (Some(bin), Some(seen), Some(entry)) =
-            (bins.get(index), seen.get_mut(index), table.get_mut(state))
-        else {
-            return;
-        };
-        let number = bin.weight + *seen;
-        *seen += 1;
-        let taken = log - number.ilog2();
-        let next = ((number << taken) - (1 << log)) as u16;
-        *entry = Entry {
-            lower: bin.lower,
-            next,
-            taken: taken as u8,
-            bits: bin.bits as u8,
-            all: (taken + bin.bits) as u8,
-        };
-    });
+    let (states, step) = (1_usize << log, stride(log));
+    let mut state = 0;
+    for bin in bins {
+        for number in bin.weight..2 * bin.weight {
+            let taken = log - number.ilog2();
+            #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside of the array")]
+            let entry = &mut table[state & (STATES - 1)];
+            *entry = Entry {
+                lower: bin.lower,
+                next: ((number << taken) - (1 << log)) as u16,
+                taken: taken as u8,
+                bits: bin.bits as u8,
+                all: (taken + bin.bits) as u8,
+            };
+            state = (state + step) & (states - 1);
+        }
+    }
 }
 
 #[cfg(test)]

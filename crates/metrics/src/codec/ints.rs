@@ -231,7 +231,7 @@ fn take_guessed(
     let slope = if guess == Guess::Line { input.signed()? } else { 0 };
     let guessed = count.checked_sub(guess.unguessed())?;
     let first = if guess.unguessed() > 0 { input.signed()? } else { 0 };
-    let mut step = if guess.unguessed() > 1 { input.signed()? } else { 0 };
+    let step = if guess.unguessed() > 1 { input.signed()? } else { 0 };
     let base = input.signed()?;
     let divisor = if kind & DIVIDED != 0 { input.varint()? } else { 1 };
     let quotients = &mut scratch.quotients;
@@ -243,11 +243,11 @@ fn take_guessed(
     out.reserve(count);
     let residuals = quotients.iter().map(|quotient| *quotient as i64);
     if divisor == 1 {
-        restore(guess, residuals.map(|number| number.wrapping_add(base)), (first, &mut step, slope), out);
+        restore(guess, residuals.map(move |number| number.wrapping_add(base)), (first, step, slope), out);
     } else {
         let divisor = divisor as i64;
-        let residuals = residuals.map(|number| number.wrapping_mul(divisor).wrapping_add(base));
-        restore(guess, residuals, (first, &mut step, slope), out);
+        let residuals = residuals.map(move |number| number.wrapping_mul(divisor).wrapping_add(base));
+        restore(guess, residuals, (first, step, slope), out);
     }
     Some(())
 }
@@ -256,31 +256,32 @@ fn take_guessed(
 fn restore(
     guess: Guess,
     residuals: impl Iterator<Item = i64>,
-    (first, step, slope): (i64, &mut i64, i64),
+    (first, step, slope): (i64, i64, i64),
     out: &mut Vec<i64>,
 ) {
+    // Closures own what changes from number to number, so that it stays in a register.
     match guess {
         Guess::Zero => out.extend(residuals),
         Guess::Last => {
             let mut number = first;
             out.push(first);
-            out.extend(residuals.map(|residual| {
+            out.extend(residuals.map(move |residual| {
                 number = number.wrapping_add(residual);
                 number
             }));
         }
         Guess::Step => {
-            let mut number = first.wrapping_add(*step);
+            let (mut step, mut number) = (step, first.wrapping_add(step));
             out.extend([first, number]);
-            out.extend(residuals.map(|residual| {
-                *step = step.wrapping_add(residual);
-                number = number.wrapping_add(*step);
+            out.extend(residuals.map(move |residual| {
+                step = step.wrapping_add(residual);
+                number = number.wrapping_add(step);
                 number
             }));
         }
         Guess::Line => {
             let mut line = 0_i64;
-            out.extend(residuals.map(|residual| {
+            out.extend(residuals.map(move |residual| {
                 let number = residual.wrapping_add(line);
                 line = line.wrapping_add(slope);
                 number
