@@ -247,7 +247,7 @@ impl HeadSeries {
         }
         if let Some(extra) = extra {
             for (at, histogram) in &extra.histograms {
-                gather.histogram(*at, histogram, start_of(*at));
+                gather.histogram(*at, Arc::clone(histogram), start_of(*at));
             }
             let mut odd = extra.odd.iter().peekable();
             for (index, (at, bits)) in extra.late.iter().enumerate() {
@@ -435,7 +435,7 @@ impl Odd {
         match &self.value {
             OddValue::Float(value) => gather.float(self.timestamp_ms, *value, self.start_ms),
             OddValue::Histogram(histogram) => {
-                gather.histogram(self.timestamp_ms, histogram, self.start_ms);
+                gather.histogram(self.timestamp_ms, Arc::clone(histogram), self.start_ms);
             }
         }
     }

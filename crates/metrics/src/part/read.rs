@@ -10,7 +10,7 @@ use crate::read::gather::Gather;
 use hashbrown::HashMap;
 use std::sync::Arc;
 use watchfire_disk::{BlockError, BlockRef};
-use watchfire_model::Histogram;
+use watchfire_model::{Histogram, Samples};
 
 /// An answer names at most so many damaged blocks.
 const MAX_NAMED_PLACES: usize = 100;
@@ -19,6 +19,9 @@ const MAX_KEPT_TIMESTAMPS: usize = 1 << 20;
 
 /// Groups of so many parts are kept, each some tens of KiB.
 const MAX_KEPT_GROUPS: usize = 64;
+
+/// So many histograms are kept to be used again: those of a month at intervals of five minutes.
+const MAX_SPARE_HISTOGRAMS: usize = 10_000;
 
 /// A place in the parts of a store: the part's number and the offset in its file.
 type Key = (u64, u64);
@@ -48,6 +51,19 @@ pub(crate) struct Scratch {
     ints: Vec<i64>,
     floats: Vec<f64>,
     starts: Vec<i64>,
+    /// Histograms that nobody else holds.
+    spare: Vec<Arc<Histogram>>,
+}
+
+impl Scratch {
+    /// Takes the memory of a series' histograms, to be used for the next one, where nobody else holds them.
+    pub(crate) fn recycle(&mut self, samples: &mut Samples) {
+        for mut histogram in samples.histograms.drain(..).flatten() {
+            if self.spare.len() < MAX_SPARE_HISTOGRAMS && Arc::get_mut(&mut histogram).is_some() {
+                self.spare.push(histogram);
+            }
+        }
+    }
 }
 
 /// Columns of values that were read together.
@@ -104,7 +120,7 @@ impl Part {
             take_ints(&mut input, count, &mut scratch.starts).ok_or_else(nonsense)?;
         }
         if block.flags & HAS_HISTOGRAMS != 0 {
-            return read_mixed(input, timestamps, &scratch.starts, gather).ok_or_else(nonsense);
+            return read_mixed(input, timestamps, &scratch.starts, &mut scratch.spare, gather).ok_or_else(nonsense);
         }
         if scratch.starts.is_empty() && !gather.hides() {
             let ints = &mut scratch.ints;
@@ -189,6 +205,7 @@ fn read_mixed(
     mut input: Reader<'_>,
     timestamps: &[i64],
     starts: &[i64],
+    spare: &mut Vec<Arc<Histogram>>,
     gather: &mut Gather<'_>,
 ) -> Option<()> {
     let len = usize::try_from(input.varint()?).ok().filter(|len| *len <= MAX_PAGE_BYTES)?;
@@ -199,9 +216,10 @@ fn read_mixed(
         if input.byte()? == 0 {
             gather.float(*at, f64::from_bits(input.u64()?), start);
         } else {
-            let (histogram, len) = Histogram::decode(input.rest())?;
+            let mut slot = spare.pop().unwrap_or_default();
+            let len = Arc::get_mut(&mut slot)?.decode_into(input.rest())?;
             input.bytes(len)?;
-            gather.histogram(*at, &Arc::new(histogram), start);
+            gather.histogram(*at, slot, start);
         }
     }
     Some(())

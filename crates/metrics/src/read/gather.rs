@@ -48,10 +48,10 @@ impl<'a> Gather<'a> {
         }
     }
 
-    pub(crate) fn histogram(&mut self, timestamp_ms: i64, histogram: &Arc<Histogram>, start_ms: i64) {
+    pub(crate) fn histogram(&mut self, timestamp_ms: i64, histogram: Arc<Histogram>, start_ms: i64) {
         if self.shows(timestamp_ms) {
             self.note(timestamp_ms);
-            self.out.push_histogram(timestamp_ms, Arc::clone(histogram));
+            self.out.push_histogram(timestamp_ms, histogram);
             self.out.set_last_start_timestamp(start_ms);
         }
     }

@@ -64,6 +64,7 @@ impl Reader {
     ) {
         let masks = self.masks.clone();
         let mask = masks.as_ref().map(|masks| masks.of(labels));
+        self.scratch.recycle(samples);
         let mut gather = Gather::new(self.range, samples);
         if let Some(mask) = &mask {
             gather.range.start_ms = gather.range.start_ms.max(mask.oldest_ms);
@@ -203,6 +204,7 @@ impl Batch {
                 return Ok(Some(labels));
             }
         }
+        self.reader.scratch.recycle(samples);
         samples.clear();
         Ok(None)
     }

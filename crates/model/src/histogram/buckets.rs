@@ -79,7 +79,12 @@ pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
     // Out of this range every product is 0 or infinite; inside, two exact factors keep subnormals right.
     let exponent = exponent.clamp(-1200, 1200) as i32;
     let half = exponent / 2;
-    fraction * 2.0_f64.powi(half) * 2.0_f64.powi(exponent - half)
+    fraction * power_of_two(half) * power_of_two(exponent - half)
+}
+
+/// Two to a power that a float of full precision has: -1022 to 1023.
+const fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + f64::MAX_EXP - 1) as u64) << (f64::MANTISSA_DIGITS - 1))
 }
 
 impl Histogram {

@@ -58,6 +58,14 @@ impl Histogram {
     /// `None` when the bytes are not a histogram. Memory stays in proportion to `bytes`. The histogram may still
     /// contradict itself, as the one that was encoded: [`Histogram::validate`].
     pub fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
+        let mut histogram = Self::default();
+        let len = histogram.decode_into(bytes)?;
+        Some((histogram, len))
+    }
+
+    /// As [`Histogram::decode`], in place of this one, whose memory is used again; gives the number of bytes read. After
+    /// `None` it holds anything.
+    pub fn decode_into(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut reader = Reader { rest: bytes };
         if reader.byte()? != FORMAT {
             return None;
@@ -67,31 +75,31 @@ impl Histogram {
             return None;
         }
         let whole = flags & WHOLE != 0;
-        let mut histogram = Self {
-            reset_hint: match flags & 0b11 {
-                0 => ResetHint::Unknown,
-                1 => ResetHint::Reset,
-                2 => ResetHint::NoReset,
-                _ => ResetHint::Gauge,
-            },
-            schema: i32::try_from(reader.signed()?).ok()?,
-            sum: reader.float()?,
-            count: reader.count(whole)?,
-            ..Self::default()
+        self.reset_hint = match flags & 0b11 {
+            0 => ResetHint::Unknown,
+            1 => ResetHint::Reset,
+            2 => ResetHint::NoReset,
+            _ => ResetHint::Gauge,
         };
-        if flags & ZERO != 0 {
-            histogram.zero_threshold = reader.float()?;
-            histogram.zero_count = reader.count(whole)?;
-        }
-        (histogram.positive_spans, histogram.positive_buckets) = reader.side(whole)?;
+        self.schema = i32::try_from(reader.signed()?).ok()?;
+        self.sum = reader.float()?;
+        self.count = reader.count(whole)?;
+        (self.zero_threshold, self.zero_count) =
+            if flags & ZERO != 0 { (reader.float()?, reader.count(whole)?) } else { (0.0, 0.0) };
+        reader.side(whole, &mut self.positive_spans, &mut self.positive_buckets)?;
         if flags & NEGATIVE != 0 {
-            (histogram.negative_spans, histogram.negative_buckets) = reader.side(whole)?;
+            reader.side(whole, &mut self.negative_spans, &mut self.negative_buckets)?;
+        } else {
+            self.negative_spans.clear();
+            self.negative_buckets.clear();
         }
+        self.custom_values.clear();
         if flags & CUSTOM != 0 {
-            let length = reader.length(8)?;
-            histogram.custom_values = (0..length).map(|_| reader.float()).collect::<Option<_>>()?;
+            for _ in 0..reader.length(8)? {
+                self.custom_values.push(reader.float()?);
+            }
         }
-        Some((histogram, bytes.len() - reader.rest.len()))
+        Some(bytes.len() - reader.rest.len())
     }
 }
 
@@ -154,7 +162,23 @@ impl Reader<'_> {
         Some(*first)
     }
 
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
+        // Most have one byte or two.
+        if let Some((&[low, high], _)) = self.rest.split_first_chunk() {
+            if low < 0x80 {
+                self.rest = self.rest.get(1..)?;
+                return Some(u64::from(low));
+            }
+            if high < 0x80 {
+                self.rest = self.rest.get(2..)?;
+                return Some(u64::from(low & 0x7f) | u64::from(high) << 7);
+            }
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -195,26 +219,30 @@ impl Reader<'_> {
         (length <= self.rest.len() / item_bytes).then_some(length)
     }
 
-    fn side(&mut self, as_whole: bool) -> Option<(Vec<Span>, Vec<f64>)> {
+    fn side(&mut self, as_whole: bool, spans: &mut Vec<Span>, buckets: &mut Vec<f64>) -> Option<()> {
         let span_count = self.length(2)?;
-        let mut spans = Vec::with_capacity(span_count);
+        spans.clear();
+        spans.reserve(span_count);
         for _ in 0..span_count {
             let offset = i32::try_from(self.signed()?).ok()?;
             let length = u32::try_from(self.varint()?).ok()?;
             spans.push(Span { offset, length });
         }
         let bucket_count = self.length(if as_whole { 1 } else { 8 })?;
-        let mut buckets = Vec::with_capacity(bucket_count);
-        let mut previous = 0_i64;
-        for _ in 0..bucket_count {
-            if as_whole {
-                previous =
-                    previous.checked_add(self.signed()?).filter(|count| (0..1 << 53).contains(count))?;
-                buckets.push(previous as f64);
-            } else {
+        buckets.clear();
+        buckets.reserve(bucket_count);
+        if !as_whole {
+            for _ in 0..bucket_count {
                 buckets.push(self.float()?);
             }
+            return Some(());
         }
-        Some((spans, buckets))
+        let (mut previous, mut outside) = (0_i64, false);
+        for _ in 0..bucket_count {
+            previous = previous.checked_add(self.signed()?)?;
+            outside |= !(0..1 << 53).contains(&previous);
+            buckets.push(previous as f64);
+        }
+        (!outside).then_some(())
     }
 }

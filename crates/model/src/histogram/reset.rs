@@ -66,7 +66,10 @@ impl Histogram {
         if !separate || !self.has_layout_of(previous) {
             return None;
         }
-        let any = |now: &[f64], before: &[f64]| now.iter().zip(before).any(|(now, before)| now < before);
+        // Without a branch several are compared at once, and mostly none is.
+        let any = |now: &[f64], before: &[f64]| {
+            now.iter().zip(before).fold(false, |any, (now, before)| any | (now < before))
+        };
         let fewer = any(&self.positive_buckets, &previous.positive_buckets);
         // The zero bucket of custom buckets, and what lies below zero there, means nothing.
         let below = || {

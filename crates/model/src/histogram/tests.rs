@@ -475,3 +475,14 @@ proptest! {
         trimmed.compact(3);
     }
 }
+
+#[test]
+fn bounds_are_powers_of_two_down_to_zero_and_up_to_the_largest_number() {
+    for index in -1_300..1_300_i32 {
+        let half = index.clamp(-1_200, 1_200) / 2;
+        let power = 2.0_f64.powi(half) * 2.0_f64.powi(index.clamp(-1_200, 1_200) - half);
+        let expected = if index == 1_024 { f64::MAX } else { power };
+        assert_eq!(buckets::exponential_bound(index, 0), expected, "{index}");
+        assert_eq!(buckets::exponential_bound(index * 8, 3), expected, "{index}");
+    }
+}

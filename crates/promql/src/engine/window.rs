@@ -280,7 +280,7 @@ struct Split {
 }
 
 impl Split {
-    fn fill(&mut self, samples: &Samples) {
+    fn clear(&mut self) {
         self.times.clear();
         self.values.clear();
         self.starts.clear();
@@ -289,6 +289,10 @@ impl Split {
         self.histogram_starts.clear();
         self.rollups.clear();
         self.histogram_rollups.clear();
+    }
+
+    /// Fills columns that are empty.
+    fn fill(&mut self, samples: &Samples) {
         let starts = (0..samples.len()).map(|index| samples.start_timestamps_ms.get(index).copied());
         let rows = samples.timestamps_ms.iter().zip(&samples.floats).zip(starts).enumerate();
         for (index, ((time, value), start)) in rows {
@@ -427,6 +431,8 @@ impl<'a> Operator<'a> for RangeCall<'a> {
         let first_ms = self.reference.apply(self.steps.start_ms).saturating_sub(self.range_ms);
         let last_ms = self.reference.apply(self.steps.end_ms());
         loop {
+            // Who reads the next series may use the memory of histograms again that nobody else holds.
+            self.state.split.clear();
             let Some(key) = self.input.next(cx, first_ms, last_ms, &mut self.state.samples)? else {
                 return Ok(None);
             };
