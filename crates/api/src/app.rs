@@ -188,12 +188,13 @@ impl App {
     /// As [`App::evaluate`], with an answer that may be given before all of it is made.
     pub(crate) async fn evaluate_into<T: Send + 'static>(
         self: &Arc<Self>,
-        query: Query,
+        mut query: Query,
         text: &str,
         (origin, cached): (Origin, bool),
         finish: impl FnOnce(QueryResult, Timings, Reply<T>) + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
+        query.count_queried |= self.queries.logs();
         let underway = self.queries.begin(&query, text, origin, self.clock.now_ms());
         let asked = Instant::now();
         let timeout = self.engine.options().timeout.min(query.timeout.unwrap_or(Duration::MAX));

@@ -85,6 +85,8 @@ pub(crate) struct Finished {
     queued_seconds: f64,
     seconds: f64,
     samples_read: u64,
+    #[serde(skip)]
+    samples_looked_at: u64,
     peak_bytes: usize,
 }
 
@@ -100,6 +102,11 @@ fn shortened(text: &str) -> String {
 }
 
 impl ActiveQueries {
+    /// Whether there is a log, which tells how many samples a query looks at.
+    pub(crate) fn logs(&self) -> bool {
+        self.logs.load(Ordering::Relaxed)
+    }
+
     /// Notes a query until what is returned is dropped.
     pub(crate) fn begin(
         self: &Arc<Self>,
@@ -192,8 +199,12 @@ impl std::fmt::Debug for RuleQueries {
 }
 
 impl QueryObserver for RuleQueries {
+    fn counts_samples(&self) -> bool {
+        self.queries.logs()
+    }
+
     fn ended(&self, query: &RuleQuery<'_>) {
-        if !self.queries.logs.load(Ordering::Relaxed) {
+        if !self.queries.logs() {
             return;
         }
         let line = log::rule_line(query, self.clock.now_ms());
@@ -251,6 +262,7 @@ impl Drop for Underway {
             queued_seconds: self.queued.unwrap_or(seconds).as_secs_f64(),
             seconds: seconds.as_secs_f64(),
             samples_read: self.entry.usage.samples_read(),
+            samples_looked_at: self.entry.usage.samples_looked_at(),
             peak_bytes: self.entry.usage.peak_bytes(),
         };
         if let Some(log) = &mut *locked(&self.queries.log) {

@@ -79,6 +79,11 @@ pub struct RuleQuery<'a> {
 
 /// Who is told of the queries of rules, on the thread that evaluates them.
 pub trait QueryObserver: Send + Sync {
+    /// Whether queries are to count the samples that they look at, for who is told of them.
+    fn counts_samples(&self) -> bool {
+        false
+    }
+
     /// One has ended.
     fn ended(&self, query: &RuleQuery<'_>);
 }
@@ -122,7 +127,9 @@ impl Asker {
 
     /// The instant vector that an expression gives; a scalar counts as one sample without labels.
     pub(crate) fn vector(&self, expr: impl Into<Arc<Expr>>, at_ms: i64) -> Result<Vec<Found>, String> {
-        let query = Query::instant(expr, at_ms);
+        let mut query = Query::instant(expr, at_ms);
+        query.count_queried =
+            self.observed.as_ref().is_some_and(|observed| observed.observer.counts_samples());
         let begun = Instant::now();
         let result = self.engine.evaluate(&query, &*self.source).map_err(|error| error.to_string());
         if let Some(Observed { observer, file, group }) = self.observed.as_deref() {

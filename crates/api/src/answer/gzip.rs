@@ -25,7 +25,8 @@ impl Packed {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // JSON of numbers gains little from looking longer.
         let mut encoder = idle.unwrap_or_else(|| Compress::new(Compression::fast(), false));
-        let bytes = deflate(&mut encoder, text, if last { FlushCompress::Finish } else { FlushCompress::Sync });
+        let bytes =
+            deflate(&mut encoder, text, if last { FlushCompress::Finish } else { FlushCompress::Sync });
         encoder.reset();
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE {

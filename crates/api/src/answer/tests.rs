@@ -71,7 +71,10 @@ async fn a_list_is_the_same_however_many_threads_write_it() {
         let texts: Vec<String> = numbers.iter().map(u32::to_string).collect();
         let expected = format!("{{\"data\":[{}]}}", texts.join(","));
         for threads in [1, 2, 5] {
-            assert!(list(Packing::Plain, &numbers, threads).await == expected.as_bytes(), "{count} {threads}");
+            assert!(
+                list(Packing::Plain, &numbers, threads).await == expected.as_bytes(),
+                "{count} {threads}"
+            );
             let packed = list(Packing::Gzip, &numbers, threads).await;
             let mut unpacked = Vec::new();
             if expected.len() > SMALL_BYTES {
@@ -92,12 +95,16 @@ async fn a_list_that_cannot_be_written_to_its_end_does_not_pass_for_a_whole_one(
         let written = std::thread::spawn(move || {
             let mut page = Page::new(Packing::Plain, reply).helped_by(&Engine::new(options));
             let numbers: Vec<usize> = (0..8).collect();
-            page.list(&numbers, |_| PIECE_BYTES, || {
-                |out: &mut Vec<u8>, number: &usize| {
-                    assert!(*number < 6, "a failure in the midst of it");
-                    out.resize(out.len() + PIECE_BYTES, b' ');
-                }
-            });
+            page.list(
+                &numbers,
+                |_| PIECE_BYTES,
+                || {
+                    |out: &mut Vec<u8>, number: &usize| {
+                        assert!(*number < 6, "a failure in the midst of it");
+                        out.resize(out.len() + PIECE_BYTES, b' ');
+                    }
+                },
+            );
             page.finish();
         });
         let body = awaited.await.unwrap().unwrap().into_body();
@@ -117,12 +124,16 @@ async fn nobody_writes_on_a_list_that_nobody_wants_any_more() {
         drop(awaited.await);
         let numbers: Vec<usize> = (0..10_000).collect();
         let written = std::sync::atomic::AtomicUsize::new(0);
-        page.list(&numbers, |_| PIECE_BYTES, || {
-            |out: &mut Vec<u8>, _: &usize| {
-                written.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                out.resize(PIECE_BYTES, b' ');
-            }
-        });
+        page.list(
+            &numbers,
+            |_| PIECE_BYTES,
+            || {
+                |out: &mut Vec<u8>, _: &usize| {
+                    written.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    out.resize(PIECE_BYTES, b' ');
+                }
+            },
+        );
         page.finish();
         assert!(written.into_inner() < numbers.len(), "{threads}");
     }

@@ -47,7 +47,7 @@ struct Told<'a> {
     step_ms: i64,
     queued_seconds: f64,
     seconds: f64,
-    samples_read: u64,
+    samples_looked_at: u64,
     peak_bytes: usize,
 }
 
@@ -75,7 +75,7 @@ impl Told<'_> {
                     "execTotalTime": self.seconds,
                 },
                 "samples": {
-                    "totalQueryableSamples": self.samples_read,
+                    "totalQueryableSamples": self.samples_looked_at,
                     "peakSamples": self.peak_bytes / SAMPLE_BYTES,
                 },
             },
@@ -94,7 +94,7 @@ pub(super) fn line(finished: &Finished) -> Value {
         step_ms: asked.step,
         queued_seconds: finished.queued_seconds,
         seconds: finished.seconds,
-        samples_read: finished.samples_read,
+        samples_looked_at: finished.samples_looked_at,
         peak_bytes: finished.peak_bytes,
     };
     let mut line = told.line();
@@ -121,7 +121,7 @@ pub(super) fn rule_line(ended: &RuleQuery<'_>, now_ms: i64) -> Value {
         step_ms: query.step_ms,
         queued_seconds: 0.0,
         seconds: ended.took.as_secs_f64(),
-        samples_read: query.usage.samples_read(),
+        samples_looked_at: query.usage.samples_looked_at(),
         peak_bytes: query.usage.peak_bytes(),
     };
     let mut line = told.line();

@@ -84,7 +84,14 @@ fn the_log_says_of_a_rule_s_query_which_group_asked() {
         Arc::clone(&queries),
         Arc::new(watchfire_model::time::ManualClock::at(1_435_781_451_000)),
     );
-    let asked = Query::instant(parse("sum( rate(x[5m]))", ParseOptions::default()).unwrap(), 60_000);
+    let mut asked = Query::instant(parse("sum( rate(x[5m]))", ParseOptions::default()).unwrap(), 60_000);
+    asked.count_queried = true;
+    let mut store = watchfire_promql::testing::MemorySource::default();
+    for at_ms in [-240_000, 0, 15_000, 30_000] {
+        let labels = watchfire_model::Labels::from_pairs([("__name__", "x")]);
+        store.append(&labels, at_ms, watchfire_model::SampleValue::Float(1.0), 0);
+    }
+    watchfire_promql::Engine::default().evaluate(&asked, &store).unwrap();
     let tell = |error: Option<&str>| {
         let (took, error) = (Duration::from_millis(250), error.map(str::to_owned));
         observer.ended(&RuleQuery { file: "/etc/rules.yml", group: "g", query: &asked, took, error });
@@ -109,6 +116,7 @@ fn the_log_says_of_a_rule_s_query_which_group_asked() {
         );
         assert_eq!(line["stats"]["timings"]["execTotalTime"], 0.25);
         assert_eq!(line["time"], "2015-07-01T20:10:51.000Z");
+        assert_eq!(line["stats"]["samples"]["totalQueryableSamples"], 3, "the first is just outside");
         assert!(line.get("httpRequest").is_none());
     }
     assert_eq!((lines[0].get("error"), &lines[1]["error"]), (None, &"too much".into()));

@@ -120,7 +120,8 @@ impl Part {
             take_ints(&mut input, count, &mut scratch.starts).ok_or_else(nonsense)?;
         }
         if block.flags & HAS_HISTOGRAMS != 0 {
-            return read_mixed(input, timestamps, &scratch.starts, &mut scratch.spare, gather).ok_or_else(nonsense);
+            return read_mixed(input, timestamps, &scratch.starts, &mut scratch.spare, gather)
+                .ok_or_else(nonsense);
         }
         if scratch.starts.is_empty() && !gather.hides() {
             let ints = &mut scratch.ints;

@@ -427,7 +427,11 @@ proptest! {
     }
 
     #[test]
-    fn bytes_bring_back_the_same_histogram(histogram in wild(), tail in prop::collection::vec(any::<u8>(), 0..9)) {
+    fn bytes_bring_back_the_same_histogram(
+        histogram in wild(),
+        mut before in wild(),
+        tail in prop::collection::vec(any::<u8>(), 0..9),
+    ) {
         let mut bytes = Vec::new();
         histogram.encode(&mut bytes);
         let length = bytes.len();
@@ -438,6 +442,8 @@ proptest! {
         back.encode(&mut again);
         prop_assert_eq!(&again[..], &bytes[..length]);
         prop_assert_eq!(format!("{back:?}"), format!("{histogram:?}"));
+        prop_assert_eq!(before.decode_into(&bytes), Some(length));
+        prop_assert_eq!(format!("{before:?}"), format!("{histogram:?}"));
         for cut in 0..length {
             prop_assert!(Histogram::decode(&bytes[..cut]).is_none());
         }

@@ -67,6 +67,7 @@ pub(super) fn evaluate(
         let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
         let peak_samples = cx.peak_samples();
         let (annotations, queried) = (cx.notes.finish(), cx.queried.finish());
+        query.usage.looked_at(&queried);
         Ok(QueryResult { value, annotations, samples_read, queried, peak_samples, coarse })
     })
 }

@@ -12,12 +12,19 @@ pub struct QueryUsage {
     held: AtomicUsize,
     peak: AtomicUsize,
     read: AtomicU64,
+    looked_at: AtomicU64,
 }
 
 impl QueryUsage {
     /// Samples read so far.
     pub fn samples_read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
+    }
+
+    /// Samples looked at, summed over all steps, see [`QueryResult::queried`](crate::QueryResult::queried): known when the
+    /// query has its answer, if it was to count them.
+    pub fn samples_looked_at(&self) -> u64 {
+        self.looked_at.load(Ordering::Relaxed)
     }
 
     /// About how many bytes the samples take that it holds now.
@@ -35,6 +42,11 @@ impl QueryUsage {
         self.held.store(0, Ordering::Relaxed);
         self.peak.store(0, Ordering::Relaxed);
         self.read.store(0, Ordering::Relaxed);
+        self.looked_at.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn looked_at(&self, by_step: &[u64]) {
+        self.looked_at.fetch_add(by_step.iter().sum(), Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self, samples: usize) {

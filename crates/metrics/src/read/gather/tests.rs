@@ -46,7 +46,7 @@ proptest! {
             for (at, value) in times.into_iter().zip(values) {
                 if histograms {
                     let histogram = Histogram { sum: value, ..Histogram::default() };
-                    gather.histogram(at, &Arc::new(histogram), 0);
+                    gather.histogram(at, Arc::new(histogram), 0);
                 } else {
                     gather.float(at, value, if starts { at - 1 } else { 0 });
                 }
