@@ -149,7 +149,10 @@ async fn the_api_answers_as_alertmanager_does() {
     for prefix in ["", "/alertmanager"] {
         let status = server.get_json(&format!("{prefix}/api/v2/status")).await;
         assert_eq!(status["cluster"]["peers"][0]["address"], server.address.as_str());
-        assert_eq!(server.get_json(&format!("{prefix}/api/v2/receivers")).await, json!([{"name": "hook"}]));
+        assert_eq!(
+            server.get_json(&format!("{prefix}/api/v2/receivers")).await,
+            json!([{"labels": {"name": "hook"}, "name": "hook"}])
+        );
         assert_eq!(server.get_json(&format!("{prefix}/api/v2/silences")).await, json!([]));
         assert_eq!(server.get_json(&format!("{prefix}/api/v2/alerts/groups")).await, json!([]));
     }
@@ -180,7 +183,7 @@ async fn the_api_answers_as_alertmanager_does() {
         (json!("x"), 400),
         (
             json!({"matchers": [], "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2020-01-02T00:00:00Z", "createdBy": "", "comment": ""}),
-            400,
+            422,
         ),
         (
             json!({"matchers": [{"name": "a", "value": ".*", "isRegex": true}], "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2120-01-02T00:00:00Z", "createdBy": "", "comment": ""}),
@@ -232,5 +235,117 @@ fn alertmanagers_scenarios_hold() {
     for failed in said.lines().filter_map(|line| line.strip_prefix("FAIL")).map(str::trim) {
         let tries: Vec<(bool, String, Vec<u8>)> = (0..3).map(|_| run(&["--only", failed])).collect();
         assert!(tries.iter().any(|(good, _, _)| *good), "{failed}: {}", tries[2].1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_sound_configuration_may_be_mistaken_in_is_told_with_its_place_and_does_not_stop_it() {
+    let setup = Setup::new();
+    let file = setup.write(
+        "alertmanager.yml",
+        "route: {receiver: team}\ntemplates: [gone.tmpl]\nreceivers:\n- name: team\n  slack_configs:\n  \
+         - api_url_file: missing.url\n    channel: c\n    title: '{{ .Status'\n",
+    );
+    let output =
+        Command::new(crate::harness::binary()).args(["check", "alertmanager"]).arg(&file).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "alertmanager.yml:2:13: templates: \"gone.tmpl\" matches no file",
+        "alertmanager.yml:6:19: api_url_file: \"missing.url\" cannot be read now",
+        "alertmanager.yml:8:12: title is no template, and is sent plain with the error",
+    ] {
+        assert!(said.contains(part), "{part} is missing in {said}");
+    }
+}
+
+/// What the alerts and the overview of Alertmanager's mixin, and other dashboards made for it, ask for.
+const FAMILIES: &[&str] = &[
+    "alertmanager_alerts",
+    "alertmanager_alerts_invalid_total",
+    "alertmanager_alerts_received_total",
+    "alertmanager_build_info",
+    "alertmanager_cluster_failed_peers",
+    "alertmanager_cluster_health_score",
+    "alertmanager_cluster_members",
+    "alertmanager_cluster_messages_queued",
+    "alertmanager_cluster_messages_received_total",
+    "alertmanager_cluster_messages_sent_total",
+    "alertmanager_config_hash",
+    "alertmanager_config_last_reload_success_timestamp_seconds",
+    "alertmanager_config_last_reload_successful",
+    "alertmanager_dispatcher_aggregation_groups",
+    "alertmanager_http_request_duration_seconds",
+    "alertmanager_inhibition_rules",
+    "alertmanager_integrations",
+    "alertmanager_nflog_gossip_messages_propagated_total",
+    "alertmanager_nflog_snapshot_size_bytes",
+    "alertmanager_notification_latency_seconds",
+    "alertmanager_notification_requests_failed_total",
+    "alertmanager_notification_requests_total",
+    "alertmanager_notifications_failed_total",
+    "alertmanager_notifications_suppressed_total",
+    "alertmanager_notifications_total",
+    "alertmanager_peer_position",
+    "alertmanager_receivers",
+    "alertmanager_silences",
+    "alertmanager_silences_query_errors_total",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+];
+
+#[tokio::test]
+async fn every_metric_that_dashboards_of_alertmanager_ask_for_is_there() {
+    let setup = Setup::new().config("alertmanager_file: alertmanager.yml\ncollect: {enabled: false}\n");
+    setup.write(
+        "alertmanager.yml",
+        "route: {receiver: team}\nreceivers: [{name: team, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}]\n\
+         inhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d]}]\n",
+    );
+    let server = setup.start().await;
+    server.get("/api/v2/alerts").await;
+    let (_, metrics) = server.get("/metrics").await;
+    let missing: Vec<&&str> =
+        FAMILIES.iter().filter(|name| !metrics.contains(&format!("# TYPE {name} "))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for sample in [
+        "alertmanager_inhibition_rules 1",
+        "alertmanager_http_request_duration_seconds_count{code=\"200\",handler=\"/api/v2/alerts\",method=\"get\"} 1",
+    ] {
+        assert!(metrics.lines().any(|line| line == sample), "{sample} is missing in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn receivers_are_chosen_by_name_and_intervals_leave_alerts_active_as_alertmanager_has_it() {
+    let setup = Setup::new().config("alertmanager_file: alertmanager.yml\ncollect: {enabled: false}\n");
+    setup.write(
+        "alertmanager.yml",
+        "route: {receiver: a, group_by: [alertname], routes: [{matchers: ['team=b'], receiver: b, mute_time_intervals: [always]}]}\n\
+         receivers: [{name: a}, {name: b, labels: {tier: two}}]\n\
+         time_intervals: [{name: always, time_intervals: [{times: [{start_time: '00:00', end_time: '24:00'}]}]}]\n",
+    );
+    let server = setup.start().await;
+    let alerts = r#"[{"labels": {"alertname": "One"}}, {"labels": {"alertname": "Two", "team": "b"}}]"#;
+    let request =
+        server.client().post(server.url("/api/v2/alerts")).header("content-type", "application/json");
+    assert!(request.body(alerts).send().await.unwrap().status().is_success());
+    let receivers = server.get_json("/api/v2/receivers?receiver_matchers=name%3Db").await;
+    assert_eq!(receivers, serde_json::json!([{"name": "b", "labels": {"name": "b", "tier": "two"}}]));
+    let names = async |path: &str| -> Vec<String> {
+        let found = server.get_json(path).await;
+        let name = |alert: &serde_json::Value| alert["labels"]["alertname"].as_str().unwrap().to_owned();
+        found.as_array().unwrap().iter().map(name).collect()
+    };
+    assert_eq!(names("/api/v2/alerts?receiver_matchers=name%3Db").await, ["Two"]);
+    assert_eq!(names("/api/v2/alerts/groups?active=false").await, [""; 0]);
+    assert_eq!(names("/api/v2/alerts/groups?muted=false").await, ["One"]);
+    let silence = r#"{"matchers": [{"name": "zone", "value": "test", "isRegex": false, "isEqual": false}], "comment": "c",
+        "createdBy": "me", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2126-01-01T00:00:00Z"}"#;
+    for (body, expected) in [(silence, 200), (r#"{"matchers": [], "comment": "c", "createdBy": "me"}"#, 422)]
+    {
+        let request =
+            server.client().post(server.url("/api/v2/silences")).header("content-type", "application/json");
+        assert_eq!(request.body(body).send().await.unwrap().status().as_u16(), expected, "{body}");
     }
 }

@@ -239,3 +239,17 @@ fn difference(theirs: &Value, ours: &Value) -> Option<String> {
         }
     }
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_sound_and_show_every_kind() {
+    let text = include_str!("../../docs/alerting/receivers.md");
+    let example = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let kinds: Vec<&str> =
+        example.lines().map(str::trim).filter(|line| line.ends_with("_configs:")).collect();
+    let all: std::collections::BTreeSet<&&str> = kinds.iter().collect();
+    assert_eq!(all.len(), 18, "{all:?}");
+    let setup = Setup::new();
+    let file = setup.write("alertmanager.yml", example);
+    let output = Command::new(binary()).args(["check", "alertmanager"]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+}

@@ -11,6 +11,7 @@ mod backfill;
 mod backup;
 mod bad_input;
 mod bad_writes;
+mod calendars;
 mod canaries;
 mod channels;
 mod ci;

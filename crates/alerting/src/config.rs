@@ -1,5 +1,6 @@
 //! `alertmanager.yml`: the whole of Alertmanager's format, strictly, every fault with its place.
 
+mod doubts;
 mod inhibit;
 mod intervals;
 mod passed;
@@ -96,8 +97,10 @@ impl Config {
         }
         let text = std::fs::read_to_string(path).map_err(|error| whole(error.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let config = Self::parse_in(&path.display().to_string(), &text, folder, mode)?;
-        Templates::load(Arc::new(SystemClock), &config.receivers.templates).map_err(ConfigError)?;
+        let mut config = Self::parse_in(&path.display().to_string(), &text, folder, mode)?;
+        let templates =
+            Templates::load(Arc::new(SystemClock), &config.receivers.templates).map_err(ConfigError)?;
+        config.notes.extend(doubts::of(&text, folder, &templates));
         Ok(config)
     }
 
@@ -207,7 +210,8 @@ fn read(
     config.route = route::Reader { config: &config, policies, problems }.root(route);
     finish(root, problems);
     problems.extend(reading.take_not_yet());
-    config.notes = reading.take_notes().into_iter().map(|note| note.message).collect();
+    let placed = |note: Problem| format!("{}:{}: {}", note.place.line, note.place.column, note.message);
+    config.notes = reading.take_notes().into_iter().map(placed).collect();
     Some(config)
 }
 

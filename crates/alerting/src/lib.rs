@@ -58,6 +58,7 @@ pub use senders::{Fanout, SenderOptions, Senders};
 pub use silences::{SilenceError, SilenceLimits, SilenceState};
 pub use state::{
     AlertFilter, By, EventDetail, GroupRef, HistoryLimits, PostedAlert, PostedSilence, Rejected, Taken,
+    receiver_labels,
 };
 pub use status::{AlertCounts, AlertView, GroupView, OutboxView};
 pub use trying::TrialError;

@@ -410,6 +410,7 @@ impl Alerting {
                 incidents: state.incident_counts(),
                 receivers: state.config().receivers.receivers.len(),
                 integrations: integrations().count(),
+                inhibitions: state.config().inhibit_rules.len(),
                 ways,
                 config_hash: state.config().hash,
                 history_dropped: state.history_dropped(),

@@ -1,5 +1,6 @@
 //! Alerting's own metrics, under Alertmanager's names.
 
+mod alertmanagers;
 mod canaries;
 mod people;
 
@@ -58,6 +59,7 @@ pub(crate) struct Gauges {
     pub(crate) open_jobs: usize,
     pub(crate) receivers: usize,
     pub(crate) integrations: usize,
+    pub(crate) inhibitions: usize,
     /// The kinds of integrations configured, which are there before the first notification.
     pub(crate) ways: Vec<Way>,
     /// A hash of the configuration in force; `None` without one.
@@ -200,7 +202,14 @@ impl Metrics {
             let help = "A hash of the Alertmanager configuration in force.";
             out.single("alertmanager_config_hash", "gauge", help, hash);
         }
+        out.single(
+            "alertmanager_inhibition_rules",
+            "gauge",
+            "Inhibition rules configured.",
+            gauges.inhibitions,
+        );
         cluster(&mut out);
+        alertmanagers::write(&mut out);
         sent(&mut out, &total.by_kind);
         out.single(
             "watchfire_alert_delivery_dead_total",

@@ -213,7 +213,8 @@ pub(crate) fn check(silence: &Silence, mode: MatcherMode) -> Result<(), String> 
             ));
         }
         let matchers = compiled(set).map_err(|error| format!("invalid silence: {error}"))?;
-        if matchers.iter().all(AlertMatcher::matches_empty) {
+        // Negations are let through, as in Alertmanager: `zone!="test"` is meant.
+        if set.iter().zip(&matchers).all(|(written, matcher)| written.is_equal && matcher.matches_empty()) {
             return Err("invalid silence: at least one matcher must not match the empty string".to_owned());
         }
     }

@@ -38,8 +38,8 @@ pub(crate) use outbox::{Claim, Ended};
 pub(crate) use people::stand;
 pub use recorder::{By, EventDetail, GroupRef, HistoryLimits};
 pub use silencing::PostedSilence;
-pub use views::AlertFilter;
 pub(crate) use views::Counts;
+pub use views::{AlertFilter, receiver_labels};
 
 /// A receiver's integration.
 pub(crate) type Destination = (String, u32);

@@ -53,6 +53,7 @@ pub(crate) async fn outer(State(app): State<Arc<App>>, request: Request, next: N
         Some(_) => app.hosts.check_host(request.headers()),
         None => app.hosts.check(request.method(), request.headers()),
     };
+    let method = request.method().clone();
     let asks_first = *request.method() == Method::OPTIONS && request.uri().path().contains("/api/v1/");
     let mut response = match refused {
         // Prometheus answers so on every path of its API.
@@ -68,7 +69,7 @@ pub(crate) async fn outer(State(app): State<Arc<App>>, request: Request, next: N
         Cors::mark(response.headers_mut(), origin);
     }
     if response.extensions_mut().remove::<Counted>().is_none() {
-        app.http_metrics.record(NO_ROUTE, response.status().as_u16(), started.elapsed());
+        app.http_metrics.record(NO_ROUTE, &method, response.status().as_u16(), started.elapsed());
     }
     response
 }
@@ -90,11 +91,12 @@ async fn answered(handling: impl Future<Output = Response>) -> Response {
 pub(crate) async fn enforce(State(policy): State<Policy>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     tracing::trace!(route = policy.route, permission = policy.permission.as_str(), "request");
+    let method = request.method().clone();
     let mut response = match with_body(request, policy.body_limit_bytes).await {
         Ok(request) => answered(next.run(request)).await,
         Err(error) => error.into_response(),
     };
-    policy.app.http_metrics.record(policy.route, response.status().as_u16(), started.elapsed());
+    policy.app.http_metrics.record(policy.route, &method, response.status().as_u16(), started.elapsed());
     response.extensions_mut().insert(Counted);
     response
 }

@@ -48,6 +48,12 @@ impl AmError {
         Self::Form(StatusCode::UNPROCESSABLE_ENTITY, 602, format!("{path} in body is required"))
     }
 
+    /// A list of a body that needs at least one item.
+    pub(crate) fn too_few(path: &str) -> Self {
+        let message = format!("{path} in body should have at least 1 items");
+        Self::Form(StatusCode::UNPROCESSABLE_ENTITY, 612, message)
+    }
+
     /// A body that is no JSON of the right kind.
     pub(crate) fn body(name: &str, error: impl fmt::Display) -> Self {
         let message = format!("parsing {name} body from \"\" failed, because {error}");

@@ -36,7 +36,7 @@ mod ui;
 pub use agent::{AgentPages, GatherText};
 pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};
 pub use cors::Cors;
-pub use metrics::{HttpMetrics, QueryCounts, QueryMetrics};
+pub use metrics::{ANSWER_BOUNDS, Answered, Count, HttpMetrics, QueryCounts, QueryMetrics};
 pub use probes::Probes;
 pub use prometheus::read::ReadLimits;
 pub use queries::{ActiveQueries, RuleQueries};

@@ -1,38 +1,65 @@
 //! What is counted about requests and queries.
 
 use crate::app::Timings;
+use http::Method;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// The bounds, in seconds, by which answers are counted: those of Prometheus's histogram and those of Alertmanager's.
+pub const ANSWER_BOUNDS: [f64; 18] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.4, 0.5, 1.0, 2.5, 3.0, 5.0, 8.0, 10.0, 20.0, 60.0, 120.0];
+
+/// A route, a method in lower case and a status.
+pub type Answered = (&'static str, &'static str, u16);
+
 /// Requests answered, under the names Prometheus users know (`prometheus_http_requests_total`).
 #[derive(Debug, Default)]
 pub struct HttpMetrics {
-    counts: Mutex<BTreeMap<(&'static str, u16), Count>>,
+    counts: Mutex<BTreeMap<Answered, Count>>,
 }
 
-/// What is known about one route and status.
+/// What is known about one route, method and status.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Count {
     /// Requests answered.
     pub requests: u64,
     /// Seconds spent until the answer began.
     pub seconds: f64,
+    /// How many began within each of [`ANSWER_BOUNDS`].
+    pub within: [u64; ANSWER_BOUNDS.len()],
 }
 
 impl HttpMetrics {
-    pub(crate) fn record(&self, route: &'static str, status: u16, took: Duration) {
+    pub(crate) fn record(&self, route: &'static str, method: &Method, status: u16, took: Duration) {
         let mut counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let count = counts.entry((route, status)).or_default();
+        let count = counts.entry((route, method_name(method), status)).or_default();
+        for (within, bound) in count.within.iter_mut().zip(ANSWER_BOUNDS) {
+            *within += u64::from(took.as_secs_f64() <= bound);
+        }
         count.requests += 1;
         count.seconds += took.as_secs_f64();
     }
 
-    /// Counts by route and HTTP status so far.
-    pub fn snapshot(&self) -> Vec<((&'static str, u16), Count)> {
+    /// Counts by route, method and HTTP status so far.
+    pub fn snapshot(&self) -> Vec<(Answered, Count)> {
         let counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         counts.iter().map(|(key, count)| (*key, *count)).collect()
+    }
+}
+
+/// As metrics name it; whatever nobody should send is one name, so that nobody can make many.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "get",
+        Method::POST => "post",
+        Method::PUT => "put",
+        Method::DELETE => "delete",
+        Method::PATCH => "patch",
+        Method::HEAD => "head",
+        Method::OPTIONS => "options",
+        _ => "other",
     }
 }
 

@@ -183,11 +183,12 @@ impl Email {
                     let earliest =
                         sending.notification.alerts.iter().filter_map(|alert| alert.starts_at).min();
                     let at = earliest.or_else(|| jiff::Timestamp::from_millisecond(now_ms).ok());
-                    at.map_or_else(String::new, |at| at.strftime("-%Y-%m-%d").to_string())
+                    at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string())
                 }
                 Thread::Always => String::new(),
             };
-            let root = format!("<alert-{}{day}@alertmanager>", hash.get(..16).unwrap_or(""));
+            // The line stays where there is no day: it is how Alertmanager names that thread.
+            let root = format!("<alert-{}-{day}@alertmanager>", hash.get(..16).unwrap_or(""));
             message.header("References", &root);
             message.header("In-Reply-To", &root);
         }

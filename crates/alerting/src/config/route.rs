@@ -20,6 +20,9 @@ struct Inherited {
     labels: BTreeMap<String, String>,
 }
 
+/// How many receivers a mistake names.
+const MOST_NAMED: usize = 10;
+
 pub(super) struct Reader<'a> {
     /// Receivers and intervals are known.
     pub(super) config: &'a Config,
@@ -75,7 +78,12 @@ impl Reader<'_> {
             && !receiver.is_empty()
         {
             if self.config.receiver(&receiver).is_none() {
-                let message = format!("{path}: undefined receiver {receiver:?} used in route");
+                let known = self.config.receivers.receivers.iter().take(MOST_NAMED);
+                let known: Vec<&str> = known.map(|receiver| receiver.name.as_str()).collect();
+                let known = if known.is_empty() { "there are none".to_owned() } else { known.join(", ") };
+                let message = format!(
+                    "{path}: undefined receiver {receiver:?} used in route; expected one of receivers: {known}"
+                );
                 self.problems.push(Problem::new(place, message));
             }
             own.receiver = receiver;

@@ -7,6 +7,7 @@ use crate::matchers::AlertMatcher;
 use crate::silences::SilenceState;
 use crate::status::{AlertView, GroupView};
 use std::collections::{BTreeMap, HashMap};
+use watchfire_channels::Receiver;
 use watchfire_ledger::{Alert, Fingerprint};
 use watchfire_model::Labels;
 use watchfire_model::matcher::Matcher;
@@ -44,9 +45,20 @@ impl Default for AlertFilter {
     }
 }
 
+/// The labels by which receivers are chosen: its own, and its name as `name`.
+pub fn receiver_labels(name: &str, receiver: Option<&Receiver>) -> Labels {
+    let own = receiver.into_iter().flat_map(|receiver| &receiver.labels);
+    let mut builder = Labels::from_pairs([("name", name)]).to_builder();
+    for (name, value) in own {
+        builder.set(name.as_str(), value.as_str());
+    }
+    builder.build()
+}
+
 impl AlertFilter {
     fn shows(&self, view: &AlertView) -> bool {
-        let active = view.silenced_by.is_empty() && view.inhibited_by.is_empty() && view.muted_by.is_empty();
+        // An interval mutes a group, and leaves its alerts active.
+        let active = view.silenced_by.is_empty() && view.inhibited_by.is_empty();
         (self.active || !active)
             && (self.silenced || view.silenced_by.is_empty())
             && (self.inhibited || view.inhibited_by.is_empty())
@@ -169,11 +181,7 @@ impl State {
         if filter.receiver_matchers.is_empty() {
             return true;
         }
-        let labels = self.config.receiver(name).map(|receiver| {
-            let pairs = receiver.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            Labels::from_pairs(pairs)
-        });
-        let labels = labels.unwrap_or_default();
+        let labels = receiver_labels(name, self.config.receiver(name));
         filter.receiver_matchers.iter().all(|matcher| matcher.matches(&labels))
     }
 

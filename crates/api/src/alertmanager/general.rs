@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use watchfire_model::Labels;
 
 /// Whose API this is; clients read it to learn what they may ask.
 const VERSION: &str = "0.34.0";
@@ -46,16 +46,12 @@ pub(crate) async fn receivers(State(app): State<Arc<App>>, params: Params) -> Re
     let wanted = matchers(&params, "receiver_matchers", config.matcher_mode)?;
     let mut receivers = Vec::new();
     for receiver in &config.receivers.receivers {
-        let pairs = receiver.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let labels = Labels::from_pairs(pairs);
+        let labels = watchfire_alerting::receiver_labels(&receiver.name, Some(receiver));
         if !wanted.iter().all(|matcher| matcher.matches(&labels)) {
             continue;
         }
-        let mut body = json!({"name": receiver.name});
-        if let (false, Some(object)) = (receiver.labels.is_empty(), body.as_object_mut()) {
-            object.insert("labels".to_owned(), json!(receiver.labels));
-        }
-        receivers.push(body);
+        let labels: BTreeMap<&str, &str> = labels.iter().collect();
+        receivers.push(json!({"labels": labels, "name": receiver.name}));
     }
     Ok(json(Value::from(receivers).to_string().into_bytes()))
 }

@@ -89,6 +89,9 @@ pub(crate) async fn post(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Re
     let need =
         |value: Option<String>, key: &str| value.ok_or_else(|| AmError::missing(&format!("silence.{key}")));
     let at = |text: &str| time(Some(text)).map_err(|error| AmError::body("silence", error));
+    if posted.matchers.as_ref().is_some_and(Vec::is_empty) {
+        return Err(AmError::too_few("silence.matchers"));
+    }
     let mut set = Vec::new();
     for (index, matcher) in
         posted.matchers.ok_or_else(|| AmError::missing("silence.matchers"))?.into_iter().enumerate()

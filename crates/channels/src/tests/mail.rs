@@ -177,6 +177,15 @@ async fn a_mail_has_both_parts_and_its_headers() {
 }
 
 #[tokio::test]
+async fn a_thread_for_ever_has_the_name_that_alertmanager_gives_it() {
+    let (attempt, _, said) =
+        mailed("to: a@x.org, threading: {enabled: true, thread_by_date: none}", vec![]).await;
+    assert_eq!(attempt.outcome, Outcome::Delivered, "{attempt:?}");
+    let thread = format!("<alert-{}-@alertmanager>", &key_hash()[..16]);
+    assert!(said.contains(&format!("References: {thread}\r\n")), "{said}");
+}
+
+#[tokio::test]
 async fn every_way_to_log_in_is_known_and_its_secrets_are_not_shown() {
     for (offer, login, expected) in [
         ("250-x\r\n250 AUTH PLAIN LOGIN", "auth_password: hunter2", "AUTH PLAIN AHVzZXIAaHVudGVyMg=="),

@@ -27,7 +27,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "RECEIVER")]
     pub(crate) receiver: Option<String>,
     /// The server asked.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    #[arg(long, visible_alias = "url", value_name = "URL", default_value = "http://127.0.0.1:9090")]
     pub(crate) server: String,
     /// Print the server's JSON as it is.
     #[arg(long)]
@@ -87,7 +87,7 @@ pub(crate) struct BacktestArgs {
     #[arg(long = "alertmanager.file", value_name = "FILE")]
     pub(crate) alertmanager_file: Option<PathBuf>,
     /// The server asked.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    #[arg(long, visible_alias = "url", value_name = "URL", default_value = "http://127.0.0.1:9090")]
     pub(crate) server: String,
     /// Print the server's JSON as it is.
     #[arg(long)]

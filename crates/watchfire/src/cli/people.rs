@@ -6,7 +6,13 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Args)]
 pub(crate) struct AskedArgs {
     /// The server asked.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090", env = "WATCHFIRE_URL")]
+    #[arg(
+        long,
+        visible_alias = "server",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9090",
+        env = "WATCHFIRE_URL"
+    )]
     pub(crate) url: String,
     /// Print the server's answer as JSON.
     #[arg(long)]

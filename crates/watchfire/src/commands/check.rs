@@ -180,7 +180,7 @@ fn oncall(file: &Path, alertmanager: Option<&Path>) -> anyhow::Result<String> {
 fn alertmanager(file: &Path, mode: MatcherMode) -> anyhow::Result<String> {
     let config = alertmanager_config(file, mode)?;
     for note in &config.notes {
-        eprintln!("{}: {note}", file.display());
+        eprintln!("{}:{note}", file.display());
     }
     Ok(format!(
         "{} receivers, {} inhibit rules, {} time intervals, {} templates",

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod exemplars;
+mod http;
 
 use watchfire_api::App;
 use watchfire_model::MetricType::{Counter, Gauge, Summary};
@@ -11,8 +12,11 @@ use watchfire_wire::exposition::{Entry, Format, Parser};
 /// All of them.
 pub(crate) fn exposition(app: &App, format: Format) -> String {
     let mut writer = Writer::new(format);
-    let families =
-        program(app).into_iter().chain(crate::process::families()).chain(http(app)).chain(queries(app));
+    let families = program(app)
+        .into_iter()
+        .chain(crate::process::families())
+        .chain(http::families(app))
+        .chain(queries(app));
     for family in families
         .chain(scraping(app))
         .chain(storage(app))
@@ -118,21 +122,6 @@ fn training(app: &App) -> Vec<Family> {
             app.training.faults() as f64,
         ),
     ]
-}
-
-fn http(app: &App) -> Vec<Family> {
-    let mut requests = Family::new("prometheus_http_requests_total", Counter, "HTTP requests answered.");
-    let mut seconds = Family::new(
-        "watchfire_http_request_seconds_total",
-        Counter,
-        "Seconds until answers to HTTP requests began.",
-    );
-    for ((route, status), count) in app.http_metrics.snapshot() {
-        let code = status.to_string();
-        requests.push([("handler", route), ("code", code.as_str())], count.requests as f64);
-        seconds.push([("handler", route), ("code", code.as_str())], count.seconds);
-    }
-    vec![requests, seconds]
 }
 
 /// Queries from outside; the rules' own are not among them.
