@@ -57,6 +57,8 @@ pub struct App {
     pub slots: Arc<Semaphore>,
     /// Whether samples may be deleted over HTTP (`--web.enable-admin-api`).
     pub admin_enabled: bool,
+    /// Whether names are searched for completion (`--enable-feature=search-api`).
+    pub search_enabled: bool,
     /// Which experimental PromQL is understood.
     pub parse: ParseOptions,
     /// Limits on remote read.

@@ -7,8 +7,8 @@ use crate::origin::Origin;
 use crate::params::QueryParams;
 use crate::people::{hooks, incidents, schedules};
 use crate::prometheus::{
-    admin, exemplars, features, federate, notifications, openapi, query, read, rules, self_metrics, series,
-    status, targets,
+    admin, exemplars, features, federate, notifications, openapi, query, read, rules, search, self_metrics,
+    series, status, targets,
 };
 use crate::route::{PUSH_LIMIT_BYTES, Route};
 use crate::ui::{alerts, boot, cardinality, dashboards, queries, query as batch};
@@ -57,6 +57,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/labels", Read, series::labels),
         Route::post("/api/v1/labels", Read, series::labels),
         Route::get("/api/v1/label/{name}/values", Read, series::label_values),
+        Route::get("/api/v1/search/metric_names", Read, search::metric_names),
+        Route::post("/api/v1/search/metric_names", Read, search::metric_names),
+        Route::get("/api/v1/search/label_names", Read, search::label_names),
+        Route::post("/api/v1/search/label_names", Read, search::label_names),
+        Route::get("/api/v1/search/label_values", Read, search::label_values),
+        Route::post("/api/v1/search/label_values", Read, search::label_values),
         Route::get("/api/v1/metadata", Read, targets::metadata),
         Route::get("/api/v1/targets", Read, targets::targets),
         Route::get("/api/v1/targets/metadata", Read, targets::target_metadata),

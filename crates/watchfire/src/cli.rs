@@ -213,8 +213,8 @@ pub(crate) struct RunArgs {
 
     /// Feature flags of Prometheus and Alertmanager, separated by commas: `promql-experimental-functions`,
     /// `promql-extended-range-selectors`, `promql-binop-fill-modifiers`, `promql-delayed-name-removal`,
-    /// `promql-per-step-stats`, `use-start-timestamps`, `type-and-unit-labels`; `classic-mode` and `utf8-strict-mode` choose
-    /// the grammar of Alertmanager's matchers. Others are accepted: what they enable is always on, or not here.
+    /// `promql-per-step-stats`, `use-start-timestamps`, `type-and-unit-labels`, `search-api`; `classic-mode` and
+    /// `utf8-strict-mode` choose the grammar of Alertmanager's matchers. Others are accepted: what they enable is always on, or not here.
     #[arg(long = "enable-feature", value_name = "FEATURE", value_delimiter = ',')]
     pub(crate) enable_feature: Vec<String>,
 

@@ -178,6 +178,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         limits: QueryLimits { concurrency: args.query_max_concurrency, ..QueryLimits::default() },
         slots: Arc::new(Semaphore::new(args.query_max_concurrency.max(1))),
         admin_enabled: args.enable_admin_api,
+        search_enabled: args.has_feature("search-api"),
         parse: args.parse_options(),
         read_limits: watchfire_api::ReadLimits {
             samples: args.read_sample_limit,
