@@ -43,6 +43,6 @@ async fn results_come_in_batches_and_the_end_is_told() {
     assert_eq!(
         text,
         "{\"results\":[{\"name\":\"m0\"},{\"name\":\"m1\"}]}\n{\"results\":[{\"name\":\"m2\"}]}\n\
-         {\"has_more\":true,\"status\":\"success\"}\n"
+         {\"status\":\"success\",\"has_more\":true}\n"
     );
 }
