@@ -2,7 +2,7 @@
 
 use crate::harness::remote_write::send;
 use crate::harness::{Server, Setup, encode, now_ms};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CONFIG: &str = "
 scrape_configs:
@@ -146,6 +146,12 @@ async fn every_answer_is_as_the_api_describes_itself() {
         ("/status/tsdb", "limit=3".to_owned()),
         ("/status/tsdb/blocks", String::new()),
         ("/status/walreplay", String::new()),
+        ("/status/self_metrics", "metric_name_pattern=watchfire_build_info".to_owned()),
+        ("/status/self_metrics", "metric_name_pattern=(".to_owned()),
+        // Not without its feature flag.
+        ("/search/metric_names", String::new()),
+        ("/search/label_names", String::new()),
+        ("/search/label_values", "label=job".to_owned()),
         ("/features", String::new()),
         ("/notifications", String::new()),
     ];
@@ -169,6 +175,35 @@ async fn every_answer_is_as_the_api_describes_itself() {
     }
     let newer = server.get("/api/v1/openapi.yaml?openapi_version=3.2").await.1;
     assert!(newer.contains("\"3.2.0\"") && newer.contains("/notifications/live"));
+}
+
+#[tokio::test]
+async fn names_are_found_for_completion_by_parts_of_them() {
+    let setup = Setup::new().config("").arg("--enable-feature=search-api");
+    let server = setup.start().await;
+    let samples = [(now_ms(), 1.0)];
+    for name in ["http_requests_total", "http_request_duration_seconds_sum", "memory_bytes"] {
+        assert_eq!(
+            send(&server, &[(&[("__name__", name), ("job", "shop")], &samples)]).await.unwrap().0,
+            204
+        );
+    }
+    let search = async |path: &str| -> Vec<Value> {
+        let (status, body) = server.get(&format!("/api/v1/search/{path}")).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let found = search("metric_names?search[]=req&batch_size=1&sort_by=score").await;
+    assert_eq!(found[0]["results"], json!([{"name": "http_request_duration_seconds_sum"}]));
+    assert_eq!(found[1]["results"], json!([{"name": "http_requests_total"}]));
+    assert_eq!(found[2], json!({"status": "success", "has_more": false}));
+    let found = search("metric_names?search[]=mby&include_score=true").await;
+    assert_eq!(found[0]["results"][0]["name"], "memory_bytes");
+    assert!(found[0]["results"][0]["score"].as_f64().unwrap() < 0.9);
+    let found = search("label_values?label=job&search[]=SH&case_sensitive=false&limit=1").await;
+    assert_eq!(found[0]["results"], json!([{"value": "shop"}]));
+    assert_eq!(search("label_names?match[]=memory_bytes&limit=1").await[1]["has_more"], true);
+    assert_eq!(server.get("/api/v1/search/metric_names?limit=0").await.0, 400);
 }
 
 #[tokio::test]
