@@ -6,7 +6,7 @@ use super::tables::GroupId;
 use crate::matchers::AlertMatcher;
 use crate::silences::SilenceState;
 use crate::status::{AlertView, GroupView};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use watchfire_channels::Receiver;
 use watchfire_ledger::{Alert, Fingerprint};
 use watchfire_model::Labels;
@@ -113,15 +113,18 @@ impl State {
 
     /// All alerts that fire, by fingerprint.
     pub(crate) fn alerts(&self, filter: &AlertFilter, now_ms: i64) -> Vec<AlertView> {
-        let receivers = self.receivers_by_alert();
-        let mut views: Vec<AlertView> = self
+        let wanted: HashMap<Fingerprint, &Alert> = self
             .tables
             .alerts
             .values()
-            .filter(|alert| !alert.is_resolved(now_ms))
-            .filter(|alert| filter.matchers.iter().all(|matcher| matcher.matches(&alert.labels)))
+            .filter(|alert| is_wanted(alert, filter, now_ms))
+            .map(|alert| (alert.fingerprint, alert))
+            .collect();
+        let receivers = self.receivers_by_alert(|alert| wanted.contains_key(&alert));
+        let mut views: Vec<AlertView> = wanted
+            .values()
             .filter_map(|alert| {
-                let receivers = receivers.get(&alert.fingerprint).cloned().unwrap_or_default();
+                let receivers = owned(receivers.get(&alert.fingerprint));
                 let shown = receivers.iter().any(|receiver| self.shows_receiver(filter, receiver))
                     || (receivers.is_empty() && filter.receiver.is_none());
                 let view = shown.then(|| self.view(alert, receivers, now_ms))?;
@@ -134,23 +137,29 @@ impl State {
 
     /// All groups with their alerts that fire, by labels and receiver.
     pub(crate) fn groups(&self, filter: &AlertFilter, now_ms: i64) -> Vec<GroupView> {
-        let receivers = self.receivers_by_alert();
-        let mut groups: Vec<GroupView> = Vec::with_capacity(self.tables.groups.len());
-        for group in self.tables.groups.values() {
-            if !self.shows_receiver(filter, &group.receiver) {
-                continue;
-            }
+        let wanted: Vec<(_, Vec<&Alert>)> = self
+            .tables
+            .groups
+            .values()
+            .filter(|group| self.shows_receiver(filter, &group.receiver))
+            .filter_map(|group| {
+                let mut alerts = self.tables.members(group);
+                alerts.retain(|alert| is_wanted(alert, filter, now_ms));
+                (!alerts.is_empty()).then_some((group, alerts))
+            })
+            .collect();
+        let shown: HashSet<Fingerprint> =
+            wanted.iter().flat_map(|(_, alerts)| alerts).map(|alert| alert.fingerprint).collect();
+        let receivers = self.receivers_by_alert(|alert| shown.contains(&alert));
+        let mut groups: Vec<GroupView> = Vec::with_capacity(wanted.len());
+        for (group, alerts) in wanted {
             let options = self.tables.options(group);
             let muted_by =
                 muting::intervals(&self.config, &options, now_ms).map(|(_, names)| names).unwrap_or_default();
-            let alerts: Vec<AlertView> = self
-                .tables
-                .members(group)
+            let alerts: Vec<AlertView> = alerts
                 .into_iter()
-                .filter(|alert| !alert.is_resolved(now_ms))
-                .filter(|alert| filter.matchers.iter().all(|matcher| matcher.matches(&alert.labels)))
                 .map(|alert| {
-                    let receivers = receivers.get(&alert.fingerprint).cloned().unwrap_or_default();
+                    let receivers = owned(receivers.get(&alert.fingerprint));
                     let mut view = self.view(alert, receivers, now_ms);
                     view.muted_by.clone_from(&muted_by);
                     view
@@ -185,15 +194,16 @@ impl State {
         filter.receiver_matchers.iter().all(|matcher| matcher.matches(&labels))
     }
 
-    fn receivers_by_alert(&self) -> HashMap<Fingerprint, Vec<String>> {
-        let mut receivers: HashMap<Fingerprint, Vec<String>> = HashMap::new();
+    /// Which receivers are told of each wanted alert.
+    fn receivers_by_alert(&self, wanted: impl Fn(Fingerprint) -> bool) -> HashMap<Fingerprint, Vec<&str>> {
+        let mut receivers: HashMap<Fingerprint, Vec<&str>> = HashMap::new();
         // Each name once, in the order of the routes' keys.
         let by_receiver: BTreeMap<&GroupId, _> = self.tables.groups.iter().collect();
         for group in by_receiver.values() {
-            for member in &group.members {
-                let names = receivers.entry(*member).or_default();
-                if !names.contains(&group.receiver) {
-                    names.push(group.receiver.clone());
+            for member in group.members.iter().copied().filter(|member| wanted(*member)) {
+                let names = receivers.entry(member).or_default();
+                if !names.contains(&&*group.receiver) {
+                    names.push(&group.receiver);
                 }
             }
         }
@@ -215,4 +225,13 @@ impl State {
             muted_by: Vec::new(),
         }
     }
+}
+
+/// Whether an alert fires and has the labels that are asked for.
+fn is_wanted(alert: &Alert, filter: &AlertFilter, now_ms: i64) -> bool {
+    !alert.is_resolved(now_ms) && filter.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
+}
+
+fn owned(names: Option<&Vec<&str>>) -> Vec<String> {
+    names.into_iter().flatten().map(|name| (*name).to_owned()).collect()
 }
