@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::cors::Cors;
 use crate::error::ApiError;
+use crate::unread::Reading;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -54,6 +55,7 @@ pub(crate) async fn outer(State(app): State<Arc<App>>, request: Request, next: N
         None => app.hosts.check(request.method(), request.headers()),
     };
     let method = request.method().clone();
+    let (request, reading) = Reading::of(request);
     let asks_first = *request.method() == Method::OPTIONS && request.uri().path().contains("/api/v1/");
     let mut response = match refused {
         // Prometheus answers so on every path of its API.
@@ -65,6 +67,7 @@ pub(crate) async fn outer(State(app): State<Arc<App>>, request: Request, next: N
         }
     };
     secure(response.headers_mut());
+    reading.mark(response.headers_mut());
     if let Some(origin) = allowed {
         Cors::mark(response.headers_mut(), origin);
     }

@@ -32,6 +32,7 @@ mod server;
 mod time;
 mod training;
 mod ui;
+mod unread;
 
 pub use agent::{AgentPages, GatherText};
 pub use app::{App, AppError, BuildInfo, Control, Flags, QueryLimits};
