@@ -51,7 +51,16 @@ impl Side {
             "--web.route-prefix=/".to_owned(),
             "--cluster.listen-address=".to_owned(),
         ]);
-        let process = Peer::start_at(program, args);
+        let credentials = "[default]\naws_access_key_id = DEFAULT\naws_secret_access_key = s\n[pages]\n\
+                           aws_access_key_id = PAGES\naws_secret_access_key = s\naws_session_token = t\n";
+        let credentials = setup.write("credentials", credentials);
+        let environment = [
+            ("AWS_SHARED_CREDENTIALS_FILE", credentials.display().to_string()),
+            ("AWS_CONFIG_FILE", setup.path("none").display().to_string()),
+            ("AWS_ENDPOINT_URL_STS", format!("{base}/sts")),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ];
+        let process = Peer::start_within(program, args, &environment);
         let url = format!("http://127.0.0.1:{port}");
         let client = reqwest::Client::new();
         let started = Instant::now();
@@ -113,9 +122,11 @@ fn alerts(known: &[&Receiver], starts: &str, ends: Option<&str>) -> Value {
 
 /// Takes away what is meant to differ between us and an Alertmanager of a minor version.
 fn alike(mut seen: Seen, receiver: &Receiver, version: u32) -> Seen {
-    // The signature covers what differs with every request.
-    if seen.headers.get("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 ")) {
-        seen.headers.insert("authorization".to_owned(), "signed".to_owned());
+    // Who signed, for which region and service; the signature covers what differs with every request.
+    if let Some(signed) = seen.headers.get_mut("authorization").filter(|value| value.starts_with("AWS4-HMAC"))
+    {
+        let scope: Vec<&str> = signed.split([',', '=']).nth(1).unwrap_or_default().split('/').collect();
+        *signed = format!("signed by {} for {:?}", scope[0], &scope[2..]);
     }
     if let Some(kind) = seen.headers.get_mut("content-type") {
         // Slack asks for it, and warns where it is missing.
@@ -138,6 +149,8 @@ fn alike(mut seen: Seen, receiver: &Receiver, version: u32) -> Seen {
             }
         }
         "sns" => {
+            // Sessions are called after whoever makes them.
+            body.remove("RoleSessionName");
             // Alertmanager gives every notification of a group the same, so that SNS drops news of five minutes.
             body.remove("MessageDeduplicationId");
             // Older ones wrote it down when there were none, and a slash more.

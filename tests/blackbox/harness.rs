@@ -229,8 +229,18 @@ impl Peer {
 
     /// Starts the program at a path.
     pub(crate) fn start_at(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        Self::start_within(program, args, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn start_within(
+        program: &Path,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        environment: &[(&str, String)],
+    ) -> Self {
         let child = Command::new(program)
             .args(args)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,6 +1,7 @@
 //! A channel: one integration with what it needs to be used.
 
 use crate::attempt::{Attempt, Receipt};
+use crate::aws;
 use crate::client::Clients;
 use crate::config::{Integration, Settings};
 use crate::notification::Notification;
@@ -16,6 +17,8 @@ pub struct Tools {
     clock: Arc<dyn Clock>,
     templates: Templates,
     pub(crate) clients: Clients,
+    pub(crate) aws: aws::Known,
+    environment: aws::Environment,
 }
 
 impl fmt::Debug for Tools {
@@ -33,7 +36,24 @@ impl Tools {
 
     /// Gathers them, with a configuration's templates.
     pub fn with_templates(clock: Arc<dyn Clock>, templates: Templates) -> Self {
-        Self { clock, templates, clients: Clients::default() }
+        Self {
+            clock,
+            templates,
+            clients: Clients::default(),
+            aws: aws::Known::default(),
+            environment: aws::environment(),
+        }
+    }
+
+    /// The same with other variables of the environment.
+    #[cfg(test)]
+    pub(crate) fn within(self, environment: aws::Environment) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// A variable of the environment, if it is set and not empty.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
     }
 
     /// The templates of the configuration.

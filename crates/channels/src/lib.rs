@@ -8,6 +8,7 @@
 
 mod answers;
 mod attempt;
+mod aws;
 mod channel;
 mod client;
 mod config;

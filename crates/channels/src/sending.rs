@@ -134,8 +134,13 @@ impl<'a> Sending<'a> {
             attempt.error = Some(format!("{error}{notes}"));
         }
         attempt.error = attempt.error.map(|error| self.masked(&error));
+        // Once more, for secrets that an answer itself told of.
         let exchanges = std::mem::take(&mut *held(&self.exchanges));
-        (attempt, exchanges)
+        let masked = |exchange: Exchange| Exchange {
+            sent: self.masked(&exchange.sent),
+            answered: self.masked(&exchange.answered),
+        };
+        (attempt, exchanges.into_iter().map(masked).collect())
     }
 
     /// A text without the secrets that were revealed so far.

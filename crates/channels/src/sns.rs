@@ -1,15 +1,13 @@
 //! Amazon SNS: messages published to a topic, an endpoint or a phone, signed by AWS's rules (version 4).
 
-mod signature;
-
 use crate::attempt::Attempt;
+use crate::aws::{self, SigV4, signature};
 use crate::config::Global;
 use crate::config::read::{self, pairs, text_or};
 use crate::encoding::{cut_bytes, cut_chars, form};
 use crate::notification::Pairs;
 use crate::sending::{Request, Sending};
-use signature::Keys;
-use watchfire_settings::client::{ClientConfig, Source, take_source};
+use watchfire_settings::client::ClientConfig;
 use watchfire_settings::{Problem, Reading, Section};
 
 const MAX_SUBJECT_CHARS: usize = 100;
@@ -21,10 +19,8 @@ const MAX_SMS_BYTES: usize = 1600;
 pub struct Sns {
     /// Where SNS is; empty for the region's own address.
     pub api_url: String,
-    /// The region.
-    pub region: String,
-    /// The keys; without them those of the environment.
-    pub keys: Option<(Source, Source)>,
+    /// With whose keys requests are signed, and for which region.
+    pub sigv4: SigV4,
     /// Where messages go: `TopicArn`, `TargetArn` or `PhoneNumber`, and the template of its value.
     pub target: (&'static str, String),
     /// The subject, a template.
@@ -54,70 +50,36 @@ impl Sns {
         if targets.len() != 1 {
             return Err(section.problem("must provide either a Target ARN, Topic ARN, or Phone Number for SNS config; expected exactly one of target_arn, topic_arn, phone_number"));
         }
-        let (mut region, mut keys) = (String::new(), None);
-        if let Some(mut sigv4) = section.section("sigv4", "sigv4")? {
-            region = text_or(&mut sigv4, "region", "")?;
-            let access = take_source(&mut sigv4, reading, "access_key", "access_key_file")?;
-            let secret = take_source(&mut sigv4, reading, "secret_key", "secret_key_file")?;
-            keys = match (access, secret) {
-                (Some((access, _)), Some((secret, _))) => Some((access, secret)),
-                (None, None) => None,
-                _ => return Err(sigv4.problem("must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SNS config")),
-            };
-            for key in ["profile", "role_arn", "external_id"] {
-                if let Some((key, _)) = sigv4.take_with_key(key) {
-                    let message =
-                        format!("{} is not supported yet; expected access_key and secret_key", key.name);
-                    reading.not_yet(key.place, message);
-                }
-            }
-            sigv4.flag("use_fips_sts_endpoint")?;
-            sigv4.finish()?;
+        let sigv4 = SigV4::take(section, reading)?;
+        let mut http_config = read::http(section, &global.http_config, reading)?;
+        if section.flag("use_aws_http_client")?.unwrap_or(false) {
+            // Amazon's client knows the proxies of the environment, and nothing of ours.
+            http_config = ClientConfig { proxy_from_environment: true, ..ClientConfig::default() };
         }
-        section.flag("use_aws_http_client")?;
         Ok(Self {
             api_url: text_or(section, "api_url", "")?,
-            region,
-            keys,
+            sigv4,
             target: targets.remove(0),
             subject: text_or(section, "subject", r#"{{ template "sns.default.subject" . }}"#)?,
             message: text_or(section, "message", r#"{{ template "sns.default.message" . }}"#)?,
             attributes: pairs(section, "attributes")?,
-            http_config: read::http(section, &global.http_config, reading)?,
+            http_config,
         })
     }
 
-    /// The region: as configured, from the address, from the environment.
-    fn region(&self, api_url: &str) -> String {
-        if !self.region.is_empty() {
-            return self.region.clone();
+    /// The region: as configured, from the address, from the topic, from the environment or the profile.
+    async fn region(&self, sending: &Sending<'_>, api_url: &str) -> String {
+        if !self.sigv4.region.is_empty() {
+            return self.sigv4.region.clone();
         }
-        let from_url = api_url.split("sns.").nth(1).and_then(|rest| rest.split_once(".amazonaws"));
+        let host = api_url.split_once("://").map_or(api_url, |(_, rest)| rest);
+        let of_amazon = host.split('/').next().filter(|host| host.contains(".amazonaws."));
+        let from_url = of_amazon.and_then(|host| host.split_once("sns.")?.1.split('.').next());
         let from_arn = self.target.1.split(':').nth(3).filter(|region| !region.is_empty());
-        let environment =
-            || ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok());
-        from_url
-            .map(|(region, _)| region.to_owned())
-            .or_else(|| from_arn.map(str::to_owned))
-            .or_else(environment)
-            .unwrap_or_else(|| "us-east-1".to_owned())
-    }
-
-    async fn keys(&self, sending: &Sending<'_>) -> Result<Keys, Attempt> {
-        if let Some((access, secret)) = &self.keys {
-            let (access, secret) = (sending.reveal(access).await?, sending.reveal(secret).await?);
-            return Ok(Keys { access, secret, session: None });
+        if let Some(region) = from_url.or(from_arn) {
+            return region.to_owned();
         }
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let (Some(access), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
-        else {
-            return Err(Attempt::retry(
-                "no AWS keys; expected sigv4.access_key and sigv4.secret_key, or AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY in the environment",
-            ));
-        };
-        sending.hide(&secret);
-        Ok(Keys { access, secret, session: variable("AWS_SESSION_TOKEN") })
+        self.sigv4.outer_region(sending).await.unwrap_or_else(|| "us-east-1".to_owned())
     }
 
     fn fields(&self, sending: &Sending<'_>, target: &str) -> Vec<(String, String)> {
@@ -171,11 +133,14 @@ impl Sns {
     pub(crate) async fn attempt(&self, sending: &Sending<'_>) -> Result<Attempt, Attempt> {
         let target = sending.required(self.target.0, &self.target.1)?;
         let mut url = sending.required("api_url", &self.api_url)?;
-        let region = self.region(&url);
+        let region = self.region(sending, &url).await;
         if url.is_empty() {
-            url = format!("https://sns.{region}.amazonaws.com/");
+            let variable = |name| sending.tools.variable(name);
+            url = variable("AWS_ENDPOINT_URL_SNS")
+                .or_else(|| variable("AWS_ENDPOINT_URL"))
+                .unwrap_or_else(|| format!("https://sns.{region}.{}/", aws::domain(&region)));
         }
-        let keys = self.keys(sending).await?;
+        let keys = self.sigv4.keys(sending, &self.http_config, &region).await?;
         let pairs: Vec<String> = self
             .fields(sending, &target)
             .iter()
@@ -184,11 +149,17 @@ impl Sns {
         let body = pairs.join("&");
         let parsed = reqwest::Url::parse(&url).map_err(|error| Attempt::dead(format!("api_url: {error}")))?;
         let mut request = Request::form(url, &[]);
-        for (name, value) in signature::headers(&keys, &region, &parsed, &body, sending.tools.now_ms()) {
+        let signed = signature::headers(&keys, ("sns", &region), &parsed, &body, sending.tools.now_ms());
+        for (name, value) in signed {
             request = request.header(name, value);
         }
         request.body = body.into_bytes();
         let answer = sending.exchange(&self.http_config, request).await?;
+        if answer.body.contains("ExpiredToken") && !answer.is_success() {
+            // Taken back before their time: the next attempt asks for new ones.
+            sending.tools.aws.forget();
+            return Ok(answer.failed(true, &format!("error response from SNS: {}", answer.words())));
+        }
         let throttled =
             ["Throttl", "ServiceUnavailable", "InternalError", "InternalFailure", "RequestExpired"];
         if !answer.is_success() && throttled.iter().any(|code| answer.body.contains(code)) {

@@ -1,6 +1,7 @@
 //! Every channel against a server that records what comes and answers what it is told to.
 
 mod answers;
+mod aws;
 mod config;
 mod mail;
 mod requests;

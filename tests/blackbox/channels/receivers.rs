@@ -103,6 +103,19 @@ pub(super) const RECEIVERS: &[Receiver] = &[
         sigv4: {region: us-east-2, access_key: AK, secret_key: SK}, attributes: {k: 'v {{ .Status }}'}}]",
     ),
     plain(
+        "sns-profile",
+        25,
+        "sns_configs: [{api_url: '@/sns', topic_arn: 'arn:aws:sns:us-east-2:123456789012:My-Topic', \
+        sigv4: {region: us-east-2, profile: pages}, subject: s, message: m}]",
+    ),
+    talking(
+        "sns-role",
+        28,
+        (2, 1),
+        "sns_configs: [{api_url: '@/sns', topic_arn: 'arn:aws:sns:us-east-2:123456789012:My-Topic', \
+        sigv4: {region: us-east-2, role_arn: 'arn:aws:iam::1:role/sns-role', external_id: x}, subject: s, message: m}]",
+    ),
+    plain(
         "sns-fifo",
         25,
         "sns_configs: [{api_url: '@/sns', topic_arn: 'arn:aws:sns:us-east-2:123456789012:My-Topic.fifo', \

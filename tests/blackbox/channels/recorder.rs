@@ -57,12 +57,17 @@ async fn take(State((recorder, base)): State<(Recorder, String)>, request: Reque
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let path = parts.uri.path_and_query().unwrap().as_str().to_owned();
-    let receiver = path.split('/').nth(1).unwrap_or_default().to_owned();
+    let mut receiver = path.split('/').nth(1).unwrap_or_default().to_owned();
     let headers = parts.headers.iter().filter(|(name, _)| !PLUMBING.contains(&name.as_str()));
     let headers: BTreeMap<String, String> =
         headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     let form = headers.get("content-type").is_some_and(|kind| kind.contains("form"));
     let seen = Seen { request: format!("{} {path}", parts.method), headers, body: read(&body, form, &base) };
+    if receiver == "sts" {
+        // Whoever asks for a role is named after it.
+        let role = seen.body["RoleArn"].as_str().unwrap_or_default();
+        receiver = role.rsplit('/').next().unwrap_or_default().to_owned();
+    }
     let mut all = recorder.seen.lock().unwrap();
     all.entry(receiver).or_default().push(seen);
     answer(parts.method.as_str(), &path)
@@ -96,6 +101,11 @@ fn answer(method: &str, path: &str) -> Response {
         ok(json!({"errcode": 0, "errmsg": "ok"}))
     } else if has("/tg/") {
         ok(json!({"ok": true, "result": {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}}}))
+    } else if has("/sts") {
+        let text = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+                    <AccessKeyId>ROLE</AccessKeyId><SecretAccessKey>S</SecretAccessKey><SessionToken>T</SessionToken>\
+                    <Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+        ([(header::CONTENT_TYPE, "text/xml")], text).into_response()
     } else if has("/sns") {
         let text = "<PublishResponse xmlns=\"https://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
                     <MessageId>1</MessageId></PublishResult></PublishResponse>";

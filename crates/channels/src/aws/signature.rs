@@ -1,18 +1,13 @@
 //! AWS's signature, version 4, of a POST with a form.
 
+use super::Keys;
 use crate::encoding::{hex, hmac_sha256, sha256_hex};
+use watchfire_settings::Secret;
 
-/// Who signs.
-pub(super) struct Keys {
-    pub(super) access: String,
-    pub(super) secret: String,
-    pub(super) session: Option<String>,
-}
-
-/// The headers that sign a request.
-pub(super) fn headers(
+/// The headers that sign a request to a service of a region.
+pub(crate) fn headers(
     keys: &Keys,
-    region: &str,
+    (service, region): (&str, &str),
     url: &reqwest::Url,
     body: &str,
     now_ms: i64,
@@ -24,7 +19,7 @@ pub(super) fn headers(
         (host, Some(port)) => format!("{host}:{port}"),
         (host, None) => host.to_owned(),
     };
-    let session = keys.session.as_deref();
+    let session = keys.session.as_ref().map(Secret::expose);
     let mut canonical_headers =
         format!("content-type:application/x-www-form-urlencoded\nhost:{host}\nx-amz-date:{stamp}\n");
     let mut signed = "content-type;host;x-amz-date".to_owned();
@@ -35,11 +30,13 @@ pub(super) fn headers(
     let path = if url.path().is_empty() { "/" } else { url.path() };
     let hash = sha256_hex(body.as_bytes());
     let canonical = format!("POST\n{path}\n\n{canonical_headers}\n{signed}\n{hash}");
-    let scope = format!("{day}/{region}/sns/aws4_request");
+    let scope = format!("{day}/{region}/{service}/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", sha256_hex(canonical.as_bytes()));
-    let key = [day.as_str(), region, "sns", "aws4_request"]
+    let key = [day.as_str(), region, service, "aws4_request"]
         .iter()
-        .fold(format!("AWS4{}", keys.secret).into_bytes(), |key, part| hmac_sha256(&key, part.as_bytes()));
+        .fold(format!("AWS4{}", keys.secret.expose()).into_bytes(), |key, part| {
+            hmac_sha256(&key, part.as_bytes())
+        });
     let signature = hex(&hmac_sha256(&key, to_sign.as_bytes()));
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
