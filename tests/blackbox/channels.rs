@@ -207,7 +207,14 @@ async fn every_receiver_is_sent_what_alertmanager_sends_it() {
     let mut differing = Vec::new();
     for receiver in &known {
         let all = |side: &Side| -> Vec<Seen> {
-            side.recorder.of(receiver.name).into_iter().map(|seen| alike(seen, receiver, version)).collect()
+            let mut seen = side.recorder.of(receiver.name);
+            // Alertmanager assumes a role for every notification; here its keys are kept.
+            let mut roles = 0;
+            seen.retain(|seen| {
+                roles += usize::from(seen.request == "POST /sts");
+                seen.request != "POST /sts" || roles == 1
+            });
+            seen.into_iter().map(|seen| alike(seen, receiver, version)).collect()
         };
         let (theirs, ours) = (all(&theirs), all(&ours));
         if theirs.len() != ours.len() {

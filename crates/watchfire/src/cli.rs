@@ -54,6 +54,7 @@ pub(crate) enum Command {
     /// Collects this host and shows it on a port, or sends it on to a server; keeps nothing.
     Agent(AgentArgs),
     /// Runs the server as an Alertmanager, with Alertmanager's flags: it takes alerts and tells people, nothing else.
+    #[command(version)]
     Alertmanager(AlertmanagerArgs),
     /// Reads this host's metrics as `run` would, without running a server.
     Collect(CollectArgs),

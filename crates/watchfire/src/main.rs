@@ -28,10 +28,16 @@ fn main() -> ExitCode {
             logging::start(args.log_level, args.log_format);
             agent::run(&args)
         }
-        Command::Alertmanager(args) => args.into_run().and_then(|args| {
-            logging::start(args.log_level, args.log_format);
-            run::run(args)
-        }),
+        Command::Alertmanager(args) => {
+            let without_effect = args.without_effect();
+            args.into_run().and_then(|args| {
+                logging::start(args.log_level, args.log_format);
+                for (flag, why) in without_effect {
+                    tracing::info!(%flag, %why, "a flag of Alertmanager's has no effect here");
+                }
+                run::run(args)
+            })
+        }
         Command::Collect(args) => commands::collect::run(&args),
         Command::Check(check) => commands::check::run(check),
         Command::Test(test) => commands::test_rules::run(test),

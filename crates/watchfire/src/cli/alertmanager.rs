@@ -62,9 +62,9 @@ pub(crate) struct AlertmanagerArgs {
     #[arg(long = "storage.path", value_name = "DIR", default_value = "data")]
     storage_path: PathBuf,
 
-    /// Address to listen on. Only loopback addresses are allowed while no user exists.
+    /// Address to listen on. Only loopback addresses are allowed while no user exists. Of several the first counts.
     #[arg(long = "web.listen-address", value_name = "HOST:PORT", default_value = "127.0.0.1:9093")]
-    listen_address: String,
+    listen_address: Vec<String>,
 
     /// How this server is reached from outside.
     #[arg(long = "web.external-url", value_name = "URL")]
@@ -73,6 +73,10 @@ pub(crate) struct AlertmanagerArgs {
     /// Path before every route; the path of --web.external-url by default.
     #[arg(long = "web.route-prefix", value_name = "PATH")]
     route_prefix: Option<String>,
+
+    /// Whose pages may read answers in a browser: a pattern of whole origins. Nobody's without it.
+    #[arg(long = "web.cors.origin", value_name = "REGEX", default_value = "")]
+    cors_origin: String,
 
     #[command(flatten)]
     alerting: AlertingArgs,
@@ -98,8 +102,13 @@ pub(crate) struct AlertmanagerArgs {
     ignored: Ignored,
 }
 
+/// What is so of every flag of the cluster.
+const ALONE: &str = "one server is the whole cluster";
+const ON_DISK: &str = "what is acknowledged is on disk already";
+const NO_LIMIT: &str = "there is no such limit";
+
 macro_rules! ignored {
-    ($($field:ident = $name:literal),* $(,)?) => {
+    (values: $($field:ident = $name:literal: $why:expr),* $(,)?; switches: $($switch:ident = $on:literal, $not:ident = $off:literal: $because:expr),* $(,)?) => {
         /// Flags without effect.
         #[derive(Clone, Debug, Args)]
         struct Ignored {
@@ -107,41 +116,67 @@ macro_rules! ignored {
                 #[arg(long = $name, hide = true, value_name = "VALUE", num_args = 1)]
                 $field: Vec<OsString>,
             )*
-            #[arg(long = "cluster.allow-insecure-public-advertise-address-discovery", hide = true)]
-            public_discovery: bool,
-            #[arg(long = "log.silences", hide = true)]
-            log_silences: bool,
-            #[arg(long = "no-log.silences", hide = true)]
-            no_log_silences: bool,
-            #[arg(long = "web.systemd-socket", hide = true)]
-            systemd_socket: bool,
+            $(
+                #[arg(long = $on, hide = true)]
+                $switch: bool,
+                #[arg(long = $off, hide = true)]
+                $not: bool,
+            )*
+        }
+
+        impl Ignored {
+            /// The flags that are set to something, and why nothing comes of it.
+            fn told(&self) -> Vec<(&'static str, &'static str)> {
+                let mut told = Vec::new();
+                $(
+                    if self.$field.iter().any(|value| !value.is_empty()) {
+                        told.push((concat!("--", $name), $why));
+                    }
+                )*
+                $(
+                    if self.$switch {
+                        told.push((concat!("--", $on), $because));
+                    }
+                )*
+                told
+            }
         }
     };
 }
 
 ignored! {
-    maintenance = "data.maintenance-interval",
-    gc = "alerts.gc-interval",
-    per_alertname = "alerts.per-alertname-limit",
-    concurrency = "web.get-concurrency",
-    timeout = "web.timeout",
-    memory_ratio = "auto-gomemlimit.ratio",
-    listen = "cluster.listen-address",
-    advertise = "cluster.advertise-address",
-    peer = "cluster.peer",
-    peer_timeout = "cluster.peer-timeout",
-    resolve_timeout = "cluster.peers-resolve-timeout",
-    gossip = "cluster.gossip-interval",
-    push_pull = "cluster.pushpull-interval",
-    settle = "cluster.settle-timeout",
-    tcp_timeout = "cluster.tcp-timeout",
-    probe_timeout = "cluster.probe-timeout",
-    probe = "cluster.probe-interval",
-    reconnect = "cluster.reconnect-interval",
-    reconnect_timeout = "cluster.reconnect-timeout",
-    tls = "cluster.tls-config",
-    label = "cluster.label",
-    name = "cluster.name",
+    values:
+    maintenance = "data.maintenance-interval": ON_DISK,
+    gc = "alerts.gc-interval": "an alert goes when its end has been told",
+    per_alertname = "alerts.per-alertname-limit": NO_LIMIT,
+    dispatch_maintenance = "dispatch.maintenance-interval": "a group goes with its last alert",
+    concurrency = "web.get-concurrency": NO_LIMIT,
+    timeout = "web.timeout": NO_LIMIT,
+    memory_ratio = "auto-gomemlimit.ratio": "memory is not collected here",
+    listen = "cluster.listen-address": ALONE,
+    advertise = "cluster.advertise-address": ALONE,
+    peer_name = "cluster.peer-name": ALONE,
+    peer = "cluster.peer": ALONE,
+    peer_timeout = "cluster.peer-timeout": ALONE,
+    resolve_timeout = "cluster.peers-resolve-timeout": ALONE,
+    gossip = "cluster.gossip-interval": ALONE,
+    push_pull = "cluster.pushpull-interval": ALONE,
+    settle = "cluster.settle-timeout": ALONE,
+    tcp_timeout = "cluster.tcp-timeout": ALONE,
+    probe_timeout = "cluster.probe-timeout": ALONE,
+    probe = "cluster.probe-interval": ALONE,
+    reconnect = "cluster.reconnect-interval": ALONE,
+    reconnect_timeout = "cluster.reconnect-timeout": ALONE,
+    tls = "cluster.tls-config": ALONE,
+    label = "cluster.label": ALONE,
+    name = "cluster.name": ALONE;
+    switches:
+    public_discovery = "cluster.allow-insecure-public-advertise-address-discovery",
+    no_public_discovery = "no-cluster.allow-insecure-public-advertise-address-discovery": ALONE,
+    log_silences = "log.silences", no_log_silences = "no-log.silences":
+        "what became of a silence is shown on its page",
+    systemd_socket = "web.systemd-socket", no_systemd_socket = "no-web.systemd-socket":
+        "this server listens at --web.listen-address",
 }
 
 /// Only to read the flags of `run`.
@@ -152,6 +187,15 @@ struct Run {
 }
 
 impl AlertmanagerArgs {
+    /// What is set and has no effect, each with why, for the log.
+    pub(crate) fn without_effect(&self) -> Vec<(String, &'static str)> {
+        let more = self.listen_address.iter().skip(1);
+        let more =
+            more.map(|address| (format!("--web.listen-address={address}"), "one address is listened at"));
+        let ignored = self.ignored.told().into_iter().map(|(flag, why)| (flag.to_owned(), why));
+        more.chain(ignored).collect()
+    }
+
     /// The same as flags of `run`: a server that collects nothing, evaluates nothing, and tells people.
     pub(crate) fn into_run(self) -> anyhow::Result<RunArgs> {
         if !self.web_config_file.is_empty() {
@@ -167,10 +211,14 @@ impl AlertmanagerArgs {
         };
         flag("alertmanager.file", self.config_file.into());
         flag("storage.tsdb.path", self.storage_path.into());
-        flag("web.listen-address", self.listen_address.into());
-        for (name, value) in
-            [("web.external-url", self.external_url), ("web.route-prefix", self.route_prefix)]
-        {
+        for address in self.listen_address.into_iter().take(1) {
+            flag("web.listen-address", address.into());
+        }
+        for (name, value) in [
+            ("web.external-url", self.external_url),
+            ("web.route-prefix", self.route_prefix),
+            ("web.cors.origin", Some(self.cors_origin)),
+        ] {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 flag(name, value.into());
             }
@@ -213,12 +261,35 @@ mod tests {
             "5s",
             "--data.retention=1h",
             "--enable-feature=classic-mode",
+            "--web.cors.origin=https?://a",
+            "--web.listen-address=127.0.0.1:1",
+            "--alerts.per-alertname-limit=3",
+            "--dispatch.maintenance-interval=30s",
+            "--no-web.systemd-socket",
+            "--log.silences",
+            "--cluster.peer-name=x",
         ]);
         let Some(Command::Alertmanager(args)) = cli.command else { panic!("not understood") };
+        let without_effect = args.without_effect();
+        let named: Vec<&str> = without_effect.iter().map(|(flag, _)| flag.as_str()).collect();
+        assert_eq!(
+            named,
+            [
+                "--web.listen-address=127.0.0.1:1",
+                "--alerts.per-alertname-limit",
+                "--dispatch.maintenance-interval",
+                "--cluster.peer-name",
+                "--cluster.peer",
+                "--cluster.settle-timeout",
+                "--log.silences",
+            ]
+        );
         let run = args.into_run().unwrap();
         assert!(run.alerting_only);
         assert_eq!(run.alertmanager_file, Some("am.yml".into()));
         assert_eq!((run.alerting.start_delay.as_secs(), run.alerting.silence_retention.as_secs()), (5, 3600));
         assert_eq!(run.enable_feature, ["classic-mode"]);
+        assert_eq!(run.listen_address.to_string(), "127.0.0.1:0");
+        assert!(run.cors_origin.is_some());
     }
 }
