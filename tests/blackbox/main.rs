@@ -19,6 +19,7 @@ mod compliance;
 mod crash;
 mod damage;
 mod differential;
+mod discovery;
 mod exemplars;
 mod grafana;
 mod hindsight;

@@ -19,6 +19,7 @@ use watchfire_model::Labels;
 use watchfire_model::time::Clock;
 use watchfire_rules::{AlertSink, AlertState, Evaluation, Restored, SinkFuture};
 use watchfire_scrape::config::alerting::Alerting as Wanted;
+use watchfire_scrape::discovery::{DiscoveryStats, Hub};
 use watchfire_scrape::relabel::{self, NameScheme, Rule, Verdict};
 
 /// How many alerts one request holds.
@@ -85,6 +86,7 @@ struct Inner {
     board: Mutex<Board>,
     tools: Tools,
     wake: Notify,
+    hub: Hub,
 }
 
 impl fmt::Debug for Senders {
@@ -100,21 +102,23 @@ impl Inner {
 }
 
 impl Senders {
-    /// Senders that know nobody yet.
-    pub fn new(options: SenderOptions, clock: Arc<dyn Clock>) -> Self {
+    /// Senders that know nobody yet. Their discoveries count in `discovery`.
+    pub fn new(options: SenderOptions, clock: Arc<dyn Clock>, discovery: Arc<DiscoveryStats>) -> Self {
+        let hub = Hub::new("notify", concat!("Watchfire/", env!("CARGO_PKG_VERSION")), discovery);
         let templates = Templates::new(Arc::clone(&clock));
         let tools = Tools::with_templates(clock, templates);
-        let inner = Inner { options, board: Mutex::default(), tools, wake: Notify::new() };
+        let inner = Inner { options, board: Mutex::default(), tools, wake: Notify::new(), hub };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Puts a configuration in force. What waits for an Alertmanager that stays is posted as before.
+    /// Puts a configuration in force. What waits for an Alertmanager that stays is posted as before, and a discovery that
+    /// stays goes on with what it knows. Must be called inside a tokio runtime.
     pub fn apply(&self, wanted: &Wanted, scheme: NameScheme) {
         let mut board = self.inner.board();
         if board.wanted != *wanted {
             board.wanted = wanted.clone();
-            board.discovery = targets::Discovered::new(wanted, scheme);
-            board.look(Duration::ZERO);
+            board.discovery = targets::Discovered::new(wanted, scheme, &self.inner.hub, &board.discovery);
+            board.look(Duration::ZERO, &self.inner.hub);
         }
         drop(board);
         self.inner.wake.notify_one();
@@ -127,21 +131,27 @@ impl Senders {
         (active.map(|(url, _)| url.clone()).collect(), board.dropped.clone())
     }
 
+    /// What is wrong with finding Alertmanagers, one line each.
+    pub fn faults(&self) -> Vec<String> {
+        self.inner.board().discovery.faults()
+    }
+
     /// Posts until `stop` becomes true, and then for `grace` what waits.
     pub async fn run(&self, mut stop: watch::Receiver<bool>, grace: Duration) {
         let mut looked = Instant::now();
         loop {
             self.begin();
-            tokio::select! {
+            let is_news = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
-                () = self.inner.wake.notified() => {}
-                () = tokio::time::sleep(LOOK) => {}
-            }
-            if looked.elapsed() >= LOOK {
+                () = self.inner.wake.notified() => false,
+                () = self.inner.hub.changed() => true,
+                () = tokio::time::sleep(LOOK) => false,
+            };
+            if is_news || looked.elapsed() >= LOOK {
                 let (inner, elapsed) = (Arc::clone(&self.inner), looked.elapsed());
                 looked = Instant::now();
                 // Files are read.
-                let _ = tokio::task::spawn_blocking(move || inner.board().look(elapsed)).await;
+                let _ = tokio::task::spawn_blocking(move || inner.board().look(elapsed, &inner.hub)).await;
             }
         }
         let until = Instant::now() + grace;
@@ -270,11 +280,15 @@ impl Senders {
 
 impl Board {
     /// Takes up the Alertmanagers that are there now.
-    fn look(&mut self, elapsed: Duration) {
-        let (places, dropped) = self.discovery.look(elapsed);
+    fn look(&mut self, elapsed: Duration, hub: &Hub) {
+        let (places, dropped) = self.discovery.look(elapsed, hub);
         self.dropped = dropped;
         for line in self.lines.values_mut() {
             line.place = None;
+        }
+        if places.keys().any(|url| !self.lines.contains_key(url)) {
+            // Whoever is new hears at the next evaluation of everything that fires, not only when it is repeated.
+            self.last_sent.clear();
         }
         for (url, place) in places {
             self.lines.entry(url).or_default().place = Some(place);

@@ -15,7 +15,7 @@ pub mod metrics;
 mod objectives;
 mod prices;
 mod remote;
-mod services;
+pub(crate) mod services;
 pub mod storage;
 mod training;
 
@@ -181,7 +181,7 @@ impl Config {
         let node = yaml::parse(text).map_err(in_file)?;
         let masked = mask::render(&node);
         let folder = file.parent().unwrap_or(Path::new(""));
-        let mut reading = Reading::new(folder);
+        let mut reading = Reading::with_oauth2(folder);
         let (mut config, scrape_files, mut jobs) = read_root(node, &mut reading).map_err(in_file)?;
         if check == Check::Full {
             reading.check_world().map_err(in_file)?;
@@ -209,7 +209,7 @@ impl Config {
     fn read_scrape_file(&mut self, file: &Path, jobs: &mut Jobs, check: Check) -> Result<(), Fault> {
         let in_file = |problem: Problem| problem.in_file(file);
         let node = yaml::parse_file(file)?;
-        let mut reading = Reading::new(file.parent().unwrap_or(Path::new("")));
+        let mut reading = Reading::with_oauth2(file.parent().unwrap_or(Path::new("")));
         let mut section = Section::open(node, "scrape configuration file").map_err(in_file)?;
         let items = section.list("scrape_configs").map_err(in_file)?;
         section.finish().map_err(in_file)?;

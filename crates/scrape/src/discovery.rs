@@ -1,12 +1,21 @@
-//! Where targets come from: written in the configuration, or in files that may change at any time.
+//! Where targets come from: written in the configuration, in files that may change at any time, told by servers, or
+//! found in DNS.
 
+mod dns;
 mod files;
+mod http;
+mod live;
+mod stats;
 
+pub use dns::{DnsSource, RecordKind};
 pub use files::FileDiscovery;
+pub use http::{HttpSource, MAX_LIST_BYTES};
+pub use live::Live;
+pub use stats::{DiscoveryStats, Hub};
 
-use crate::config::Reading;
 use crate::config::section::{Section, text};
 use crate::config::yaml::{Node, Problem};
+use crate::config::{Reading, services};
 use crate::relabel::NameScheme;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +36,52 @@ pub struct Discovery {
     pub static_groups: Vec<TargetGroup>,
     /// `file_sd_configs`.
     pub file_sources: Vec<FileSource>,
+    /// `http_sd_configs`.
+    pub http_sources: Vec<HttpSource>,
+    /// `dns_sd_configs`.
+    pub dns_sources: Vec<DnsSource>,
+}
+
+impl Discovery {
+    /// Takes every discovery out of a section; those that Watchfire has not are told to `reading`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(crate) fn take(
+        section: &mut Section,
+        scheme: NameScheme,
+        reading: &mut Reading<'_>,
+    ) -> Result<Self, Problem> {
+        let discovery = Self {
+            static_groups: read_static(section.list("static_configs")?, scheme)?,
+            file_sources: read_file_sources(section.list("file_sd_configs")?, reading)?,
+            http_sources: http::read_sources(section.list("http_sd_configs")?, reading)?,
+            dns_sources: dns::read_sources(section.list("dns_sd_configs")?)?,
+        };
+        services::take(section, reading)?;
+        Ok(discovery)
+    }
+}
+
+/// What became of one refresh.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// The targets as of now, with those kept from before where something failed.
+    groups: Vec<TargetGroup>,
+    /// What failed, one line each.
+    faults: Vec<String>,
+    /// Names looked up.
+    lookups: u64,
+    /// Answers that failed, of servers or lookups.
+    failures: u64,
+    /// Whether the refresh as a whole failed.
+    is_failed: bool,
+}
+
+/// Takes `refresh_interval`; none and zero stand for the default.
+fn take_refresh_interval(section: &mut Section, default_seconds: u64) -> Result<Duration, Problem> {
+    let own = section.duration("refresh_interval")?.filter(|own| !own.is_zero());
+    Ok(own.unwrap_or(Duration::from_secs(default_seconds)))
 }
 
 /// One entry of `file_sd_configs`.
@@ -39,7 +94,7 @@ pub struct FileSource {
 }
 
 /// Reads `static_configs`, or the groups of a target file.
-pub(crate) fn read_static(items: Vec<Node>, scheme: NameScheme) -> Result<Vec<TargetGroup>, Problem> {
+fn read_static(items: Vec<Node>, scheme: NameScheme) -> Result<Vec<TargetGroup>, Problem> {
     items.into_iter().map(|item| read_group(item, scheme)).collect()
 }
 
@@ -73,7 +128,7 @@ pub(crate) fn check_address(address: &str) -> Result<(), String> {
 }
 
 /// Reads `file_sd_configs`.
-pub(crate) fn read_file_sources(items: Vec<Node>, reading: &Reading<'_>) -> Result<Vec<FileSource>, Problem> {
+fn read_file_sources(items: Vec<Node>, reading: &Reading<'_>) -> Result<Vec<FileSource>, Problem> {
     items.into_iter().map(|item| read_file_source(item, reading)).collect()
 }
 
@@ -101,7 +156,7 @@ fn read_file_source(item: Node, reading: &Reading<'_>) -> Result<FileSource, Pro
             section.problem("files is missing in a file discovery configuration; expected at least one path")
         );
     }
-    let refresh_interval = section.duration("refresh_interval")?.filter(|own| !own.is_zero());
+    let refresh_interval = take_refresh_interval(&mut section, 300)?;
     section.finish()?;
-    Ok(FileSource { patterns, refresh_interval: refresh_interval.unwrap_or(Duration::from_secs(300)) })
+    Ok(FileSource { patterns, refresh_interval })
 }

@@ -1,20 +1,21 @@
 //! Asking one target over HTTP: the request, the bounds on the answer, and what kind of answer it is.
 
 mod client;
+mod identity;
 mod pinned;
 pub(crate) mod protocol;
 
 use crate::config::ScrapeConfig;
-use crate::config::client::{Credentials, Source};
 use crate::error::ScrapeError;
 use pinned::Pinned;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
-use watchfire_settings::http;
 
 pub use client::ClientError;
+pub(crate) use client::Ready;
+pub(crate) use identity::Identity;
 
 /// No body may be larger than this, in bytes, whatever the configuration says.
 pub const HARD_BODY_LIMIT_BYTES: u64 = 256 << 20;
@@ -34,8 +35,7 @@ pub(crate) struct Fetcher {
     client: reqwest::Client,
     pinned: Option<Arc<Pinned>>,
     accept: HeaderValue,
-    credentials: Option<Credentials>,
-    headers: Vec<(String, Vec<Source>)>,
+    identity: Arc<Identity>,
     body_limit_bytes: u64,
 }
 
@@ -49,8 +49,7 @@ impl Fetcher {
             client: client::build(config, user_agent, None)?,
             pinned: server_name.map(|name| Arc::new(Pinned::new(name, config, user_agent))),
             accept: HeaderValue::from_str(&accept).unwrap_or(HeaderValue::from_static("*/*")),
-            credentials: config.client.credentials.clone(),
-            headers: config.client.headers.clone(),
+            identity: Arc::new(Identity::new(&config.client, user_agent)),
             body_limit_bytes: if limit == 0 {
                 HARD_BODY_LIMIT_BYTES
             } else {
@@ -82,6 +81,9 @@ impl Fetcher {
         };
         let mut response = request.headers(headers).send().await.map_err(unreachable)?;
         let status = response.status();
+        if status == reqwest::StatusCode::UNAUTHORIZED {
+            self.identity.was_refused().await;
+        }
         if status != reqwest::StatusCode::OK {
             return Err(ScrapeError::Status(status.to_string()));
         }
@@ -110,68 +112,8 @@ impl Fetcher {
         if let Ok(seconds) = HeaderValue::from_str(&timeout.as_secs_f64().to_string()) {
             headers.insert(HeaderName::from_static("x-prometheus-scrape-timeout-seconds"), seconds);
         }
-        if let Some(credentials) = &self.credentials {
-            let text = match credentials {
-                Credentials::Basic { username, password } => {
-                    let user = read(username, "the username").await?;
-                    let password = match password {
-                        Some(password) => read(password, "the password").await?,
-                        None => String::new(),
-                    };
-                    format!("Basic {}", http::base64(format!("{user}:{password}").as_bytes()))
-                }
-                Credentials::Header { kind, credentials } => {
-                    format!("{kind} {}", read(credentials, "the credentials").await?)
-                }
-                // Refused when the configuration is read.
-                Credentials::OAuth2(_) => {
-                    return Err(ScrapeError::Credentials {
-                        what: "oauth2".to_owned(),
-                        reason: "it is not supported for scraping".to_owned(),
-                    });
-                }
-            };
-            headers.insert(AUTHORIZATION, secret_header(&text, "the credentials")?);
-        }
-        for (name, values) in &self.headers {
-            let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else { continue };
-            for value in values {
-                headers.append(header.clone(), secret_header(&read(value, name).await?, name)?);
-            }
-        }
+        self.identity.add_to(&mut headers).await?;
         Ok(headers)
-    }
-}
-
-fn secret_header(text: &str, what: &str) -> Result<HeaderValue, ScrapeError> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| ScrapeError::Credentials {
-        what: what.to_owned(),
-        reason: "it holds characters that no HTTP header may hold".to_owned(),
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// The value of a source; a file is read anew every time, so that rotated credentials are picked up.
-async fn read(source: &Source, what: &str) -> Result<String, ScrapeError> {
-    match source {
-        Source::Inline(secret) => Ok(secret.expose().to_owned()),
-        Source::File(path) => {
-            let path_read = path.clone();
-            let text = tokio::task::spawn_blocking(move || http::read_small(&path_read)).await;
-            let failed = |reason: String| ScrapeError::Credentials {
-                what: format!("{what} from {}", path.display()),
-                reason,
-            };
-            match text {
-                Ok(Ok(bytes)) => match String::from_utf8(bytes) {
-                    Ok(text) => Ok(text.trim().to_owned()),
-                    Err(_) => Err(failed("it is not UTF-8".to_owned())),
-                },
-                Ok(Err(error)) => Err(failed(error.to_string())),
-                Err(error) => Err(failed(error.to_string())),
-            }
-        }
     }
 }
 

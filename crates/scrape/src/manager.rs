@@ -5,10 +5,10 @@ pub(crate) mod stats;
 pub(crate) mod status;
 
 use crate::config::{Config, ScrapeConfig};
-use crate::discovery::FileDiscovery;
-use crate::fetch::{ClientError, Fetcher};
+use crate::discovery::{DiscoveryStats, Hub, Live};
+use crate::fetch::{ClientError, Fetcher, Ready};
 use crate::runner::{Gather, World};
-use pool::{Pool, Sources};
+use pool::Pool;
 use stats::ScrapeStats;
 use status::{PoolStatus, TargetMetadata, TargetStatus};
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::Clock;
 
@@ -35,6 +36,8 @@ pub struct Options {
     /// Series get the labels `__type__` and `__unit__`, where their targets say these (experimental
     /// `type-and-unit-labels`).
     pub type_and_unit_labels: bool,
+    /// Where discovery counts.
+    pub discovery: Arc<DiscoveryStats>,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             user_agent: concat!("Watchfire/", env!("CARGO_PKG_VERSION")).to_owned(),
             external_host: None,
             type_and_unit_labels: false,
+            discovery: Arc::default(),
         }
     }
 }
@@ -86,13 +90,14 @@ impl fmt::Debug for Manager {
 struct Shared {
     world: World,
     options: Options,
+    hub: Hub,
     state: Mutex<State>,
     /// Held while a configuration is applied, so that two do not mix.
     applying: tokio::sync::Mutex<()>,
 }
 
-/// A job about to be applied: its settings, its client unless the running one will do, and its target files.
-type Prepared = (Arc<ScrapeConfig>, Option<Fetcher>, Arc<Mutex<Sources>>);
+/// A job about to be applied: its settings, its client unless the running one will do, and its discoveries.
+type Prepared = (Arc<ScrapeConfig>, Option<Fetcher>, Arc<Live>);
 
 #[derive(Default)]
 struct State {
@@ -126,15 +131,17 @@ impl Manager {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
         let world = World { sink, clock, stats: Arc::default(), describes: options.type_and_unit_labels };
+        let hub = Hub::new("scrape", &options.user_agent, Arc::clone(&options.discovery));
         let shared = Arc::new(Shared {
             world,
             options,
+            hub,
             state: Mutex::new(State::default()),
             applying: tokio::sync::Mutex::new(()),
         });
         let manager = Self { shared: Arc::clone(&shared), watcher: Mutex::new(None) };
         manager.apply(config).await?;
-        let watcher = tokio::spawn(watch_files(shared));
+        let watcher = tokio::spawn(watch(shared));
         *manager.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
         Ok(manager)
     }
@@ -173,29 +180,31 @@ impl Manager {
     ) -> Result<(), ClientError> {
         let is_configured =
             |job: &&Arc<ScrapeConfig>| configured.iter().any(|own| own.job_name == job.job_name);
-        let mut jobs: Vec<Prepared> = Vec::new();
+        let mut clients: Vec<(Arc<ScrapeConfig>, Option<Fetcher>)> = Vec::new();
         for job in configured.iter().chain(found.iter().filter(|job| !is_configured(job))) {
-            let (same_job, same_sources) = {
-                let state = self.shared.lock();
-                let old = state.pools.get(&job.job_name).filter(|pool| pool.is_configured(job));
-                let sources = state
-                    .pools
-                    .get(&job.job_name)
-                    .filter(|pool| pool.has_sources(job))
-                    .map(|pool| Arc::clone(&pool.sources));
-                (old.is_some(), sources)
-            };
+            let same_job =
+                self.shared.lock().pools.get(&job.job_name).is_some_and(|pool| pool.is_configured(job));
             // Certificates are read when a client is built, so a reload reads them anew.
             let fetcher = if same_job && !job.client.tls.reads_files() {
                 None
             } else {
                 Some(Fetcher::new(job, &self.shared.options.user_agent)?)
             };
-            let sources = same_sources.unwrap_or_else(|| Arc::new(Mutex::new(Sources::new(job))));
-            jobs.push((Arc::clone(job), fetcher, sources));
+            for source in job.discovery.http_sources.iter().filter(|_| !same_job) {
+                Ready::build_blocking(&source.client, &self.shared.options.user_agent, &source.url)
+                    .map_err(|reason| ClientError::new(job, format!("http_sd_configs: {reason}")))?;
+            }
+            clients.push((Arc::clone(job), fetcher));
         }
-        for (_, _, sources) in &jobs {
-            poll(sources, Duration::ZERO).await;
+        // Nothing can fail any more, so discoveries may begin.
+        let mut jobs: Vec<Prepared> = Vec::new();
+        for (job, fetcher) in clients {
+            let before = self.shared.lock().pools.get(&job.job_name).map(|pool| Arc::clone(&pool.live));
+            let (scheme, hub) = (job.naming.scheme, &self.shared.hub);
+            let live = Live::start(&job.discovery, scheme, &job.job_name, hub, before.as_deref());
+            let live = Arc::new(live);
+            poll(&live, Duration::ZERO).await;
+            jobs.push((job, fetcher, live));
         }
         let shared = &self.shared;
         let mut state = shared.lock();
@@ -209,21 +218,23 @@ impl Manager {
         }
         state.poll =
             jobs.iter().flat_map(|(job, _, _)| &job.discovery.file_sources).map(|s| s.refresh_interval).min();
-        for (job, fetcher, sources) in jobs {
+        for (job, fetcher, live) in jobs {
             match (state.pools.get_mut(&job.job_name), fetcher) {
-                (Some(pool), None) => pool.sources = sources,
-                (Some(pool), Some(fetcher)) => pool.reconfigure(job.clone(), fetcher, sources),
+                (Some(pool), None) => pool.live = live,
+                (Some(pool), Some(fetcher)) => pool.reconfigure(job.clone(), fetcher, live),
                 (None, Some(fetcher)) => {
-                    state.pools.insert(job.job_name.clone(), Pool::new(Arc::clone(&job), fetcher, sources));
+                    state.pools.insert(job.job_name.clone(), Pool::new(Arc::clone(&job), fetcher, live));
                 }
                 // A client is missing only where a pool with the same settings was found above, and only this
                 // function removes pools.
                 (None, None) => continue,
             }
             if let Some(pool) = state.pools.get_mut(&job.job_name) {
-                pool.sync(&shared.world, &shared.options);
+                pool.sync(&shared.world, &shared.options, &shared.hub);
             }
         }
+        let names: Vec<&str> = state.pools.keys().map(String::as_str).collect();
+        shared.hub.retain(&names);
         Ok(())
     }
 
@@ -234,7 +245,7 @@ impl Manager {
         if let Some(old) = state.locals.remove(&name) {
             old.stop(false);
         }
-        let pool = Pool::local(target, &self.shared.world);
+        let pool = Pool::local(target, &self.shared.world, &self.shared.hub);
         state.locals.insert(name, pool);
     }
 
@@ -263,6 +274,11 @@ impl Manager {
     /// Counters about scraping itself.
     pub fn stats(&self) -> ScrapeStats {
         self.shared.world.stats.snapshot()
+    }
+
+    /// What discovery counts, other consumers' with it where they share [`Options::discovery`].
+    pub fn discovery(&self) -> &DiscoveryStats {
+        &self.shared.options.discovery
     }
 
     /// Ends all loops and waits for them. No stale markers are written: the targets are not gone, we are.
@@ -298,41 +314,43 @@ impl State {
     }
 }
 
-/// Looks at target files again and again, and syncs the pools whose targets changed.
-async fn watch_files(shared: Arc<Shared>) {
+/// Looks at target files again and again, hears what services say, and syncs the pools whose targets changed.
+async fn watch(shared: Arc<Shared>) {
+    let mut looked = Instant::now();
     loop {
         let wait = shared
             .lock()
             .poll
             .map_or(FILE_POLL, |refresh| refresh.clamp(Duration::from_millis(10), FILE_POLL));
-        tokio::time::sleep(wait).await;
-        let _applying = shared.applying.lock().await;
-        let watched: Vec<(String, Arc<Mutex<Sources>>)> = {
-            let state = shared.lock();
-            let with_files = state.pools.iter().filter(|(_, pool)| pool.has_files());
-            with_files.map(|(name, pool)| (name.clone(), Arc::clone(&pool.sources))).collect()
+        let is_look = tokio::select! {
+            () = tokio::time::sleep_until(looked + wait) => true,
+            () = shared.hub.changed() => false,
         };
-        for (name, sources) in watched {
-            if poll(&sources, wait).await
-                && let Some(pool) = shared.lock().pools.get_mut(&name)
-            {
-                pool.sync(&shared.world, &shared.options);
+        let _applying = shared.applying.lock().await;
+        let elapsed = looked.elapsed();
+        if is_look {
+            looked = Instant::now();
+        }
+        let watched: Vec<(String, Arc<Live>)> = {
+            let state = shared.lock();
+            state.pools.iter().map(|(name, pool)| (name.clone(), Arc::clone(&pool.live))).collect()
+        };
+        for (name, live) in watched {
+            let mut is_news = live.take_news();
+            if is_look && live.has_files() {
+                is_news |= poll(&live, elapsed).await;
+            }
+            if is_news && let Some(pool) = shared.lock().pools.get_mut(&name) {
+                pool.sync(&shared.world, &shared.options, &shared.hub);
             }
         }
     }
 }
 
 /// Looks at the files of one job, where blocking is allowed; says whether its targets may be others now.
-async fn poll(sources: &Arc<Mutex<Sources>>, elapsed: Duration) -> bool {
-    let sources = Arc::clone(sources);
-    let polling = tokio::task::spawn_blocking(move || {
-        let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources
-            .files
-            .iter_mut()
-            .fold(false, |changed, files: &mut FileDiscovery| files.poll(elapsed) | changed)
-    });
-    polling.await.unwrap_or(false)
+async fn poll(live: &Arc<Live>, elapsed: Duration) -> bool {
+    let live = Arc::clone(live);
+    tokio::task::spawn_blocking(move || live.poll(elapsed)).await.unwrap_or(false)
 }
 
 #[cfg(test)]

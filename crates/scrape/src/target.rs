@@ -128,6 +128,32 @@ pub fn resolve<'a>(config: &ScrapeConfig, groups: impl IntoIterator<Item = &'a T
     resolved
 }
 
+/// What becomes of one address, hidden labels included, for whoever wants to see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// What discovery said; of a target that cannot be made, its address.
+    pub discovered: Labels,
+    /// What the rules made of it, none when they dropped it.
+    pub labels: Labels,
+    /// Why no target can be made of it.
+    pub error: Option<String>,
+}
+
+/// Says what becomes of one address of a group.
+pub fn judge(config: &ScrapeConfig, group: &TargetGroup, address: &str) -> Judged {
+    match resolve_one(config, group, address) {
+        Ok(Outcome::Target(target)) => {
+            Judged { discovered: target.discovered, labels: target.key.labels, error: None }
+        }
+        Ok(Outcome::Dropped(discovered)) => Judged { discovered, labels: Labels::empty(), error: None },
+        Err(error) => Judged {
+            discovered: Labels::from_pairs([(ADDRESS, address)]),
+            labels: Labels::empty(),
+            error: Some(error),
+        },
+    }
+}
+
 fn kept_dropped(limits: &Limits) -> usize {
     match usize::try_from(limits.keep_dropped_targets) {
         Ok(0) | Err(_) => DEFAULT_KEPT_DROPPED,

@@ -16,6 +16,7 @@ use watchfire_model::MetricType::Gauge;
 use watchfire_model::ingest::MetricSink;
 use watchfire_model::time::{Clock, SystemClock};
 use watchfire_scrape::config::RemoteWrite;
+use watchfire_scrape::discovery::DiscoveryStats;
 use watchfire_scrape::{Check, Config, Gather, Manager};
 use watchfire_wire::exposition::Format;
 use watchfire_wire::exposition::write::{Family, write};
@@ -87,15 +88,16 @@ async fn serve(args: &AgentArgs, config: Config) -> anyhow::Result<()> {
         let (forwarder, stopped, drain) = (forwarder.clone(), stopped.clone(), args.flush_deadline);
         async move { forwarder.run(stopped, drain).await }
     });
+    let discovery: Arc<DiscoveryStats> = Arc::default();
     let own: Gather = Arc::new({
-        let forwarder = forwarder.clone();
-        move || own_metrics(&forwarder)
+        let (forwarder, discovery) = (forwarder.clone(), Arc::clone(&discovery));
+        move || own_metrics(&forwarder, &discovery)
     });
     let scrape = if config.remote_write.is_empty() {
         None
     } else {
         let sink: Arc<dyn MetricSink> = Arc::new(forwarder.clone());
-        let options = watchfire_scrape::Options::default();
+        let options = watchfire_scrape::Options { discovery, ..watchfire_scrape::Options::default() };
         let scrape = Arc::new(Manager::start(options, &config, sink, Arc::clone(&clock)).await?);
         local::apply(&scrape, &clock, Arc::clone(&own), &config.collect, &args.collectors);
         Some(scrape)
@@ -136,7 +138,7 @@ fn remote_name(to: &RemoteWrite) -> String {
     if to.name.is_empty() { host.unwrap_or_default() } else { to.name.clone() }
 }
 
-fn own_metrics(forwarder: &Forwarder) -> Vec<u8> {
+fn own_metrics(forwarder: &Forwarder, discovery: &DiscoveryStats) -> Vec<u8> {
     let mut build = Family::new("watchfire_build_info", Gauge, "What this binary is.");
     let revision = option_env!("WATCHFIRE_REVISION").unwrap_or("");
     build.push([("version", env!("CARGO_PKG_VERSION")), ("revision", revision)], 1.0);
@@ -144,6 +146,7 @@ fn own_metrics(forwarder: &Forwarder) -> Vec<u8> {
     families.insert(0, build);
     let mut text = write(&families, Format::Text);
     forwarder.write_metrics(&mut text);
+    discovery.write_metrics(&mut text);
     text.into_bytes()
 }
 

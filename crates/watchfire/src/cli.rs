@@ -303,6 +303,18 @@ pub(crate) enum Check {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Shows what discovery finds for a job now, and what relabelling makes of it.
+    ServiceDiscovery {
+        /// How long to wait for servers that tell targets.
+        #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+        timeout: Duration,
+        /// The configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The job's name.
+        #[arg(value_name = "JOB")]
+        job: String,
+    },
     /// Checks Alertmanager configuration files.
     Alertmanager {
         /// Alertmanager's feature flags, separated by commas: classic-mode or utf8-strict-mode.

@@ -84,7 +84,9 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
     let source = Arc::new(source::StoreSource::new(Arc::clone(&store)));
     let engine = engine(&args, &loaded);
 
+    let discovery: Arc<watchfire_scrape::discovery::DiscoveryStats> = Arc::default();
     let scrape_options = watchfire_scrape::Options {
+        discovery: Arc::clone(&discovery),
         external_host: urls.external_host().map(str::to_owned),
         type_and_unit_labels: args.has_feature("type-and-unit-labels"),
         ..watchfire_scrape::Options::default()
@@ -114,6 +116,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
             resend_delay: args.alerting.resend_delay,
         },
         Arc::clone(&clock),
+        discovery,
     );
     let forwarding = tokio::spawn({
         let (senders, stopped) = (senders.clone(), stop_alerting.subscribe());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use watchfire_model::Labels;
 use watchfire_scrape::config::alerting::{Alerting as Wanted, Alertmanager};
-use watchfire_scrape::discovery::{FileDiscovery, TargetGroup};
+use watchfire_scrape::discovery::{Hub, Live, TargetGroup};
 use watchfire_scrape::relabel::{self, NameScheme, Rule, Verdict};
 use watchfire_settings::client::ClientConfig;
 
@@ -19,33 +19,39 @@ pub(super) struct Place {
 /// The sources of all entries.
 #[derive(Debug, Default)]
 pub(super) struct Discovered {
-    entries: Vec<(Alertmanager, Vec<FileDiscovery>)>,
+    entries: Vec<(Alertmanager, Live)>,
 }
 
 impl Discovered {
-    pub(super) fn new(wanted: &Wanted, scheme: NameScheme) -> Self {
-        let entries = wanted
-            .alertmanagers
-            .iter()
-            .map(|entry| {
-                let sources = entry.discovery.file_sources.iter();
-                (entry.clone(), sources.map(|source| FileDiscovery::new(source.clone(), scheme)).collect())
-            })
-            .collect();
+    /// Begins what `before` does not do already.
+    pub(super) fn new(wanted: &Wanted, scheme: NameScheme, hub: &Hub, before: &Self) -> Self {
+        let entries = wanted.alertmanagers.iter().enumerate().map(|(index, entry)| {
+            let old = before.entries.get(index).map(|(_, live)| live);
+            (entry.clone(), Live::start(&entry.discovery, scheme, &config(index), hub, old))
+        });
+        let entries: Vec<_> = entries.collect();
+        let names: Vec<String> = (0..entries.len()).map(config).collect();
+        hub.retain(&names.iter().map(String::as_str).collect::<Vec<_>>());
         Self { entries }
     }
 
+    /// What is wrong with the sources, one line each.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let each = self.entries.iter().enumerate();
+        each.flat_map(|(index, (_, live))| live.faults(&format!("alertmanagers[{index}]"))).collect()
+    }
+
     /// The addresses as of now, by address, and those that relabelling dropped. Reads files.
-    pub(super) fn look(&mut self, elapsed: Duration) -> (BTreeMap<String, Place>, Vec<String>) {
+    pub(super) fn look(&mut self, elapsed: Duration, hub: &Hub) -> (BTreeMap<String, Place>, Vec<String>) {
         let (mut found, mut dropped) = (BTreeMap::new(), Vec::new());
-        for (entry, files) in &mut self.entries {
-            for file in files.iter_mut() {
-                file.poll(elapsed);
+        for (index, (entry, live)) in self.entries.iter().enumerate() {
+            if live.poll(elapsed) | live.take_news() {
+                tracing::debug!(entry = index, "alertmanagers have changed");
             }
-            let groups =
-                entry.discovery.static_groups.iter().chain(files.iter().flat_map(FileDiscovery::groups));
+            let groups = live.groups();
+            hub.handed_over(&config(index), groups.iter().map(|group| group.targets.len()).sum());
             for (address, group) in
-                groups.flat_map(|group| group.targets.iter().map(move |target| (target, group)))
+                groups.iter().flat_map(|group| group.targets.iter().map(move |target| (target, group)))
             {
                 match address_of(entry, address, group) {
                     Ok(url) => {
@@ -63,6 +69,11 @@ impl Discovered {
         dropped.dedup();
         (found, dropped)
     }
+}
+
+/// The name of an entry in metrics, as Prometheus has it.
+fn config(index: usize) -> String {
+    format!("config-{index}")
 }
 
 /// Where to post for a target after relabelling; where it would have been if that drops it.

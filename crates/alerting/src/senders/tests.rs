@@ -70,7 +70,7 @@ async fn senders(options: SenderOptions) -> (Senders, Other, String) {
     );
     let config =
         watchfire_scrape::Config::parse(&text, Path::new("p.yml"), watchfire_scrape::Check::Full).unwrap();
-    let senders = Senders::new(options, Arc::new(ManualClock::at(0)));
+    let senders = Senders::new(options, Arc::new(ManualClock::at(0)), Arc::default());
     senders.apply(&config.alerting, NameScheme::Utf8);
     (senders, other, address)
 }

@@ -57,7 +57,8 @@ fn list(app: &App, params: &Params, detailed: bool) -> Value {
         "droppedTargetCounts": counts,
     });
     if let Some(fields) = answer.as_object_mut().filter(|_| detailed) {
-        let faults: Vec<&String> = pools().flat_map(|pool| &pool.faults).collect();
+        let of_alertmanagers = if pool.is_none() { app.senders.faults() } else { Vec::new() };
+        let faults: Vec<&String> = pools().flat_map(|pool| &pool.faults).chain(&of_alertmanagers).collect();
         fields.insert("discoveryFaults".to_owned(), json!(faults));
     }
     answer

@@ -3,9 +3,8 @@
 use super::Reading;
 use super::client::ClientConfig;
 use super::section::Section;
-use super::services;
 use super::yaml::{Node, Problem};
-use crate::discovery::{Discovery, read_file_sources, read_static};
+use crate::discovery::Discovery;
 use crate::relabel::{self, NameScheme, read_rules};
 use std::time::Duration;
 
@@ -57,13 +56,9 @@ impl Alertmanager {
     fn read(item: Node, scheme: NameScheme, reading: &mut Reading<'_>) -> Result<Self, Problem> {
         let mut section = Section::open_item(item, "Alertmanager configuration")?;
         section.choice("api_version", &[("v2", ())])?;
-        let discovery = Discovery {
-            static_groups: read_static(section.list("static_configs")?, scheme)?,
-            file_sources: read_file_sources(section.list("file_sd_configs")?, reading)?,
-        };
-        services::take(&mut section, reading)?;
+        let discovery = Discovery::take(&mut section, scheme, reading)?;
         if let Some((key, _)) = section.take_with_key("sigv4") {
-            reading.not_yet(key.place, "sigv4 is not supported yet");
+            reading.not_yet(key.place, "sigv4 is not supported yet; expected basic_auth, authorization or oauth2, or a proxy that signs");
         }
         let alertmanager = Self {
             scheme: section

@@ -4,7 +4,6 @@ use super::Reading;
 use super::client::ClientConfig;
 use super::global::{Global, HistogramSwitches, Limits, Naming, ScrapeProtocol};
 use super::section::{Section, text};
-use super::services;
 use super::yaml::{Node, Problem, Value};
 use crate::discovery::Discovery;
 use crate::relabel::{self, read_rules};
@@ -102,11 +101,7 @@ impl ScrapeConfig {
             return Err(Problem::new(place, message));
         }
         let naming = Naming::take(&mut section, Some(global.naming))?;
-        let discovery = Discovery {
-            static_groups: crate::discovery::read_static(section.list("static_configs")?, naming.scheme)?,
-            file_sources: crate::discovery::read_file_sources(section.list("file_sd_configs")?, reading)?,
-        };
-        services::take(&mut section, reading)?;
+        let discovery = Discovery::take(&mut section, naming.scheme, reading)?;
         let config = Self {
             scrape_interval,
             scrape_timeout: timeout

@@ -25,7 +25,7 @@ const fn service(key: &'static str, required: &'static [&'static str]) -> Servic
     Service { key, required, exclusive: &[], one_needed: false, choices: &[] }
 }
 
-const SERVICES: [Service; 32] = [
+const SERVICES: [Service; 30] = [
     service("aws_sd_configs", &["role"]),
     Service {
         choices: &[("authentication_method", &["OAuth", "ManagedIdentity", "SDK", "WorkloadIdentity"])],
@@ -33,7 +33,6 @@ const SERVICES: [Service; 32] = [
     },
     service("consul_sd_configs", &[]),
     service("digitalocean_sd_configs", &[]),
-    service("dns_sd_configs", &["names"]),
     service("docker_sd_configs", &["host"]),
     Service {
         choices: &[("role", &["services", "nodes", "tasks"])],
@@ -45,7 +44,6 @@ const SERVICES: [Service; 32] = [
     service("eureka_sd_configs", &["server"]),
     service("gce_sd_configs", &["project", "zone"]),
     Service { choices: &[("role", &["robot", "hcloud"])], ..service("hetzner_sd_configs", &["role"]) },
-    service("http_sd_configs", &["url"]),
     service("ionos_sd_configs", &["datacenter_id"]),
     Service {
         choices: &[("role", &["pod", "service", "endpoints", "endpointslice", "ingress", "node"])],
@@ -102,7 +100,7 @@ const UNCHECKED: [&str; 1] = ["vultr_sd_configs"];
 pub(crate) fn take(section: &mut Section, reading: &mut Reading<'_>) -> Result<(), Problem> {
     for service in &SERVICES {
         let Some((key, node)) = section.take_with_key(service.key) else { continue };
-        reading.not_yet(key.place, format!("{} is not supported yet", service.key));
+        reading.not_yet(key.place, refusal(service.key));
         let Value::List(items) = node.value else { return Err(node.expected("a list")) };
         for item in items {
             check(service, item, reading)?;
@@ -110,10 +108,17 @@ pub(crate) fn take(section: &mut Section, reading: &mut Reading<'_>) -> Result<(
     }
     for name in UNCHECKED {
         if let Some((key, _)) = section.take_with_key(name) {
-            reading.not_yet(key.place, format!("{name} is not supported yet"));
+            reading.not_yet(key.place, refusal(name));
         }
     }
     Ok(())
+}
+
+fn refusal(key: &str) -> String {
+    format!(
+        "{key}: Watchfire does not have this service discovery yet; expected its targets in a file for \
+         file_sd_configs, or from a server for http_sd_configs"
+    )
 }
 
 fn check(service: &Service, item: Node, reading: &mut Reading<'_>) -> Result<(), Problem> {
@@ -197,7 +202,7 @@ fn blank(node: &Node) -> bool {
 fn check_url(service: &Service, name: &str, node: &Node) -> Result<(), Problem> {
     let Value::Scalar(text, _) = &node.value else { return Err(node.expected("an URL")) };
     let url = reqwest::Url::parse(text);
-    let http_only = matches!(service.key, "http_sd_configs" | "puppetdb_sd_configs" | "eureka_sd_configs");
+    let http_only = matches!(service.key, "puppetdb_sd_configs" | "eureka_sd_configs");
     let valid = match &url {
         Ok(url) if http_only => matches!(url.scheme(), "http" | "https") && url.has_host(),
         Ok(_) => true,

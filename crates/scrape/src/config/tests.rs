@@ -109,7 +109,11 @@ fn what_is_not_supported_passes_a_syntax_check_only() {
     let text = "scrape_configs:\n- job_name: k\n  kubernetes_sd_configs: [{role: pod}]";
     assert!(Config::parse(text, Path::new("p.yml"), Check::Syntax).is_ok());
     let fault = Config::parse(text, Path::new("p.yml"), Check::Full).unwrap_err().to_string();
-    assert_eq!(fault, "p.yml:3:3: kubernetes_sd_configs is not supported yet");
+    assert_eq!(
+        fault,
+        "p.yml:3:3: kubernetes_sd_configs: Watchfire does not have this service discovery yet; expected its targets in \
+         a file for file_sd_configs, or from a server for http_sd_configs"
+    );
 }
 
 #[test]
@@ -182,4 +186,39 @@ fn prometheus_configuration_files_are_judged_as_prometheus_judges_them() {
     }
     println!("prometheus config files: {accepted} of {good} good accepted, {refused} of {bad} bad refused");
     assert_eq!((accepted, refused), (good, bad), "all of them");
+}
+
+#[test]
+fn servers_and_names_that_tell_targets_are_read() {
+    let config = parse(
+        "scrape_configs:\n- job_name: a\n  http_sd_configs:\n  - {url: 'https://cmdb/targets', refresh_interval: 5m, authorization: {credentials: x}}\n  dns_sd_configs:\n  - {names: [_metrics._tcp.example], type: srv}\n  - {names: [h], type: A, port: 9100, refresh_interval: 10s}\n",
+    );
+    let discovery = &config.scrape_configs[0].discovery;
+    assert_eq!(discovery.http_sources[0].refresh_interval, Duration::from_secs(300));
+    assert_eq!(discovery.dns_sources[0].refresh_interval, Duration::from_secs(30));
+    assert_eq!((discovery.dns_sources[1].port, discovery.dns_sources[1].names.len()), (9100, 1));
+    for (lines, expected) in [
+        (
+            "http_sd_configs: [{}]",
+            "p.yml:3:21: url is missing in HTTP discovery configuration; expected a value",
+        ),
+        (
+            "http_sd_configs: [{url: 'ftp://x/'}]",
+            "p.yml:3:27: url has a scheme other than http and https; expected one such as \"http://host/targets\"",
+        ),
+        (
+            "dns_sd_configs: [{type: A}]",
+            "p.yml:3:20: names is missing in a DNS discovery configuration; expected at least one name",
+        ),
+        (
+            "dns_sd_configs: [{names: [x], type: A}]",
+            "p.yml:3:20: port is missing in a DNS discovery configuration; only SRV records say it",
+        ),
+        (
+            "dns_sd_configs: [{names: [x], type: TXT}]",
+            "p.yml:3:39: type is \"TXT\"; expected one of SRV, A, AAAA, MX, NS",
+        ),
+    ] {
+        assert_eq!(fault(&format!("scrape_configs:\n- job_name: a\n  {lines}\n")), expected);
+    }
 }

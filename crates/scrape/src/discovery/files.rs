@@ -33,13 +33,14 @@ pub struct FileDiscovery {
     /// How long ago all files were read, whatever they looked like.
     since_refresh: Duration,
     faults: Vec<Fault>,
+    read_errors: u64,
 }
 
 impl FileDiscovery {
     /// A discovery that has read nothing yet.
     pub fn new(source: FileSource, scheme: NameScheme) -> Self {
         let since_refresh = source.refresh_interval;
-        Self { source, scheme, files: BTreeMap::new(), since_refresh, faults: Vec::new() }
+        Self { source, scheme, files: BTreeMap::new(), since_refresh, faults: Vec::new(), read_errors: 0 }
     }
 
     /// Looks for changes, `elapsed` after the last look; says whether targets or faults are others now. A file that
@@ -75,6 +76,7 @@ impl FileDiscovery {
         let stamp = match std::fs::metadata(file) {
             Ok(metadata) => Stamp { modified: metadata.modified().ok(), len: metadata.len() },
             Err(error) => {
+                self.read_errors += 1;
                 faults.push(Fault::of_file(file, format!("cannot read the file: {error}")));
                 return false;
             }
@@ -92,6 +94,7 @@ impl FileDiscovery {
                 changed
             }
             Err(fault) => {
+                self.read_errors += 1;
                 faults.push(fault);
                 // Remembering the stamp keeps a wrong file from being read at every look.
                 let groups = self.files.remove(file).map(|known| known.groups).unwrap_or_default();
@@ -104,6 +107,11 @@ impl FileDiscovery {
     /// The groups of all files, in the order of their names.
     pub fn groups(&self) -> impl Iterator<Item = &TargetGroup> {
         self.files.values().flat_map(|known| &known.groups)
+    }
+
+    /// How often a file could not be read or was wrong.
+    pub fn read_errors(&self) -> u64 {
+        self.read_errors
     }
 
     /// What was wrong at the last look.

@@ -3,33 +3,18 @@
 use super::status::{PoolStatus, TargetMetadata, TargetStatus, global_url};
 use super::{LocalTarget, Options};
 use crate::config::{Global, ScrapeConfig};
-use crate::discovery::{FileDiscovery, TargetGroup};
+use crate::discovery::{Discovery, Hub, Live};
 use crate::error::ScrapeError;
 use crate::fetch::Fetcher;
 use crate::runner::status::LoopStatus;
 use crate::runner::{Job, JobSource, Order, Runner, World, supervise};
 use crate::target::{self, DroppedTarget, INSTANCE, JOB, Target, TargetKey};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use watchfire_model::Labels;
-
-/// Where the targets of a job come from.
-#[derive(Debug)]
-pub(crate) struct Sources {
-    pub(crate) files: Vec<FileDiscovery>,
-}
-
-impl Sources {
-    pub(crate) fn new(config: &ScrapeConfig) -> Self {
-        let sources = config.discovery.file_sources.iter();
-        Self {
-            files: sources.map(|source| FileDiscovery::new(source.clone(), config.naming.scheme)).collect(),
-        }
-    }
-}
 
 /// One running loop.
 struct Loop {
@@ -42,7 +27,7 @@ struct Loop {
 /// The loops of one job, and what became of its other targets.
 pub(super) struct Pool {
     job: Arc<Job>,
-    pub(super) sources: Arc<Mutex<Sources>>,
+    pub(super) live: Arc<Live>,
     loops: HashMap<TargetKey, Loop>,
     dropped: Vec<DroppedTarget>,
     dropped_count: usize,
@@ -51,14 +36,14 @@ pub(super) struct Pool {
 
 impl Pool {
     /// A pool without loops; [`Pool::sync`] starts them.
-    pub(super) fn new(config: Arc<ScrapeConfig>, fetcher: Fetcher, sources: Arc<Mutex<Sources>>) -> Self {
-        Self::with_job(Job { config, source: JobSource::Http(fetcher), forbidden: None }, sources)
+    pub(super) fn new(config: Arc<ScrapeConfig>, fetcher: Fetcher, live: Arc<Live>) -> Self {
+        Self::with_job(Job { config, source: JobSource::Http(fetcher), forbidden: None }, live)
     }
 
-    fn with_job(job: Job, sources: Arc<Mutex<Sources>>) -> Self {
+    fn with_job(job: Job, live: Arc<Live>) -> Self {
         Self {
             job: Arc::new(job),
-            sources,
+            live,
             loops: HashMap::new(),
             dropped: Vec::new(),
             dropped_count: 0,
@@ -67,7 +52,7 @@ impl Pool {
     }
 
     /// A pool of one target inside this program, running.
-    pub(super) fn local(local: LocalTarget, world: &World) -> Self {
+    pub(super) fn local(local: LocalTarget, world: &World, hub: &Hub) -> Self {
         let LocalTarget { job, instance, interval, gather } = local;
         let mut config = ScrapeConfig::named(&job, &Global::default());
         config.scrape_interval = interval;
@@ -81,9 +66,10 @@ impl Pool {
             interval,
             timeout: interval,
         };
-        let sources = Arc::new(Mutex::new(Sources { files: Vec::new() }));
+        let nothing = Discovery::default();
+        let live = Arc::new(Live::start(&nothing, config.naming.scheme, &config.job_name, hub, None));
         let job = Job { config: Arc::new(config), source: JobSource::Local(gather), forbidden: None };
-        let mut pool = Self::with_job(job, sources);
+        let mut pool = Self::with_job(job, live);
         // Asking ourselves burdens nobody: the loop begins with a turn of its own, and the timetable soon after it, so
         // that people see something at once and a rate of it before they have read it.
         let now_ms = u64::try_from(world.clock.now_ms()).unwrap_or(0);
@@ -97,27 +83,11 @@ impl Pool {
         *self.job.config == *config
     }
 
-    /// Whether the target files are these already, so that what they gave last may be kept.
-    pub(super) fn has_sources(&self, config: &ScrapeConfig) -> bool {
-        self.job.config.discovery.file_sources == config.discovery.file_sources
-            && self.job.config.naming.scheme == config.naming.scheme
-    }
-
-    /// Whether any target comes from a file.
-    pub(super) fn has_files(&self) -> bool {
-        !self.job.config.discovery.file_sources.is_empty()
-    }
-
     /// Takes over new settings; [`Pool::sync`] hands them to the loops.
-    pub(super) fn reconfigure(
-        &mut self,
-        config: Arc<ScrapeConfig>,
-        fetcher: Fetcher,
-        sources: Arc<Mutex<Sources>>,
-    ) {
+    pub(super) fn reconfigure(&mut self, config: Arc<ScrapeConfig>, fetcher: Fetcher, live: Arc<Live>) {
         let forbidden = self.job.forbidden.clone();
         self.job = Arc::new(Job { config, source: JobSource::Http(fetcher), forbidden });
-        self.sources = sources;
+        self.live = live;
         for running in self.loops.values() {
             self.order(running);
         }
@@ -129,15 +99,11 @@ impl Pool {
     }
 
     /// Brings the loops in step with what discovery says now.
-    pub(super) fn sync(&mut self, world: &World, options: &Options) {
-        let (groups, faults): (Vec<TargetGroup>, Vec<String>) = {
-            let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-            let from_files = sources.files.iter().flat_map(FileDiscovery::groups);
-            let groups = self.job.config.discovery.static_groups.iter().chain(from_files).cloned().collect();
-            let faults =
-                sources.files.iter().flat_map(FileDiscovery::faults).map(ToString::to_string).collect();
-            (groups, faults)
-        };
+    pub(super) fn sync(&mut self, world: &World, options: &Options, hub: &Hub) {
+        let groups = self.live.groups();
+        let faults = self.live.faults(&format!("job {:?}", self.job.config.job_name));
+        let found = groups.iter().map(|group| group.targets.len()).sum();
+        hub.handed_over(&self.job.config.job_name, found);
         let resolved = target::resolve(&self.job.config, &groups);
         self.dropped = resolved.dropped;
         self.dropped_count = resolved.dropped_count;

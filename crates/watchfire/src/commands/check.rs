@@ -1,6 +1,7 @@
 //! `watchfire check`: files are judged before they are used.
 
 mod dashboards;
+mod discovery;
 
 use crate::cli::{Check, Lint, RuleOptions};
 use crate::run::config::{alertmanager_config, existing_rule_files, oncall as read_oncall, rule_file};
@@ -40,6 +41,7 @@ pub(crate) fn run(check: Check) -> anyhow::Result<()> {
         }
         Check::Metrics { strict } => metrics(strict),
         Check::Dashboards { files } => each(&files, false, |file, _| dashboards::judge(file)),
+        Check::ServiceDiscovery { timeout, file, job } => discovery::run(&file, &job, timeout),
         Check::Healthy(args) => ask(&args.url, "-/healthy"),
         Check::Ready(args) => ask(&args.url, "-/ready"),
     }

@@ -31,6 +31,7 @@ pub(crate) fn exposition(app: &App, format: Format) -> String {
     app.rules.write_metrics(&mut text);
     app.alerting.write_metrics(&mut text);
     app.senders.write_metrics(&mut text);
+    app.scrape.discovery().write_metrics(&mut text);
     app.heartbeat.write_metrics(&mut text);
     app.calendars.write_metrics(&mut text);
     copy(&text, &mut writer);
