@@ -204,7 +204,20 @@ async fn who_was_told_by_a_real_alertmanager_is_not_told_again_and_hears_of_the_
         }
     }
     webhook.until("Old", "firing").await;
-    // It notes what it told only after the answer.
+    let told = format!("http://127.0.0.1:{port}/metrics");
+    let counted = |line: &str| {
+        line.starts_with("alertmanager_notifications_total{integration=\"webhook\"") && line.ends_with(" 1")
+    };
+    let started = std::time::Instant::now();
+    loop {
+        let metrics = client.get(&told).send().await.unwrap().text().await.unwrap();
+        if metrics.lines().any(counted) {
+            break;
+        }
+        assert!(started.elapsed() < crate::harness::PATIENCE, "it never counted what it told: {metrics}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // It notes what it told right after it counts.
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     peer.terminate();
     let store = setup.path("data");

@@ -91,14 +91,17 @@ function firstRunnable(paths) {
   });
 }
 
+/** A port that nobody else is given by chance: it lies below those that systems hand out by themselves. */
 async function freePort() {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const probe = createServer();
+    const outcome = new Promise((resolve) => {
+      probe.once("error", () => resolve(false));
+      probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+    });
+    if (await outcome) return port;
+  }
 }
 
 /** A tenant may have few series; one target is down, another speaks hostile text, and a rule that fires at once. */
