@@ -40,6 +40,8 @@ export interface ChartAxis {
   log: number | undefined;
   label: string;
   binary: boolean;
+  /** Set where the axis tells durations. */
+  secondsPerUnit: number | undefined;
   /** Both directions are amounts, as with received above and sent below the axis. */
   mirrored: boolean;
   format: (value: number) => string;

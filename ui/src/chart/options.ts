@@ -1,9 +1,11 @@
 import uPlot from "uplot";
 import type { Theme } from "../format/colors.ts";
-import { resolveColor, withAlpha } from "../format/colors.ts";
+import { withAlpha } from "../format/colors.ts";
 import type { Zone } from "../time/range.ts";
+import { drawMarks } from "./marks.ts";
 import type { ChartAxis, ChartMark, ChartModel, ChartSeries } from "./model.ts";
 import { axisRange } from "./range.ts";
+import { BINARY_STEPS, durationSteps } from "./steps.ts";
 
 const INK: Readonly<Record<Theme, { text: string; grid: string; axis: string }>> = {
   dark: { text: "#98a3b3", grid: "rgba(160,175,200,0.09)", axis: "rgba(160,175,200,0.22)" },
@@ -11,9 +13,6 @@ const INK: Readonly<Record<Theme, { text: string; grid: string; axis: string }>>
 };
 
 const FONT = '11px "Inter Variable", system-ui, sans-serif';
-
-/** Steps of an axis that counts in powers of 1024. */
-const BINARY_STEPS = Array.from({ length: 70 }, (_, power) => 2 ** power);
 
 export interface ChartSurroundings {
   width: number;
@@ -59,7 +58,8 @@ export function chartOptions(model: ChartModel, around: ChartSurroundings): uPlo
         grid: { stroke: ink.grid, width: 1 },
         ticks: { stroke: ink.axis, width: 1, size: 4 },
         border: { show: true, stroke: ink.axis, width: 1 },
-        values: (_plot, splits, _axis, _space, step) => (model.x ? splits.map(model.x.format) : timeLabels(splits, step, around.zone)),
+        values: (plot, splits, _axis, _space, step) =>
+          (model.x ? splits.map(model.x.format) : timeLabels(splits, step, around.zone)).map((text, index) => (isCut(plot, splits[index]) ? "" : text)),
       },
       axisOf("y", model.y, ink, around.height, compact),
       ...(model.y2 ? [{ ...axisOf("y2", model.y2, ink, around.height, compact), side: 1, grid: { show: false } }] : []),
@@ -106,9 +106,14 @@ function axisOf(scale: string, axis: ChartAxis, ink: { text: string; grid: strin
     grid: { stroke: ink.grid, width: 1 },
     ticks: { show: false },
     values: (_plot, splits) => splits.map((split) => axis.format(axis.mirrored ? Math.abs(split) : split)),
-    ...(axis.binary ? { incrs: BINARY_STEPS } : {}),
+    ...(axis.binary ? { incrs: BINARY_STEPS } : axis.secondsPerUnit ? { incrs: durationSteps(axis.secondsPerUnit) } : {}),
     ...(axis.label ? { label: axis.label, labelSize: 18, labelFont: FONT } : {}),
   };
+}
+
+/** Whether a label in the middle beneath this place would not fit before the right edge. */
+function isCut(plot: uPlot, at: number | undefined): boolean {
+  return at !== undefined && plot.bbox.width / window.devicePixelRatio - plot.valToPos(at, "x") < 9;
 }
 
 function axisWidth(plot: uPlot, values: string[] | null, least: number): number {
@@ -207,44 +212,4 @@ function drawThresholdLines(plot: uPlot, { thresholds }: ChartModel) {
     plot.ctx.stroke();
   }
   plot.ctx.restore();
-}
-
-/** A dashed line where something happened, a tinted stretch while it lasted, and a foot to find both by. */
-function drawMarks(plot: uPlot, marks: readonly ChartMark[], theme: Theme) {
-  if (marks.length === 0) return;
-  const { left, top, width, height } = plot.bbox;
-  const ratio = window.devicePixelRatio;
-  const { ctx } = plot;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(left, top, width, height);
-  ctx.clip();
-  for (const mark of marks) {
-    const from = plot.valToPos(mark.start / 1000, "x", true);
-    const to = plot.valToPos(mark.end / 1000, "x", true);
-    if (to < left || from > left + width) continue;
-    const color = resolveColor(mark.color, theme);
-    if (to > from) {
-      ctx.fillStyle = withAlpha(color, 0.1);
-      ctx.fillRect(from, top, to - from, height);
-      ctx.fillStyle = color;
-      ctx.fillRect(from, top + height - 3 * ratio, to - from, 3 * ratio);
-    }
-    ctx.strokeStyle = withAlpha(color, 0.75);
-    ctx.lineWidth = ratio;
-    ctx.setLineDash([3 * ratio, 3 * ratio]);
-    for (const at of to > from ? [from, to] : [from]) {
-      ctx.beginPath();
-      ctx.moveTo(at, top);
-      ctx.lineTo(at, top + height);
-      ctx.stroke();
-    }
-    ctx.fillStyle = color;
-    ctx.beginPath();
-    ctx.moveTo(from - 4 * ratio, top + height);
-    ctx.lineTo(from + 4 * ratio, top + height);
-    ctx.lineTo(from, top + height - 6 * ratio);
-    ctx.fill();
-  }
-  ctx.restore();
 }

@@ -58,6 +58,13 @@ const TIME_SCALE: readonly { seconds: number; name: string }[] = [
   { seconds: 1e-9, name: "ns" },
 ];
 
+const SECONDS: Readonly<Record<string, number>> = { ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, m: 60, h: 3_600, d: 86_400, dtdurations: 1, dtdurationms: 1e-3 };
+
+/** How many seconds one of this unit is, where it is a duration. */
+export function secondsOf(unit: string | undefined): number | undefined {
+  return unit !== undefined && Object.hasOwn(SECONDS, unit) ? SECONDS[unit] : undefined;
+}
+
 /** A duration in the largest unit that leaves at least one of it. `factor` turns the value into seconds. */
 function duration(factor: number): Formatter {
   return (value, decimals) => {

@@ -19,6 +19,16 @@ export interface PanelNote {
   text: string;
 }
 
+/** Below this a title and what stands beside it do not fit next to each other. */
+const NARROW_PX = 185;
+/** Below this tables need their paddings. */
+const SLIM_PX = 560;
+
+function roomOf(width: number | undefined): "narrow" | "slim" | undefined {
+  if (width === undefined || width >= SLIM_PX) return undefined;
+  return width < NARROW_PX ? "narrow" : "slim";
+}
+
 interface FrameProps {
   title: string;
   description?: string;
@@ -26,21 +36,23 @@ interface FrameProps {
   actions: readonly (PanelAction | PanelLinkAction)[];
   busy: boolean;
   level?: 2 | 3;
+  /** Pixels from left to right, once they are known. */
+  width?: number | undefined;
   children: ReactNode;
 }
 
 /** The box around a panel: its title, what is to be said about its data, its menu. */
-export function PanelFrame({ title, description, notes = [], actions, busy, level = 2, children }: FrameProps) {
+export function PanelFrame({ title, description, notes = [], actions, busy, level = 2, width, children }: FrameProps) {
   const heading = useId();
   const Heading = level === 2 ? "h2" : "h3";
   const name = title || "Panel without a title";
   return (
-    <figure className="panel" aria-labelledby={heading} aria-busy={busy}>
+    <figure className="panel" data-room={roomOf(width)} aria-labelledby={heading} aria-busy={busy}>
       <figcaption className="panel-head">
-        <Heading id={heading} className={title ? "panel-title" : "visually-hidden"}>
+        <Heading id={heading} className={title ? "panel-title" : "visually-hidden"} title={title || undefined}>
           {name}
         </Heading>
-        {description ? <Hint label={`About ${name}`} icon="info" text={[description]} tone="info" /> : null}
+        {description ? <Hint label={`About ${name}`} icon="info" text={[description]} tone="about" /> : null}
         {notes.length > 0 ? (
           <Hint
             label={`Notes on ${name}`}

@@ -109,6 +109,7 @@ export function PanelView({ panel }: { panel: Panel }) {
         notes={notesOf(results, answer.error)}
         actions={actions}
         busy={answer.isFetching}
+        width={size?.width}
       >
         <div ref={body} className="panel-fill">
           {panel.type === "text" ? (

@@ -23,7 +23,7 @@ export function StateTimelinePanel({ panel, title, planned, results, width, asTa
   if (asTable) return <SpanTable rows={rows} title={title} />;
 
   const { start, end } = around.range;
-  const names = rows.length > 1 || rows[0]?.name !== "" ? Math.min(180, Math.round(width * 0.28)) : 0;
+  const names = rows.length > 1 || rows[0]?.name !== "" ? Math.min(220, Math.round(width * 0.36)) : 0;
   const plot = Math.max(1, width - names - 12);
   const place = (at: number) => Math.min(100, Math.max(0, ((at - start) / (end - start)) * 100));
   const texts = panel.options["showValue"] !== "never" && panel.type === "state-timeline";

@@ -93,7 +93,7 @@ function TableCell({ column, style, cell, theme, zone, link }: TableCellProps) {
   ) : (
     plain
   );
-  if (column.type !== "number" || typeof cell !== "number") return <td>{text}</td>;
+  if (column.type !== "number" || typeof cell !== "number") return <td className={column.type === "number" ? "numeric" : undefined}>{text}</td>;
   const kind = style.custom.cellOptions?.type;
   const step = style.thresholds ? stepAt(style.thresholds, cell, style.min, style.max) : undefined;
   const color = mapped?.color ? resolveColor(mapped.color, theme) : resolveColor(step?.color, theme);

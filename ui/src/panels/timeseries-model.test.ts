@@ -48,7 +48,7 @@ test("a second unit gets its own axis on the right", () => {
 });
 
 test("axes obey fixed ends, keep zero under areas, and never collapse", () => {
-  const axis = { min: undefined, max: undefined, softMin: undefined, softMax: undefined, fromZero: true, log: undefined, label: "", binary: false, mirrored: false, format: String };
+  const axis = { min: undefined, max: undefined, softMin: undefined, softMax: undefined, fromZero: true, log: undefined, label: "", binary: false, secondsPerUnit: undefined, mirrored: false, format: String };
   expect(axisRange(axis, 0, 0)).toEqual([0, 1]);
   expect(axisRange({ ...axis, min: 0, max: 1 }, 0.2, 0.4)).toEqual([0, 1]);
   const [low, high] = axisRange({ ...axis, fromZero: false }, 100, 101);

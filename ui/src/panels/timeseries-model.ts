@@ -9,7 +9,7 @@ import { stackSeries } from "../dashboard/stack.ts";
 import { resolveColor, seriesColor, seriesDash, type Theme } from "../format/colors.ts";
 import { mapValue } from "../format/mappings.ts";
 import { stepAt, stepValue } from "../format/thresholds.ts";
-import { unitText } from "../format/units.ts";
+import { secondsOf, unitText } from "../format/units.ts";
 
 interface Styled {
   key: string;
@@ -160,6 +160,7 @@ function axisOf(style: FieldStyle, members: readonly Styled[]): ChartAxis {
     log: custom.scaleDistribution?.type === "log" ? (custom.scaleDistribution.log ?? 10) : undefined,
     label: custom.axisLabel ?? "",
     binary: /^(bytes|kbytes|mbytes|gbytes|bits|binBps|binbps)$/.test(unit ?? ""),
+    secondsPerUnit: secondsOf(unit),
     mirrored: members.some((one) => one.style.custom.transform === "negative-Y"),
     format: (value) => unitText(tidy(value), unit || "explore"),
   };

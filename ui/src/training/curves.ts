@@ -63,7 +63,7 @@ export function curvesOf(series: readonly RunSeries[], order: readonly string[],
     times: Float64Array.from(places),
     x: style.x === "time" ? undefined : { name: style.x === "step" ? "Step" : "Since its start", format: style.x === "step" ? stepText : sinceText },
     series: lines,
-    y: { min: undefined, max: undefined, softMin: undefined, softMax: undefined, fromZero: false, log: style.log ? 10 : undefined, label: "", binary: false, mirrored: false, format: (value) => formatNumber(value) },
+    y: { min: undefined, max: undefined, softMin: undefined, softMax: undefined, fromZero: false, log: style.log ? 10 : undefined, label: "", binary: false, secondsPerUnit: undefined, mirrored: false, format: (value) => formatNumber(value) },
     y2: undefined,
     thresholds: { line: false, area: false, steps: [] },
   };
