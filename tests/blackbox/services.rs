@@ -45,7 +45,7 @@ fn root() -> PathBuf {
 }
 
 /// A Python that has Prometheus's client library, or a line that says there is none.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let own = root().join("target/test-tools/bin/python3");
     let found = [own, PathBuf::from("python3")].into_iter().find(|python| {
         let import =

@@ -95,6 +95,8 @@ pub struct App {
     pub quick: QuickQueries,
     /// What builds, tests and deployments come to.
     pub ci: Arc<watchfire_ci::Ci>,
+    /// Groups that batch jobs push.
+    pub groups: Arc<watchfire_receive::groups::Groups>,
     /// Training runs.
     pub training: Arc<watchfire_training::Runs>,
 }
@@ -147,6 +149,8 @@ pub trait Control: Send + Sync {
     /// Makes a snapshot of all state under the data folder, and returns its name. Samples still in memory are written
     /// to disk before, or left out with `skip_head`.
     fn snapshot(&self, skip_head: bool) -> Result<String, AppError>;
+    /// Sees to it that pushed groups are shown while there are any.
+    fn groups_changed(&self);
     /// Whether everything has started.
     fn is_ready(&self) -> bool;
     /// Whether an orderly stop has begun.

@@ -107,6 +107,10 @@ pub fn routes() -> Vec<Route> {
         Route::put("/api/v1/admin/tsdb/snapshot", Admin, admin::snapshot),
         Route::post("/api/v1/write", Write, push::remote_write).with_body_limit(PUSH_LIMIT_BYTES),
         Route::post("/api/v1/import/prometheus", Write, push::exposition).with_body_limit(PUSH_LIMIT_BYTES),
+        // Pushgateway's.
+        Route::put("/metrics/{*group}", Write, push::put_group).with_body_limit(PUSH_LIMIT_BYTES),
+        Route::post("/metrics/{*group}", Write, push::post_group).with_body_limit(PUSH_LIMIT_BYTES),
+        Route::delete("/metrics/{*group}", Write, push::delete_group),
         // Alerting beyond Prometheus and Alertmanager.
         Route::get("/api/v1/alerts/history", Read, history::history),
         Route::get("/api/v1/alerts/statistics", Read, history::statistics),

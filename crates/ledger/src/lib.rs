@@ -16,6 +16,7 @@ mod imported;
 mod incidents;
 mod outbox;
 mod overrides;
+mod push;
 mod reading;
 mod schema;
 mod silences;
@@ -34,6 +35,7 @@ pub use incidents::{
 };
 pub use outbox::{Delivery, Job, JobDraft, JobState, Outcome};
 pub use overrides::{NewOverride, Override};
+pub use push::PushGroup;
 pub use reading::{OutboxCounts, Reading};
 pub use schema::SCHEMA_VERSION;
 pub use silences::{Silence, SilenceMatcher};

@@ -3,6 +3,7 @@
 mod ci;
 mod history;
 mod imported;
+mod push;
 mod rows;
 mod training;
 
@@ -11,7 +12,7 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The newest schema version this release writes; kept in SQLite's `user_version`.
-pub const SCHEMA_VERSION: u32 = 9;
+pub const SCHEMA_VERSION: u32 = 10;
 
 /// `WFLG`, kept in SQLite's `application_id`, so that a wrong file is noticed before anything is written to it.
 const APPLICATION_ID: u32 = 0x5746_4c47;
@@ -27,6 +28,7 @@ pub(crate) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
     ci::STEP,
     training::MODELS_STEP,
     rows::STEP,
+    push::STEP,
 ];
 
 // Label sets and annotations are JSON objects with sorted keys, so that equal sets are equal texts. Values are kept as

@@ -63,6 +63,8 @@ pub struct LocalTarget {
     pub interval: Duration,
     /// Gives the exposition, in Prometheus's text format. Runs on a thread where blocking is allowed.
     pub gather: Gather,
+    /// Whether its own `job` and `instance` stand in the place of the target's.
+    pub honor_labels: bool,
 }
 
 impl fmt::Debug for LocalTarget {

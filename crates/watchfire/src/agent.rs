@@ -1,6 +1,9 @@
 //! `watchfire agent`: collects this host and what the configuration names, shows it on a port and sends it on. It keeps
 //! nothing, answers no question and wakes nobody.
 
+#[cfg(target_os = "linux")]
+mod pages;
+
 use crate::cli::AgentArgs;
 use crate::process;
 use crate::run::local;
@@ -115,6 +118,8 @@ async fn serve(args: &AgentArgs, config: Config) -> anyhow::Result<()> {
     for to in &config.remote_write {
         tracing::info!(remote = remote_name(to), "sending on to");
     }
+    #[cfg(target_os = "linux")]
+    tokio::spawn(settle());
     let quit = async move {
         if let Err(error) = until_signal().await {
             tracing::error!(%error, "signals cannot be heard");
@@ -129,6 +134,20 @@ async fn serve(args: &AgentArgs, config: Config) -> anyhow::Result<()> {
     sending.await.context("the sender of samples failed")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How long the start, and whoever looks at once, may take.
+#[cfg(target_os = "linux")]
+const SETTLING: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Gives back, once, what only the start needed.
+#[cfg(target_os = "linux")]
+async fn settle() {
+    tokio::time::sleep(SETTLING).await;
+    match pages::give_back() {
+        Ok(bytes) => tracing::debug!(bytes, "gave back the program's pages"),
+        Err(error) => tracing::debug!(%error, "the program's pages stay"),
+    }
 }
 
 /// Its name, or the host of its address: the rest of it may hold a secret.

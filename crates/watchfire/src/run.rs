@@ -156,6 +156,10 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         sink: Arc::clone(&sink),
         clock: Arc::clone(&clock),
     }));
+    let groups = {
+        let (ledger, clock) = (ledger.clone(), Arc::clone(&clock));
+        tokio::task::spawn_blocking(|| watchfire_receive::groups::Groups::open(ledger, clock)).await??
+    };
     let (center, stop) = Center::new(
         args.clone(),
         urls.external(),
@@ -207,6 +211,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
         probes: Probes::default(),
         quick: watchfire_api::QuickQueries::default(),
         ci,
+        groups: Arc::new(groups),
         training: Arc::clone(&training),
     });
     center.adopt(Arc::clone(&app));

@@ -1,5 +1,6 @@
 use super::*;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn shared() -> PathBuf {
     std::env::var_os("WATCHFIRE_SHARED")
@@ -136,13 +137,22 @@ fn the_built_in_rules_pass_their_tests() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../content/rules");
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder.join("tests")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let mut tests = 0;
-    for file in &files {
-        let report = run_test_file(file, &TestOptions::default());
-        assert!(report.passed(), "{report}");
-        tests += report.tests;
-    }
+    // Longest first, shared out among as many threads as there are cores.
+    files.sort_by_key(|file| std::cmp::Reverse(std::fs::metadata(file).unwrap().len()));
+    let (next, tests) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let report = run_test_file(file, &TestOptions::default());
+            assert!(report.passed(), "{report}");
+            tests.fetch_add(report.tests, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let tests = tests.into_inner();
     println!("{tests} tests of built-in rules in {} files", files.len());
     assert!(tests >= 12);
 }

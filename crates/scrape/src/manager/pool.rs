@@ -53,10 +53,11 @@ impl Pool {
 
     /// A pool of one target inside this program, running.
     pub(super) fn local(local: LocalTarget, world: &World, hub: &Hub) -> Self {
-        let LocalTarget { job, instance, interval, gather } = local;
+        let LocalTarget { job, instance, interval, gather, honor_labels } = local;
         let mut config = ScrapeConfig::named(&job, &Global::default());
         config.scrape_interval = interval;
         config.scrape_timeout = interval;
+        config.honor_labels = honor_labels;
         let labels = Labels::from_pairs([(JOB, job.as_str()), (INSTANCE, instance.as_str())]);
         let target = Target {
             key: TargetKey::local(&labels),

@@ -199,6 +199,7 @@ async fn a_day_of_scrapes_does_not_drift_by_a_millisecond() {
     .await
     .unwrap();
     manager.add_local(LocalTarget {
+        honor_labels: false,
         job: "node".to_owned(),
         instance: "here".to_owned(),
         interval: Duration::from_secs(15),
@@ -218,6 +219,7 @@ async fn a_day_of_scrapes_does_not_drift_by_a_millisecond() {
 async fn a_local_target_is_a_target_like_any_other() {
     let (manager, sink) = start(&Config::default()).await;
     manager.add_local(LocalTarget {
+        honor_labels: false,
         job: "node".to_owned(),
         instance: "here".to_owned(),
         interval: Duration::from_millis(50),

@@ -28,6 +28,8 @@ pub(crate) struct Center {
     in_force: Mutex<Option<Config>>,
     reloading: Mutex<()>,
     is_ready: AtomicBool,
+    /// Whether pushed groups are a target at this time, asked as the configuration in force says.
+    shows_groups: AtomicBool,
     last_reload_ms: AtomicI64,
     last_reload_good: AtomicBool,
     stop: watch::Sender<bool>,
@@ -53,6 +55,7 @@ impl Center {
             in_force: Mutex::default(),
             reloading: Mutex::default(),
             is_ready: AtomicBool::new(false),
+            shows_groups: AtomicBool::new(false),
             last_reload_ms: AtomicI64::new(0),
             last_reload_good: AtomicBool::new(true),
             stop,
@@ -137,6 +140,8 @@ impl Center {
         };
         app.rules.apply(loaded.rules, settings).await;
         *self.in_force() = Some(loaded.config);
+        self.shows_groups.store(false, Ordering::Relaxed);
+        self.groups_changed();
         self.last_reload_ms.store(self.clock.now_ms(), Ordering::Relaxed);
         self.last_reload_good.store(true, Ordering::Relaxed);
         self.is_ready.store(true, Ordering::Release);
@@ -180,6 +185,16 @@ impl Control for Center {
         };
         snapshot::make(&app.store, &self.ledger, self.clock.now_ms(), skip_head)
             .map_err(|error| AppError(error.to_string()))
+    }
+
+    fn groups_changed(&self) {
+        let Some(app) = self.app.get() else { return };
+        // Before a configuration is in force there is no interval; it will call this again.
+        let interval = self.scrape_interval();
+        let has_groups = app.groups.stats().groups > 0;
+        if !interval.is_zero() && self.shows_groups.swap(has_groups, Ordering::Relaxed) != has_groups {
+            local::show_groups(&app.scrape, &app.groups, interval);
+        }
     }
 
     fn is_ready(&self) -> bool {

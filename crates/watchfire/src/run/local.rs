@@ -3,14 +3,17 @@
 use super::found;
 use crate::cli::CollectorArgs;
 use std::sync::Arc;
+use std::time::Duration;
 use watchfire_collect::{GpuAliases, Host, Options};
 use watchfire_model::time::Clock;
+use watchfire_receive::groups::Groups;
 use watchfire_scrape::config::Collect;
 use watchfire_scrape::{Gather, LocalTarget, Manager};
 use watchfire_wire::exposition::{Format, write::write};
 
 const HOST_JOB: &str = "node";
 const OWN_JOB: &str = "watchfire";
+const GROUPS_JOB: &str = "pushgateway";
 
 /// Brings the local targets in line with the configuration; `own` tells of the program itself.
 pub(crate) fn apply(
@@ -43,8 +46,26 @@ pub(crate) fn apply(
             instance: instance.clone(),
             interval: collect.interval,
             gather,
+            honor_labels: false,
         });
     }
+}
+
+/// Shows the groups that were pushed, as a target of their own while there are any.
+pub(crate) fn show_groups(scrape: &Manager, groups: &Arc<Groups>, interval: Duration) {
+    let instance = host_name();
+    if groups.stats().groups == 0 {
+        scrape.remove_local(GROUPS_JOB, &instance);
+        return;
+    }
+    let groups = Arc::clone(groups);
+    scrape.add_local(LocalTarget {
+        job: GROUPS_JOB.to_owned(),
+        instance,
+        interval,
+        gather: Arc::new(move || groups.exposition().into_bytes()),
+        honor_labels: true,
+    });
 }
 
 /// Collects from a host each time it is asked.

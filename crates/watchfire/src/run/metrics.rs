@@ -2,6 +2,7 @@
 
 mod bounds;
 mod exemplars;
+mod groups;
 mod http;
 
 use watchfire_api::App;
@@ -23,6 +24,7 @@ pub(crate) fn exposition(app: &App, format: Format) -> String {
         .chain(tiers(app))
         .chain(bounds::families(app))
         .chain(exemplars::families(app))
+        .chain(groups::families(app))
         .chain(training(app))
     {
         writer.family(&family);

@@ -116,6 +116,18 @@ impl Writer {
         self.end_of_sample(value, timestamp_ms);
     }
 
+    /// Writes one sample with labels in any order, those with empty values too: they say that whoever reads this shall not
+    /// add labels of those names.
+    pub fn sample_with<'a>(
+        &mut self,
+        name: &str,
+        labels: impl Iterator<Item = (&'a str, &'a str)>,
+        value: f64,
+    ) {
+        push_series(&mut self.text, name, "", labels);
+        self.end_of_sample(value, None);
+    }
+
     fn end_of_sample(&mut self, value: f64, timestamp_ms: Option<i64>) {
         self.text.push(' ');
         push_value(&mut self.text, value);
