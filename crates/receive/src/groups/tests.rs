@@ -72,7 +72,9 @@ fn a_refused_push_changes_nothing_but_the_time_of_its_failure() {
 #[test]
 fn there_is_room_for_so_much_and_the_refusal_says_so() {
     let groups = open(&Ledger::in_memory().unwrap());
-    let large = (0..MAX_GROUP_BYTES / 40).map(|n| format!("metric_{n} 1\n")).collect::<String>();
+    let long = "y".repeat(1000);
+    let large: String =
+        (0..MAX_GROUP_BYTES / 1000).map(|n| format!("m{{n=\"{n}\",x=\"{long}\"}} 1\n")).collect();
     let error = push(&groups, Replace::All, "job/j", &large).unwrap_err();
     assert!(error.to_string().contains("more than 8388608 bytes"), "{error}");
 }
