@@ -53,7 +53,7 @@ impl Discovery {
         reading: &mut Reading<'_>,
     ) -> Result<Self, Problem> {
         let discovery = Self {
-            static_groups: read_static(section.list("static_configs")?, scheme)?,
+            static_groups: read_static_configs(section, scheme)?,
             file_sources: read_file_sources(section.list("file_sd_configs")?, reading)?,
             http_sources: http::read_sources(section.list("http_sd_configs")?, reading)?,
             dns_sources: dns::read_sources(section.list("dns_sd_configs")?)?,
@@ -61,6 +61,17 @@ impl Discovery {
         services::take(section, reading)?;
         Ok(discovery)
     }
+}
+
+fn read_static_configs(section: &mut Section, scheme: NameScheme) -> Result<Vec<TargetGroup>, Problem> {
+    let place = section.placed("static_configs");
+    let groups = read_static(section.list("static_configs")?, scheme)?;
+    if let Some(place) = place
+        && groups.iter().any(|group| group.targets.iter().any(String::is_empty))
+    {
+        return Err(Problem::new(place, "a target of static_configs is empty; expected HOST:PORT"));
+    }
+    Ok(groups)
 }
 
 /// What became of one refresh.
@@ -76,6 +87,15 @@ struct Outcome {
     failures: u64,
     /// Whether the refresh as a whole failed.
     is_failed: bool,
+}
+
+impl FileSource {
+    /// What is wrong with the files that are there now. Reads them; blocks.
+    pub fn check(&self, scheme: NameScheme) -> Vec<watchfire_settings::Fault> {
+        let mut discovery = FileDiscovery::new(self.clone(), scheme);
+        discovery.poll(Duration::ZERO);
+        discovery.faults().to_vec()
+    }
 }
 
 /// Takes `refresh_interval`; none and zero stand for the default.

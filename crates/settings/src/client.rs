@@ -110,7 +110,8 @@ pub enum TlsVersion {
     Tls13,
 }
 
-const TLS_VERSIONS: [(&str, TlsVersion); 4] = [
+/// Versions by their names in configuration files.
+pub(crate) const TLS_VERSIONS: [(&str, TlsVersion); 4] = [
     ("TLS10", TlsVersion::Tls10),
     ("TLS11", TlsVersion::Tls11),
     ("TLS12", TlsVersion::Tls12),
@@ -210,10 +211,13 @@ fn take_proxy(section: &mut Section) -> Result<ClientConfig, Problem> {
     let proxy = section.placed_text("proxy_url")?.filter(|(url, _)| !url.is_empty());
     let no_proxy = section.placed_text("no_proxy")?.filter(|(hosts, _)| !hosts.is_empty());
     let proxy_from_environment = section.flag("proxy_from_environment")?.unwrap_or(false);
+    let header_place = section.has("proxy_connect_header");
     let proxy_connect_header = read_proxy_headers(section.take("proxy_connect_header"))?;
     if let Some((url, place)) = &proxy {
         // A bare host is taken, as Go takes it.
-        let bare = !url.contains("://") && !url.contains(|c: char| c.is_whitespace() || c.is_control());
+        let bare = !url.contains("://")
+            && !url.starts_with(':')
+            && !url.contains(|c: char| c.is_whitespace() || c.is_control());
         let valid = bare || reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
         if !valid {
             let message = "proxy_url is no URL with a host; expected one such as \"http://proxy:3128\"";
@@ -225,6 +229,13 @@ fn take_proxy(section: &mut Section) -> Result<ClientConfig, Problem> {
                 "proxy_url and proxy_from_environment exclude each other; expected one of them",
             ));
         }
+    }
+    if let (Some(place), false, None, false) =
+        (header_place, proxy_connect_header.is_empty(), &proxy, proxy_from_environment)
+    {
+        let message =
+            "proxy_connect_header without a proxy; expected proxy_url or proxy_from_environment as well";
+        return Err(Problem::new(place, message));
     }
     if let (Some((_, place)), None) = (&no_proxy, &proxy) {
         return Err(Problem::new(*place, "no_proxy without a proxy_url; expected both"));
@@ -296,6 +307,7 @@ fn read_oauth2(node: Node, reading: &mut Reading<'_>) -> Result<Credentials, Pro
         let message = "token_url is no URL with a host; expected one such as \"https://id.example/token\"";
         return Err(Problem::new(place, message));
     }
+    take_grant(&mut section, reading)?;
     let scopes = section.texts("scopes")?;
     let params = section.text_map("endpoint_params")?;
     let tls = TlsConfig::take(&mut section, "tls_config", reading)?;
@@ -309,6 +321,28 @@ fn read_oauth2(node: Node, reading: &mut Reading<'_>) -> Result<Credentials, Pro
         endpoint_params: params.into_iter().map(|(key, value)| (key.name, Secret::new(value))).collect(),
         client,
     })))
+}
+
+/// The keys for assertions signed by ourselves (RFC 7523) are known and not followed yet.
+fn take_grant(section: &mut Section, reading: &mut Reading<'_>) -> Result<(), Problem> {
+    let grant = section.placed_text("grant_type")?.filter(|(grant, _)| !grant.is_empty());
+    if let Some((grant, place)) = grant.filter(|(grant, _)| grant != "client_credentials") {
+        let message = format!("grant_type {grant:?} is not supported yet; expected client_credentials");
+        reading.not_yet(place, message);
+    }
+    let of_assertions = [
+        "client_certificate_key",
+        "client_certificate_key_file",
+        "client_certificate_key_id",
+        "signature_algorithm",
+        "iss",
+        "audience",
+        "claims",
+    ];
+    if let Some(place) = section.ignore(&of_assertions) {
+        reading.not_yet(place, "oauth2 by signed assertions is not supported yet; expected client_secret");
+    }
+    Ok(())
 }
 
 fn read_authorization(node: Node, reading: &mut Reading<'_>) -> Result<Option<Credentials>, Problem> {

@@ -13,6 +13,7 @@ pub mod secret;
 pub mod section;
 pub mod tls;
 pub mod units;
+pub mod web;
 pub mod yaml;
 
 pub use reading::Reading;

@@ -69,6 +69,12 @@ impl Section {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(key, _)| key.place)
     }
 
+    /// Where the value of a key stands that was not taken yet; a key without a value is as good as absent.
+    pub fn placed(&self, name: &str) -> Option<Place> {
+        let mut found = self.entries.iter().filter(|(key, node)| key.name == name && !node.is_null());
+        found.next().map(|(_, node)| node.place)
+    }
+
     /// Takes every key whose name `select`s.
     pub fn take_where(&mut self, select: impl Fn(&str) -> bool) -> Vec<(Key, Node)> {
         let (taken, left) =
@@ -139,7 +145,7 @@ impl Section {
         self.take(name)
             .map(|node| {
                 match &node.value {
-                    Value::Scalar(text, ScalarKind::Number) => text.parse::<u64>().ok(),
+                    Value::Scalar(text, ScalarKind::Number) => whole(text),
                     _ => None,
                 }
                 .ok_or_else(|| {
@@ -272,6 +278,16 @@ impl Section {
         }
         Err(Problem::new(key.place, message))
     }
+}
+
+/// A whole number, also in the form `1e3`.
+fn whole(text: &str) -> Option<u64> {
+    /// Above it not every whole number is one of these.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    text.parse::<u64>().ok().or_else(|| {
+        let number = text.parse::<f64>().ok()?;
+        (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then_some(number as u64)
+    })
 }
 
 /// The string that a node holds.

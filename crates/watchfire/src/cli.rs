@@ -315,6 +315,12 @@ pub(crate) enum Check {
         #[arg(value_name = "JOB")]
         job: String,
     },
+    /// Checks files of --web.config.file, as Prometheus and its exporters read them. Watchfire does not serve by them yet.
+    WebConfig {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Checks Alertmanager configuration files.
     Alertmanager {
         /// Alertmanager's feature flags, separated by commas: classic-mode or utf8-strict-mode.

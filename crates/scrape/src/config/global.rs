@@ -71,6 +71,7 @@ impl ScrapeProtocol {
     /// Reads `scrape_protocols`; `None` when it is absent or empty.
     pub(crate) fn take_list(section: &mut Section) -> Result<Option<Vec<Self>>, Problem> {
         let mut protocols: Vec<Self> = Vec::new();
+        let given = section.placed("scrape_protocols");
         for item in section.list("scrape_protocols")? {
             let place = item.place;
             let word = super::section::text(item)?;
@@ -80,7 +81,18 @@ impl ScrapeProtocol {
             }
             protocols.push(protocol);
         }
-        Ok((!protocols.is_empty()).then_some(protocols))
+        match given {
+            Some(place) if protocols.is_empty() => {
+                Err(Problem::new(place, "scrape_protocols is empty; expected at least one"))
+            }
+            _ => Ok((!protocols.is_empty()).then_some(protocols)),
+        }
+    }
+
+    /// Takes `fallback_scrape_protocol`; an empty one is none.
+    pub(super) fn take_fallback(section: &mut Section) -> Result<Option<Self>, Problem> {
+        let given = section.placed_text("fallback_scrape_protocol")?.filter(|(word, _)| !word.is_empty());
+        given.map(|(word, place)| Self::read(&word, place)).transpose()
     }
 
     fn read(word: &str, place: Place) -> Result<Self, Problem> {

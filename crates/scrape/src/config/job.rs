@@ -107,7 +107,7 @@ impl ScrapeConfig {
             scrape_timeout: timeout
                 .map_or(global.scrape_timeout.min(scrape_interval), |(timeout, _)| timeout),
             scrape_protocols: ScrapeProtocol::take_list(&mut section)?.or(base.scrape_protocols),
-            fallback_scrape_protocol: section.choice("fallback_scrape_protocol", &ScrapeProtocol::WORDS)?,
+            fallback_scrape_protocol: ScrapeProtocol::take_fallback(&mut section)?,
             metrics_path: section
                 .text("metrics_path")?
                 .filter(|path| !path.is_empty())
@@ -134,9 +134,11 @@ impl ScrapeConfig {
             metric_relabel_configs: read_rules(section.list("metric_relabel_configs")?, naming.scheme)?,
             job_name,
         };
-        if let Some(place) =
-            section.ignore(&["native_histogram_bucket_limit", "native_histogram_min_bucket_factor"])
-        {
+        let limits = ["native_histogram_bucket_limit", "native_histogram_min_bucket_factor"];
+        let place = limits.iter().find_map(|name| section.placed(name));
+        section.count("native_histogram_bucket_limit")?;
+        section.number("native_histogram_min_bucket_factor")?;
+        if let Some(place) = place {
             reading.note(place, "limits on native histograms have no effect: text formats carry none");
         }
         if config.histograms != global.histograms {

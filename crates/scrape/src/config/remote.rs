@@ -129,7 +129,15 @@ pub(crate) fn read_write(
             metadata.count("max_samples_per_send")?;
             metadata.finish()?;
         }
-        section.ignore(&["sigv4", "azuread", "google_iam"]);
+        let signers = ["sigv4", "azuread", "google_iam"];
+        if let (Some(place), Some(_)) =
+            (signers.iter().find_map(|name| section.placed(name)), &write.client.credentials)
+        {
+            let message = "basic_auth, authorization, oauth2, sigv4, azuread and google_iam exclude each other; \
+                           expected one of them";
+            return Err(Problem::new(place, message));
+        }
+        section.ignore(&signers);
         section.finish()?;
         list.push(write);
     }
@@ -164,7 +172,11 @@ fn take_endpoint(
     names: &mut Names,
     reading: &mut Reading<'_>,
 ) -> Result<Endpoint, Problem> {
-    let (url, _) = section.required_text("url")?;
+    let (url, place) = section.required_text("url")?;
+    if let Err(error) = reqwest::Url::parse(&url) {
+        let message = format!("url is no URL: {error}; expected one such as \"https://host/api/v1/write\"");
+        return Err(Problem::new(place, message));
+    }
     let mut name = String::new();
     if let Some((given, place)) = section.placed_text("name")?.filter(|(name, _)| !name.is_empty()) {
         names.add(given.clone(), place)?;

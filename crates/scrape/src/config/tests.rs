@@ -189,6 +189,19 @@ fn prometheus_configuration_files_are_judged_as_prometheus_judges_them() {
 }
 
 #[test]
+fn what_prometheus_takes_in_odd_forms_is_taken() {
+    let config = parse(
+        "scrape_configs:\n- {job_name: a, sample_limit: 1e3, fallback_scrape_protocol: ''}\n- {job_name: b, scrape_protocols: , proxy_from_environment: true, proxy_connect_header: {A: [b]}}\n",
+    );
+    assert_eq!(config.scrape_configs[0].limits.samples, 1000);
+    assert_eq!(config.scrape_configs[0].fallback_scrape_protocol, None);
+    assert_eq!(
+        fault("remote_write:\n- {url: ':'}"),
+        "p.yml:2:9: url is no URL: relative URL without a base; expected one such as \"https://host/api/v1/write\""
+    );
+}
+
+#[test]
 fn servers_and_names_that_tell_targets_are_read() {
     let config = parse(
         "scrape_configs:\n- job_name: a\n  http_sd_configs:\n  - {url: 'https://cmdb/targets', refresh_interval: 5m, authorization: {credentials: x}}\n  dns_sd_configs:\n  - {names: [_metrics._tcp.example], type: srv}\n  - {names: [h], type: A, port: 9100, refresh_interval: 10s}\n",
@@ -213,6 +226,19 @@ fn servers_and_names_that_tell_targets_are_read() {
         (
             "dns_sd_configs: [{names: [x], type: A}]",
             "p.yml:3:20: port is missing in a DNS discovery configuration; only SRV records say it",
+        ),
+        (
+            "http_sd_configs: [{url: 'http:///x'}]",
+            "p.yml:3:27: url has no host; expected one such as \"http://host/targets\"",
+        ),
+        (
+            "static_configs: [{targets: ['h:1', '']}]",
+            "p.yml:3:19: a target of static_configs is empty; expected HOST:PORT",
+        ),
+        ("scrape_protocols: []", "p.yml:3:21: scrape_protocols is empty; expected at least one"),
+        (
+            "proxy_connect_header: {A: [b]}",
+            "p.yml:3:3: proxy_connect_header without a proxy; expected proxy_url or proxy_from_environment as well",
         ),
         (
             "dns_sd_configs: [{names: [x], type: TXT}]",

@@ -44,7 +44,10 @@ fn read_source(item: Node, reading: &mut Reading<'_>) -> Result<HttpSource, Prob
         Ok(parsed) if !matches!(parsed.scheme(), "http" | "https") => {
             return Err(wrong("has a scheme other than http and https"));
         }
-        Ok(parsed) if !parsed.has_host() => return Err(wrong("has no host")),
+        // The library takes the first part of the path for a host that is missing.
+        Ok(_) if url.split_once("://").is_none_or(|(_, rest)| rest.starts_with('/')) => {
+            return Err(wrong("has no host"));
+        }
         Ok(_) => {}
         Err(error) => return Err(wrong(&format!("is no URL: {error}"))),
     }

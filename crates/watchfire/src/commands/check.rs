@@ -42,6 +42,7 @@ pub(crate) fn run(check: Check) -> anyhow::Result<()> {
         Check::Metrics { strict } => metrics(strict),
         Check::Dashboards { files } => each(&files, false, |file, _| dashboards::judge(file)),
         Check::ServiceDiscovery { timeout, file, job } => discovery::run(&file, &job, timeout),
+        Check::WebConfig { files } => each(&files, false, |file, _| web_config(file)),
         Check::Healthy(args) => ask(&args.url, "-/healthy"),
         Check::Ready(args) => ask(&args.url, "-/ready"),
     }
@@ -149,6 +150,7 @@ fn config(
     if syntax_only {
         return Ok(format!("{jobs} scrape configurations"));
     }
+    check_target_files(&config)?;
     let files = existing_rule_files(&config, read_options(options))?;
     files.iter().for_each(|file| tell_duplicates(file, options, told));
     let rules: usize = files.iter().map(RuleFile::rule_count).sum();
@@ -162,6 +164,29 @@ fn config(
         OnCall::load(file)?;
     }
     Ok(format!("{jobs} scrape configurations, {rules} rules"))
+}
+
+/// Target files that are wrong now would have no targets at the start.
+fn check_target_files(config: &watchfire_scrape::Config) -> anyhow::Result<()> {
+    let of_jobs = config
+        .scrape_configs
+        .iter()
+        .flat_map(|job| job.discovery.file_sources.iter().map(|source| (source, job.naming.scheme)));
+    let of_alertmanagers = config.alerting.alertmanagers.iter().flat_map(|entry| {
+        entry.discovery.file_sources.iter().map(|source| (source, config.global.naming.scheme))
+    });
+    for (source, scheme) in of_jobs.chain(of_alertmanagers) {
+        if let Some(fault) = source.check(scheme).into_iter().next() {
+            return Err(fault.into());
+        }
+    }
+    Ok(())
+}
+
+fn web_config(file: &Path) -> anyhow::Result<String> {
+    let found = watchfire_settings::web::WebConfig::load(file)?;
+    let encrypted = if found.is_encrypted { "encrypted" } else { "not encrypted" };
+    Ok(format!("{encrypted}, {} users, {} headers", found.users, found.headers))
 }
 
 fn oncall(file: &Path, alertmanager: Option<&Path>) -> anyhow::Result<String> {
