@@ -88,6 +88,83 @@ async fn a_page_is_found_in_history_explained_and_would_come_again() {
     assert!(said.contains("1 pages") && said.contains("no data of temperature"), "{said}");
 }
 
+const RECORDING: &str = "groups:\n- name: chain\n  interval: 1s\n  rules:\n  - {record: 'room:temperature', expr: 'max_over_time(temperature[2s])'}\n\
+      \x20 - {record: 'room:hottest', expr: 'max(room:temperature)'}\n\
+      \x20 - {alert: RoomHot, expr: 'room:hottest > 80', for: 1s, labels: {severity: critical}}\n\
+      \x20 - {alert: Seen, expr: 'count(ALERTS{alertname=\"RoomHot\",alertstate=\"firing\"}) > 0', for: 2s}\n";
+
+#[tokio::test]
+async fn rules_on_recording_rules_would_have_paged_as_they_did() {
+    let webhook = Webhook::start();
+    let setup = setup(&format!("127.0.0.1:{}", free_port()), &webhook);
+    setup.write("rules.yml", RECORDING);
+    let server = setup.start().await;
+    // What is there in advance is there in time, however busy the machine is.
+    let from_ms = crate::harness::now_ms();
+    let hot = |second: i64| (5..10).contains(&second) || (15..20).contains(&second);
+    let samples: Vec<(i64, f64)> =
+        (0..120).map(|second| (from_ms + second * 1_000, if hot(second) { 90.0 } else { 20.0 })).collect();
+    let series = [(&[("__name__", "temperature")][..], &samples[..])];
+    let (status, said) = crate::harness::remote_write::send(&server, &series).await.unwrap();
+    assert!((200..300).contains(&status), "{status} {said}");
+    let path = format!("/api/v1/alerts/history?from={}", from_ms / 1000);
+    let started = std::time::Instant::now();
+    let really = loop {
+        let history = server.get_json(&path).await;
+        let events = history["data"]["events"].as_array().unwrap().clone();
+        let count = |state: &str| events.iter().filter(|event| event["state"] == state).count();
+        if count("resolved") == count("firing") && crate::harness::now_ms() > from_ms + 30_000 {
+            let events = events.iter().filter(|event| event["state"] != "inactive");
+            let texts = |event: &serde_json::Value| {
+                ["rule", "state", "at"].map(|key| event[key].as_str().unwrap().to_owned())
+            };
+            let mut events: Vec<[String; 3]> = events.map(texts).collect();
+            events.sort();
+            break events;
+        }
+        assert!(started.elapsed() < 2 * crate::harness::PATIENCE, "{history}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    };
+    let ask = async |rules: &str| {
+        let body = json!({"rules": rules, "from": (from_ms - 60_000) as f64 / 1000.0});
+        let (status, answer) = server.post("/api/v1/rules/backtest", body.to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str::<serde_json::Value>(&answer).unwrap()["data"].clone()
+    };
+    let answer = ask(RECORDING).await;
+    assert_eq!(answer["recorded"], json!(["room:hottest", "room:temperature"]), "{answer}");
+    let mut replayed: Vec<[String; 3]> = Vec::new();
+    for rule in answer["rules"].as_array().unwrap() {
+        for life in rule["lives"].as_array().unwrap() {
+            for (state, key) in [("pending", "activeAt"), ("firing", "firedAt"), ("resolved", "resolvedAt")] {
+                let is_there = state != "resolved" || life["firedAt"].is_string();
+                if let Some(at) = life[key].as_str().filter(|_| is_there) {
+                    replayed.push([rule["rule"].as_str().unwrap(), state, at].map(str::to_owned));
+                }
+            }
+        }
+    }
+    replayed.sort();
+    let (_, metrics) = server.get("/metrics").await;
+    // A machine too busy to evaluate every second evaluated at other times.
+    let on_time = metrics.contains("prometheus_rule_group_iterations_missed_total 0\n");
+    if on_time {
+        assert_eq!(replayed, really, "at the very times at which they did");
+        let pages = answer["notifications"].as_array().unwrap().iter();
+        let pages = pages.filter(|page| page["receiver"] == "hook").count();
+        let told = webhook.notifications().len();
+        assert_eq!(pages, told, "{answer} / {:?}", webhook.notifications());
+    }
+    assert_eq!(answer["rules"][0]["fired"], 2, "{answer}");
+    // What is stored of a recording rule does not count where the file says something else of it.
+    let colder = ask(&RECORDING.replace("max_over_time(temperature[2s])", "temperature - 50")).await;
+    assert_eq!((&colder["rules"][0]["fired"], &colder["pages"]["total"]), (&json!(0), &json!(0)), "{colder}");
+    let one = json!({"rules": RECORDING, "rule": "Seen", "from": from_ms / 1000 - 60});
+    let (_, one) = server.post("/api/v1/rules/backtest", one.to_string()).await;
+    let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(one["data"]["rules"][0]["fired"], answer["rules"][1]["fired"], "{one}");
+}
+
 #[tokio::test]
 async fn routes_are_tried_with_labels_and_wrong_questions_are_told() {
     let webhook = Webhook::start();

@@ -3,13 +3,14 @@
 
 use crate::config::Config;
 use crate::state::{Ended, HistoryLimits, State};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_channels::{Attempt, Outcome};
 use watchfire_ledger::{Ledger, LedgerError, Silence};
+use watchfire_model::Labels;
 use watchfire_model::time::ManualClock;
-use watchfire_rules::Evaluation;
+use watchfire_rules::{AlertState, Evaluation};
 
 /// How often the state may be looked at without time passing: more is a defect, not a backtest.
 const MOST_ROUNDS: usize = 1_000;
@@ -51,6 +52,11 @@ pub struct Simulation {
     state: State,
     clock: Arc<ManualClock>,
     pages: Vec<SimulatedPage>,
+    /// Of each rule, the alerts of its last evaluation.
+    last: HashMap<String, Vec<(Labels, AlertState)>>,
+    /// Whose alert it is, and the rules that share one.
+    owners: HashMap<Labels, String>,
+    contested: HashSet<String>,
     /// Several integrations of one receiver are one page.
     seen: HashSet<(String, String, i64)>,
 }
@@ -69,7 +75,15 @@ impl Simulation {
         // Nobody reads the history of a past that did not happen.
         state.set_history(HistoryLimits { per_rule: 0, is_quiet: true, ..HistoryLimits::default() });
         state.apply(config, Arc::default(), String::new(), from_ms)?;
-        Ok(Self { state, clock, pages: Vec::new(), seen: HashSet::new() })
+        Ok(Self {
+            state,
+            clock,
+            pages: Vec::new(),
+            last: HashMap::new(),
+            owners: HashMap::new(),
+            contested: HashSet::new(),
+            seen: HashSet::new(),
+        })
     }
 
     /// Lets time pass: groups have their turns, and receivers are told.
@@ -125,10 +139,34 @@ impl Simulation {
 
     /// Takes in an evaluation; time has to have passed to it.
     pub fn commit(&mut self, evaluation: &Evaluation) -> Result<(), LedgerError> {
-        if self.state.is_news(evaluation) {
-            self.state.commit(evaluation, evaluation.evaluated_ms)?;
+        if !self.state.is_news(evaluation) {
+            return Ok(());
         }
-        Ok(())
+        // An alert that stands as it stood decides nothing; its value would only be shown.
+        let instances = &evaluation.instances;
+        let same = self.last.get(&evaluation.rule).is_some_and(|last| {
+            let pairs = || last.iter().zip(instances);
+            last.len() == instances.len()
+                && pairs().all(|((labels, state), now)| *labels == now.labels && *state == now.state)
+        });
+        // What two rules raise, one may end and the other raise again.
+        if same && !self.contested.contains(&evaluation.rule) {
+            return Ok(());
+        }
+        for now in instances {
+            match self.owners.get(&now.labels) {
+                Some(owner) if *owner == evaluation.rule => {}
+                Some(owner) => {
+                    self.contested.extend([owner.clone(), evaluation.rule.clone()]);
+                }
+                None => {
+                    self.owners.insert(now.labels.clone(), evaluation.rule.clone());
+                }
+            }
+        }
+        let last = instances.iter().map(|now| (now.labels.clone(), now.state)).collect();
+        self.last.insert(evaluation.rule.clone(), last);
+        self.state.commit(evaluation, evaluation.evaluated_ms)
     }
 
     /// What people would have been told, in order.

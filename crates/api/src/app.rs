@@ -65,6 +65,8 @@ pub struct App {
     pub read_limits: ReadLimits,
     /// Slots for remote reads that run at once.
     pub read_slots: Arc<Semaphore>,
+    /// Slots for backtests that run at once, see [`App::backtests`].
+    pub backtests: Arc<Semaphore>,
     /// Slots for those who listen to notifications, see [`App::listeners`].
     pub listeners: Arc<Semaphore>,
     /// Whose pages may read answers in a browser (`--web.cors.origin`).
@@ -177,6 +179,11 @@ impl App {
         crate::prometheus::notifications::listeners()
     }
 
+    /// As many slots for backtests as there are: each may hold a good deal of memory.
+    pub fn backtests() -> Arc<Semaphore> {
+        crate::alerting::backtest::slots()
+    }
+
     /// Runs a query, whose text is shown to who asks what is under way, when a slot is free, and makes the answer of
     /// it, both on a blocking thread. The wait counts towards the query's timeout. With `cached` it may come from kept
     /// answers. Dropping the future stops the query.
@@ -191,13 +198,40 @@ impl App {
         self.evaluate_into(query, text, source, give).await
     }
 
+    /// Runs a query over another source, as [`App::evaluate`] does over the server's own, and returns what became of it.
+    pub(crate) async fn evaluate_over(
+        self: &Arc<Self>,
+        source: Arc<dyn Source>,
+        query: Query,
+        text: &str,
+        origin: Origin,
+    ) -> Result<Result<QueryResult, QueryError>, ApiError> {
+        let give = |outcome, _, reply: Reply<_>| reply.give(Ok(outcome));
+        self.outcome_into(source, query, text, (origin, false), give).await
+    }
+
     /// As [`App::evaluate`], with an answer that may be given before all of it is made.
     pub(crate) async fn evaluate_into<T: Send + 'static>(
         self: &Arc<Self>,
+        query: Query,
+        text: &str,
+        asked: (Origin, bool),
+        finish: impl FnOnce(QueryResult, Timings, Reply<T>) + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let give = |outcome: Result<QueryResult, QueryError>, timings, reply: Reply<T>| match outcome {
+            Ok(result) => finish(result, timings, reply),
+            Err(error) => reply.give(Err(error.into())),
+        };
+        self.outcome_into(Arc::clone(&self.source), query, text, asked, give).await
+    }
+
+    async fn outcome_into<T: Send + 'static>(
+        self: &Arc<Self>,
+        source: Arc<dyn Source>,
         mut query: Query,
         text: &str,
         (origin, cached): (Origin, bool),
-        finish: impl FnOnce(QueryResult, Timings, Reply<T>) + Send + 'static,
+        finish: impl FnOnce(Result<QueryResult, QueryError>, Timings, Reply<T>) + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.query_metrics.begin();
         query.count_queried |= self.queries.logs();
@@ -208,7 +242,8 @@ impl App {
         let cancel = CancelOnDrop(Arc::clone(&query.cancel));
         let number = self.quick.number(text, &query);
         let app = Arc::clone(self);
-        let evaluation = Evaluation { app, query, underway, running, slot, asked, timeout, cached, number };
+        let evaluation =
+            Evaluation { app, source, query, underway, running, slot, asked, timeout, cached, number };
         let (reply, awaited) = Reply::new();
         let left = if self.quick.may_try(number) {
             // Should it come to an end by itself, the answer is there already.
@@ -279,6 +314,7 @@ impl App {
 /// A query that has its slot.
 struct Evaluation {
     app: Arc<App>,
+    source: Arc<dyn Source>,
     query: Query,
     underway: Underway,
     running: RunningQuery,
@@ -291,14 +327,18 @@ struct Evaluation {
 
 impl Evaluation {
     /// Evaluates to the end and answers.
-    fn run<T>(mut self, finish: impl FnOnce(QueryResult, Timings, Reply<T>), reply: Reply<T>) {
+    fn run<T>(
+        mut self,
+        finish: impl FnOnce(Result<QueryResult, QueryError>, Timings, Reply<T>),
+        reply: Reply<T>,
+    ) {
         let started = Instant::now();
         let (outcome, timings) = self.evaluate(self.timeout);
         self.end(started, outcome, timings, finish, reply);
     }
 
     /// As [`Evaluation::run`] if that is quick; else gives everything back.
-    fn try_quickly<T, F: FnOnce(QueryResult, Timings, Reply<T>)>(
+    fn try_quickly<T, F: FnOnce(Result<QueryResult, QueryError>, Timings, Reply<T>)>(
         mut self,
         finish: F,
         reply: Reply<T>,
@@ -319,7 +359,7 @@ impl Evaluation {
         self.underway.runs(queued);
         self.query.timeout = Some(self.timeout.saturating_sub(queued).min(most));
         let (app, started) = (&self.app, Instant::now());
-        let source = app.source.as_ref();
+        let source = self.source.as_ref();
         let outcome = if self.cached {
             app.cache.evaluate(&app.engine, &self.query, source, app.clock.now_ms())
         } else {
@@ -333,7 +373,7 @@ impl Evaluation {
         started: Instant,
         outcome: Result<QueryResult, QueryError>,
         timings: Timings,
-        finish: impl FnOnce(QueryResult, Timings, Reply<T>),
+        finish: impl FnOnce(Result<QueryResult, QueryError>, Timings, Reply<T>),
         reply: Reply<T>,
     ) {
         self.underway.ends(outcome.as_ref().err().map(ToString::to_string));
@@ -341,10 +381,7 @@ impl Evaluation {
         drop(self.slot);
         let samples = outcome.as_ref().map_or(0, |result| result.samples_read);
         self.running.end(timings, samples);
-        match outcome {
-            Ok(result) => finish(result, timings, reply),
-            Err(error) => reply.give(Err(error.into())),
-        }
+        finish(outcome, timings, reply);
         self.app.quick.took(self.number, started.elapsed());
     }
 }

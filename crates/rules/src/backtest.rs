@@ -1,4 +1,15 @@
-//! An alerting rule over the past: the same steps as in production, over answers of the engine for a range.
+//! Rules over the past: the same steps as in production, over answers of the engine for stretches of time.
+//!
+//! [`Backtest`] replays the alerting rules of a file, and whatever rules of the same file they read: what those would have
+//! recorded lies over the store in place of what is stored of it. Each [`Replay`] is one alerting rule.
+
+mod overlay;
+mod plan;
+mod reads;
+mod recorder;
+mod run;
+
+pub use run::{Backtest, Ended, Host, Limits, Plan};
 
 use crate::alerting::{Instances, candidates, millis};
 use crate::file::{AlertingRule, GroupSpec};
@@ -6,7 +17,7 @@ use crate::manager::{Settings, next_evaluation, slot_of};
 use crate::query::Asker;
 use crate::sink::{AlertInstance, AlertState, Evaluation, Origin};
 use crate::template::Surroundings;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_model::Labels;
@@ -30,6 +41,12 @@ pub struct Life {
     pub peak: f64,
 }
 
+/// What an expression gave at one time, or why nothing.
+type Outcome = Result<Vec<VectorSample>, String>;
+
+/// Outcomes with their times, in order; times at which nothing was given are left out.
+type Pending = VecDeque<(i64, Outcome)>;
+
 /// How often a rule is evaluated, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -39,6 +56,17 @@ pub struct Timing {
     pub offset_ms: i64,
     /// The first evaluation, in milliseconds since the Unix epoch.
     pub first_ms: i64,
+}
+
+impl Timing {
+    /// Of the rules of a group in a file, from a time on.
+    fn of((file, group): (&str, &GroupSpec), settings: &Settings, from_ms: i64) -> Self {
+        let interval_ms = millis(interval_of(group, settings)).max(1);
+        let slot_ms = slot_of(&(file.to_owned(), group.name.clone()), interval_ms);
+        let offset_ms = millis(group.query_offset.unwrap_or(settings.query_offset));
+        let first_ms = next_evaluation(from_ms.saturating_sub(1), interval_ms, slot_ms);
+        Self { interval_ms, offset_ms, first_ms }
+    }
 }
 
 /// A rule being replayed.
@@ -70,10 +98,7 @@ impl Replay {
         (engine, source): (Engine, Arc<dyn Source>),
         from_ms: i64,
     ) -> Self {
-        let interval_ms = millis(group.interval.unwrap_or(settings.evaluation_interval)).max(1);
-        let slot_ms = slot_of(&(file.to_owned(), group.name.clone()), interval_ms);
-        let offset_ms = millis(group.query_offset.unwrap_or(settings.query_offset));
-        let first_ms = next_evaluation(from_ms.saturating_sub(1), interval_ms, slot_ms);
+        let timing = Timing::of((file, group), settings, from_ms);
         Self {
             rule: rule.clone(),
             limit: group.limit,
@@ -85,7 +110,7 @@ impl Replay {
             },
             settings: settings.clone(),
             asker: Asker::new(engine, source),
-            timing: Timing { interval_ms, offset_ms, first_ms },
+            timing,
             instances: Instances::default(),
             open: HashMap::new(),
             error: None,
@@ -112,10 +137,19 @@ impl Replay {
         self.error.as_deref()
     }
 
-    /// One evaluation, of which `samples` are the expression's answer: what is to be told of it, and the lives that ended.
-    /// Nothing where nothing was and is.
-    pub fn step(&mut self, at_ms: i64, samples: Vec<VectorSample>) -> Option<(Evaluation, Vec<Life>)> {
-        if samples.is_empty() && self.instances.is_empty() && self.open.is_empty() {
+    /// Whether nothing was and is.
+    fn is_idle(&self) -> bool {
+        self.instances.is_empty() && self.open.is_empty()
+    }
+
+    /// One evaluation, of which `outcome` is the expression's answer, or why there is none: what is to be told of it, and
+    /// the lives that ended. Nothing where nothing was and is.
+    pub fn step(
+        &mut self,
+        at_ms: i64,
+        outcome: Result<Vec<VectorSample>, String>,
+    ) -> Option<(Evaluation, Vec<Life>)> {
+        if outcome.as_ref().is_ok_and(Vec::is_empty) && self.is_idle() {
             return None;
         }
         let around = Surroundings {
@@ -125,7 +159,8 @@ impl Replay {
             query: self.asker.for_templates(at_ms.saturating_sub(self.timing.offset_ms)),
         };
         // Annotations decide nothing.
-        let stepped = candidates(&self.rule, samples, &BTreeMap::new(), &around)
+        let stepped = outcome
+            .and_then(|samples| candidates(&self.rule, samples, &BTreeMap::new(), &around))
             .and_then(|found| self.instances.step(&self.rule, found, at_ms, self.limit));
         if let Err(error) = stepped {
             self.error.get_or_insert(error);

@@ -187,6 +187,11 @@ impl Manager {
         running.settings = None;
     }
 
+    /// The settings in force, if any were ever.
+    pub async fn settings(&self) -> Option<Settings> {
+        self.running.lock().await.settings.clone()
+    }
+
     /// How all groups fare, in the order of the files.
     pub fn groups(&self) -> Vec<Arc<GroupStatus>> {
         let groups = self.board.groups.lock().unwrap_or_else(PoisonError::into_inner);

@@ -193,6 +193,7 @@ async fn serve(args: RunArgs, loaded: Loaded) -> anyhow::Result<()> {
             frame_bytes: args.read_frame_bytes,
         },
         read_slots: Arc::new(Semaphore::new(args.read_concurrency.max(1))),
+        backtests: App::backtests(),
         listeners: App::listeners(),
         cors: args.cors_origin.clone(),
         flags: flags(&args),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod missing;
+mod run;
 
 use super::routes::configuration;
 use crate::app::App;
@@ -13,22 +14,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use watchfire_alerting::Simulation;
-use watchfire_model::SampleValue;
-use watchfire_promql::Value as Answer;
-use watchfire_promql::engine::Query;
-use watchfire_promql::value::VectorSample;
-use watchfire_rules::backtest::{Life, Replay};
-use watchfire_rules::{ReadOptions, Rule, RuleFile, Settings};
+use watchfire_rules::backtest::{Backtest, Life, Limits, Plan};
+use watchfire_rules::{ReadOptions, RuleFile, Settings};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const DEFAULT_MS: i64 = 30 * DAY_MS;
-/// How many evaluations are asked of the engine at once.
-const STEPS_AT_ONCE: i64 = 2_000;
-/// How many evaluations one backtest may have.
-const MOST_EVALUATIONS: i64 = 2_000_000;
+/// How many backtests run at once; more wait.
+const AT_ONCE: usize = 2;
 /// How many lives of a rule are kept to be shown.
 const MOST_LIVES: usize = 1_000;
 
@@ -46,9 +42,17 @@ struct Asked {
     configuration: Option<String>,
 }
 
-/// A rule with what became of it.
+/// A replay with what became of it.
 struct Tested {
-    replay: Replay,
+    backtest: Backtest,
+    simulation: Simulation,
+    /// Of each of the alerting rules.
+    rules: Vec<Outcome>,
+}
+
+/// What became of a rule.
+#[derive(Default)]
+struct Outcome {
     lives: Vec<Life>,
     left_out: u64,
     fired: u64,
@@ -80,20 +84,17 @@ pub(crate) async fn backtest(
     if config.route.is_none() {
         notes.push("there is no alertmanager.yml, so nobody would have been told".to_owned());
     }
-    let mut tested = rules(&app, &asked, from_ms, &mut notes)?;
-    let evaluations: i64 = tested
-        .iter()
-        .map(|tested| to_ms.saturating_sub(from_ms) / tested.replay.timing().interval_ms + 1)
-        .sum();
-    if evaluations > MOST_EVALUATIONS {
-        return Err(ApiError::bad_data(format!(
-            "{evaluations} evaluations, more than the {MOST_EVALUATIONS} that one backtest may have; \
-             ask for a shorter time, or for one rule with \"rule\""
-        )));
-    }
     let ran = to_ms.min(now_ms);
     if ran < to_ms {
         notes.push("the time after now is left out".to_owned());
+    }
+    let backtest = plan(&app, &asked, (from_ms, ran)).await?;
+    let recorded = backtest.recorded();
+    if !recorded.is_empty() {
+        notes.push(format!(
+            "what the recording rules of the file would have recorded counts, not what is stored of {}",
+            recorded.join(", ")
+        ));
     }
     let mut simulation = Simulation::new(config, from_ms).map_err(ApiError::internal_of)?;
     let mut silences = app.alerting.silences().await;
@@ -103,15 +104,29 @@ pub(crate) async fn backtest(
     notes.push(format!(
         "{held} silences of that time held as they did; those that ended more than {retention} ago are forgotten and did not"
     ));
-    let simulation = run(&app, &origin, &mut tested, simulation, (from_ms, ran)).await?;
-    for tested in &mut tested {
-        let expr = tested.replay.rule().expr.tree.clone();
-        tested.missing =
-            missing::gaps(&app, &origin, &expr, tested.replay.timing().interval_ms, (from_ms, ran)).await?;
-        let left = tested.replay.finish();
-        left.into_iter().for_each(|life| tested.count(life, ran));
+    let _slot = Arc::clone(&app.backtests)
+        .acquire_owned()
+        .await
+        .map_err(|_| ApiError::unavailable("the server is shutting down"))?;
+    let mut tested = run::run(&app, &origin, backtest, simulation).await?;
+    for (name, group, error) in tested.backtest.faults() {
+        if tested.backtest.recorded().contains(&name) {
+            notes.push(format!("recording rule {name:?} of group {group:?} failed at some time: {error}"));
+        }
     }
-    Ok(success(&answer::answer(&tested, &simulation, (from_ms, to_ms), evaluations, &notes)))
+    for number in 0..tested.rules.len() {
+        let missing = missing::gaps(&app, &origin, &tested.backtest, number, (from_ms, ran)).await?;
+        let left = tested.backtest.finish(number);
+        let Some(rule) = tested.rules.get_mut(number) else { continue };
+        rule.missing = missing;
+        left.into_iter().for_each(|life| rule.count(life, ran));
+    }
+    Ok(success(&answer::answer(&tested, (from_ms, to_ms), &notes)))
+}
+
+/// See [`App::backtests`].
+pub(crate) fn slots() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(AT_ONCE))
 }
 
 fn time(name: &str, given: Option<&serde_json::Value>) -> Result<Option<i64>, ApiError> {
@@ -123,160 +138,43 @@ fn time(name: &str, given: Option<&serde_json::Value>) -> Result<Option<i64>, Ap
     parse_time(&text).map(Some).map_err(|reason| ApiError::bad_parameter(name, reason))
 }
 
-fn rules(app: &App, asked: &Asked, from_ms: i64, notes: &mut Vec<String>) -> Result<Vec<Tested>, ApiError> {
-    let file = "rules.yml";
+/// Reads the rules and plans their replay, each group at the times at which one of its name is evaluated by this server.
+async fn plan(app: &App, asked: &Asked, range: (i64, i64)) -> Result<Backtest, ApiError> {
     let options = ReadOptions { parse: app.parse, ..ReadOptions::default() };
-    let parsed = RuleFile::parse(file, &asked.rules, options).map_err(|faults| {
+    let file = RuleFile::parse("rules.yml", &asked.rules, options).map_err(|faults| {
         ApiError::bad_data(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
-    let settings = Settings {
+    let settings = app.rules.settings().await.unwrap_or_else(|| Settings {
         evaluation_interval: app.control.evaluation_interval(),
         external_labels: app.control.external_labels(),
         external_url: app.external_url.clone(),
         ..Settings::default()
-    };
-    let mut tested = Vec::new();
-    let mut recorded = Vec::new();
-    for group in &parsed.groups {
-        for rule in &group.rules {
-            let Rule::Alerting(rule) = rule else {
-                recorded.push(rule.name().to_owned());
-                continue;
-            };
-            if asked.rule.as_ref().is_some_and(|wanted| *wanted != rule.name) {
-                continue;
-            }
-            let engine = (app.engine.clone(), Arc::clone(&app.source));
-            tested.push(Tested {
-                replay: Replay::new((file, group), rule, &settings, engine, from_ms),
-                lives: Vec::new(),
-                left_out: 0,
-                fired: 0,
-                pending_only: 0,
-                firing_ms: 0,
-                longest_ms: 0,
-                missing: Vec::new(),
-            });
-        }
+    });
+    let mut places = HashMap::new();
+    for group in app.rules.groups() {
+        places.entry(group.name.clone()).or_insert_with(|| group.file.clone());
     }
-    if tested.is_empty() {
+    let limits = Limits::default();
+    let plan = Plan {
+        file: &file,
+        only: asked.rule.as_deref(),
+        settings: &settings,
+        places: &places,
+        range,
+        limits,
+    };
+    let backtest = Backtest::new(&plan, &app.engine, Arc::clone(&app.source)).map_err(ApiError::bad_data)?;
+    if backtest.replays().is_empty() {
         let names = match &asked.rule {
             Some(rule) => format!("no alerting rule is named {rule:?}"),
             None => "there is no alerting rule in it".to_owned(),
         };
         return Err(ApiError::bad_parameter("rules", names));
     }
-    if !recorded.is_empty() {
-        notes.push(format!(
-            "recording rules are not evaluated; what is stored of {} counts",
-            recorded.join(", ")
-        ));
-    }
-    Ok(tested)
+    Ok(backtest)
 }
 
-/// Evaluates chunk by chunk and lets the simulation follow. Whoever asked may leave at any time.
-async fn run(
-    app: &Arc<App>,
-    origin: &Origin,
-    tested: &mut Vec<Tested>,
-    mut simulation: Simulation,
-    (from_ms, to_ms): (i64, i64),
-) -> Result<Simulation, ApiError> {
-    let shortest_ms = tested.iter().map(|tested| tested.replay.timing().interval_ms).min().unwrap_or(1);
-    let chunk_ms = shortest_ms.saturating_mul(STEPS_AT_ONCE);
-    let mut begin_ms = from_ms;
-    while begin_ms <= to_ms {
-        let end_ms = begin_ms.saturating_add(chunk_ms - 1).min(to_ms);
-        let mut answers = Vec::with_capacity(tested.len());
-        for tested in tested.iter() {
-            answers.push(ask(app, origin, &tested.replay, (begin_ms, end_ms)).await?);
-        }
-        let mut moved = std::mem::take(tested);
-        let task = move || {
-            let outcome = follow(&mut moved, answers, &mut simulation, end_ms);
-            (moved, simulation, outcome)
-        };
-        let outcome;
-        (*tested, simulation, outcome) = tokio::task::spawn_blocking(task)
-            .await
-            .map_err(|panic| ApiError::internal(format!("the backtest failed unexpectedly: {panic}")))?;
-        outcome?;
-        begin_ms = end_ms.saturating_add(1);
-    }
-    Ok(simulation)
-}
-
-/// What an expression gives at each time of a rule within a span; times without an answer are there, too.
-type Times = BTreeMap<i64, Vec<VectorSample>>;
-
-async fn ask(
-    app: &Arc<App>,
-    origin: &Origin,
-    replay: &Replay,
-    (begin_ms, end_ms): (i64, i64),
-) -> Result<Times, ApiError> {
-    let timing = replay.timing();
-    let late = begin_ms.saturating_sub(timing.first_ms).max(0);
-    let skipped = late.div_euclid(timing.interval_ms) + i64::from(late % timing.interval_ms != 0);
-    let first_ms = timing.first_ms.saturating_add(skipped.saturating_mul(timing.interval_ms));
-    let mut times = Times::new();
-    let mut at_ms = first_ms;
-    while at_ms <= end_ms {
-        times.insert(at_ms, Vec::new());
-        at_ms = at_ms.saturating_add(timing.interval_ms);
-    }
-    let Some(last_ms) = times.keys().next_back().copied() else { return Ok(times) };
-    let offset_ms = timing.offset_ms;
-    let rule = replay.rule();
-    let (start_ms, stop_ms) = (first_ms.saturating_sub(offset_ms), last_ms.saturating_sub(offset_ms));
-    let query = Query::range(rule.expr.tree.clone(), start_ms, stop_ms, timing.interval_ms);
-    let text = format!("backtest of {}: {}", rule.name, rule.expr.text);
-    app.evaluate(query, &text, (origin.clone(), false), move |result, _| {
-        if let Answer::Matrix(series) = result.value {
-            for series in series {
-                for (asked_ms, value) in series.samples.iter() {
-                    let value = match value {
-                        SampleValue::Float(value) => SampleValue::Float(value),
-                        SampleValue::Histogram(_) => SampleValue::Float(0.0),
-                    };
-                    let labels = series.labels.clone();
-                    if let Some(samples) = times.get_mut(&asked_ms.saturating_add(offset_ms)) {
-                        samples.push(VectorSample { labels, timestamp_ms: asked_ms, value });
-                    }
-                }
-            }
-        }
-        times
-    })
-    .await
-}
-
-fn follow(
-    tested: &mut [Tested],
-    answers: Vec<Times>,
-    simulation: &mut Simulation,
-    end_ms: i64,
-) -> Result<(), ApiError> {
-    let mut steps: BTreeMap<i64, Vec<(usize, Vec<VectorSample>)>> = BTreeMap::new();
-    for (index, times) in answers.into_iter().enumerate() {
-        for (at_ms, samples) in times {
-            steps.entry(at_ms).or_default().push((index, samples));
-        }
-    }
-    for (at_ms, found) in steps {
-        for (index, samples) in found {
-            let Some(tested) = tested.get_mut(index) else { continue };
-            let Some((evaluation, ended)) = tested.replay.step(at_ms, samples) else { continue };
-            simulation.pass_to(at_ms).map_err(ApiError::internal_of)?;
-            simulation.commit(&evaluation).map_err(ApiError::internal_of)?;
-            ended.into_iter().for_each(|life| tested.count(life, at_ms));
-        }
-    }
-    simulation.pass_to(end_ms).map_err(ApiError::internal_of)
-}
-
-impl Tested {
+impl Outcome {
     fn count(&mut self, life: Life, now_ms: i64) {
         match life.fired_ms {
             Some(fired_ms) => {

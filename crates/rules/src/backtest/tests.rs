@@ -40,13 +40,13 @@ fn a_rule_is_replayed_at_the_times_and_with_the_states_of_production() {
     assert_eq!(timing.interval_ms, 30_000);
     assert!((1_000_000..1_030_000).contains(&timing.first_ms));
     let at = |step: i64| timing.first_ms + step * 30_000;
-    assert!(replay.step(at(0), Vec::new()).is_none(), "nothing was and is");
+    assert!(replay.step(at(0), Ok(Vec::new())).is_none(), "nothing was and is");
     let mut lives = Vec::new();
     let mut states = Vec::new();
     for (step, value) in [81.0, 95.0, 90.0, 0.0, 0.0, 0.0, 0.0, 82.0].into_iter().enumerate() {
         let step = i64::try_from(step).unwrap() + 1;
         let samples = if value > 80.0 { hot(value, at(step)) } else { Vec::new() };
-        if let Some((evaluation, ended)) = replay.step(at(step), samples) {
+        if let Some((evaluation, ended)) = replay.step(at(step), Ok(samples)) {
             states.extend(evaluation.instances.iter().map(|instance| instance.state));
             lives.extend(ended);
         }
@@ -73,3 +73,5 @@ fn a_rule_is_replayed_at_the_times_and_with_the_states_of_production() {
     assert_eq!((left.len(), left[0].fired_ms, left[0].ended_ms), (1, None, None));
     assert_eq!(replay.error(), None);
 }
+
+mod whole;

@@ -1,14 +1,14 @@
 //! A backtest's answer.
 
-use super::{DAY_MS, Tested};
+use super::{DAY_MS, Outcome, Tested};
 use crate::alerting::history::labels;
 use crate::alerting::{seconds, time};
 use crate::format::float_text;
 use crate::time::rfc3339;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use watchfire_alerting::{SimulatedPage, Simulation};
-use watchfire_rules::backtest::Life;
+use watchfire_alerting::SimulatedPage;
+use watchfire_rules::backtest::{Life, Replay};
 
 const MOST_NOTIFICATIONS: usize = 1_000;
 
@@ -30,14 +30,8 @@ impl Count {
     }
 }
 
-pub(super) fn answer(
-    tested: &[Tested],
-    simulation: &Simulation,
-    (from_ms, to_ms): (i64, i64),
-    evaluations: i64,
-    notes: &[String],
-) -> Value {
-    let pages = simulation.pages();
+pub(super) fn answer(tested: &Tested, (from_ms, to_ms): (i64, i64), notes: &[String]) -> Value {
+    let pages = tested.simulation.pages();
     let mut total = Count::default();
     let mut receivers: BTreeMap<&str, Count> = BTreeMap::new();
     let mut days: BTreeMap<i64, BTreeMap<&str, Count>> =
@@ -81,12 +75,14 @@ pub(super) fn answer(
             "alerts": page.alerts,
         })
     });
-    let suppressed = simulation.suppressed();
+    let suppressed = tested.simulation.suppressed();
+    let rules = tested.backtest.replays().iter().zip(&tested.rules);
     json!({
         "from": rfc3339(from_ms),
         "to": rfc3339(to_ms),
-        "evaluations": evaluations,
-        "rules": tested.iter().map(|tested| rule(tested, pages)).collect::<Vec<_>>(),
+        "evaluations": tested.backtest.evaluations(),
+        "recorded": tested.backtest.recorded(),
+        "rules": rules.map(|(replay, outcome)| rule(replay, outcome, pages)).collect::<Vec<_>>(),
         "pages": {
             "total": total.firing,
             "firing": total.firing,
@@ -106,8 +102,8 @@ pub(super) fn answer(
     })
 }
 
-fn rule(tested: &Tested, pages: &[SimulatedPage]) -> Value {
-    let rule = tested.replay.rule();
+fn rule(replay: &Replay, tested: &Outcome, pages: &[SimulatedPage]) -> Value {
+    let rule = replay.rule();
     let told = pages.iter().filter(|page| page.firing > 0 && page.alerts.contains(&rule.name)).count();
     let missing: Vec<Value> = tested
         .missing
@@ -116,8 +112,8 @@ fn rule(tested: &Tested, pages: &[SimulatedPage]) -> Value {
         .collect();
     json!({
         "rule": rule.name,
-        "group": tested.replay.origin().group,
-        "interval": seconds(tested.replay.timing().interval_ms),
+        "group": replay.origin().group,
+        "interval": seconds(replay.timing().interval_ms),
         "for": rule.hold.as_secs_f64(),
         "keepFiringFor": rule.keep_firing_for.as_secs_f64(),
         "fired": tested.fired,
@@ -128,7 +124,7 @@ fn rule(tested: &Tested, pages: &[SimulatedPage]) -> Value {
         "lives": tested.lives.iter().map(life).collect::<Vec<_>>(),
         "livesLeftOut": tested.left_out,
         "missing": missing,
-        "error": tested.replay.error(),
+        "error": replay.error(),
     })
 }
 

@@ -9,6 +9,7 @@ use watchfire_model::matcher::{MatchOp, Matcher};
 use watchfire_promql::Value;
 use watchfire_promql::ast::{Expr, ExprKind};
 use watchfire_promql::engine::Query;
+use watchfire_rules::backtest::Backtest;
 
 /// At how many times it is looked for.
 const TIMES: i64 = 1_000;
@@ -25,16 +26,20 @@ pub(super) struct Gap {
     pub(super) to_ms: i64,
 }
 
-/// The times at which a selector of an expression finds nothing.
+/// The times at which a selector of a rule, or of those of the file whose series it reads, finds nothing stored. What
+/// rules of the file write is not looked for.
 pub(super) async fn gaps(
     app: &Arc<App>,
     origin: &Origin,
-    expr: &Expr,
-    interval_ms: i64,
+    backtest: &Backtest,
+    rule: usize,
     (from_ms, to_ms): (i64, i64),
 ) -> Result<Vec<Gap>, ApiError> {
     let mut selectors = BTreeSet::new();
-    collect(expr, &mut selectors);
+    for expr in backtest.expressions(rule) {
+        collect(&expr, backtest, &mut selectors);
+    }
+    let interval_ms = backtest.replays().get(rule).map_or(1, |replay| replay.timing().interval_ms);
     let step_ms = interval_ms.max(to_ms.saturating_sub(from_ms) / TIMES).max(1);
     let mut gaps = Vec::new();
     for selector in selectors.into_iter().take(MOST_SELECTORS) {
@@ -69,29 +74,14 @@ pub(super) async fn gaps(
     Ok(gaps)
 }
 
-fn collect(expr: &Expr, found: &mut BTreeSet<String>) {
-    match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
-        ExprKind::VectorSelector(selector) => {
-            found.insert(text_of(&selector.matchers));
-        }
-        ExprKind::MatrixSelector(matrix) => {
-            found.insert(text_of(&matrix.selector.matchers));
-        }
-        ExprKind::Subquery(subquery) => collect(&subquery.expr, found),
-        ExprKind::Call(call) => call.args.iter().for_each(|arg| collect(arg, found)),
-        ExprKind::Aggregate(aggregate) => {
-            collect(&aggregate.expr, found);
-            if let Some(param) = &aggregate.param {
-                collect(param, found);
-            }
-        }
-        ExprKind::Binary(binary) => {
-            collect(&binary.left, found);
-            collect(&binary.right, found);
-        }
-        ExprKind::Unary(unary) => collect(&unary.expr, found),
-        ExprKind::Paren(inner) => collect(inner, found),
+fn collect(expr: &Expr, backtest: &Backtest, found: &mut BTreeSet<String>) {
+    let matchers = match &expr.kind {
+        ExprKind::VectorSelector(selector) => &selector.matchers,
+        ExprKind::MatrixSelector(matrix) => &matrix.selector.matchers,
+        _ => return expr.children().for_each(|child| collect(child, backtest, found)),
+    };
+    if !backtest.is_replayed(matchers) {
+        found.insert(text_of(matchers));
     }
 }
 
