@@ -1,5 +1,6 @@
 //! Values as Prometheus's JSON writes them: `[1435781451.781,"1"]`.
 
+pub(crate) mod protobuf;
 mod stamps;
 
 use crate::answer::Page;

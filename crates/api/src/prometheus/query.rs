@@ -3,12 +3,13 @@
 use crate::answer::{Packing, Page};
 use crate::app::{App, Timings};
 use crate::error::ApiError;
-use crate::format::{query_response, success};
+use crate::format::{protobuf, query_response, success};
 use crate::origin::Origin;
 use crate::params::Params;
 use crate::time::parse_duration;
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
 use watchfire_model::duration;
@@ -32,6 +33,7 @@ pub(crate) async fn range(
     State(app): State<Arc<App>>,
     origin: Origin,
     packing: Packing,
+    headers: HeaderMap,
     params: Params,
 ) -> Result<Response, ApiError> {
     let limit = params.limit()?;
@@ -51,6 +53,10 @@ pub(crate) async fn range(
     let expr = parse(query_text(&params)?, app.parse)?;
     check_range_type(&expr)?;
     let query = with_options(Query::range(expr, start_ms, end_ms, step_ms), &params)?;
+    if protobuf::is_wanted(&headers) {
+        let answer = |result: QueryResult, _| protobuf::response(&result.value);
+        return app.evaluate(query, query_text(&params)?, (origin, false), answer).await;
+    }
     evaluated(&app, query, (origin, packing), &params, limit).await
 }
 
