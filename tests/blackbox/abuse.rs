@@ -10,11 +10,17 @@ const QUIET: &str = "";
 /// The slowest function there is, which is an experimental one.
 const SMOOTHING: &str = "--enable-feature=promql-experimental-functions";
 
-/// The value of one of the server's own metrics, asked without a query.
+/// The value of one of the server's own metrics, of all its series together, asked without a query.
 async fn own(server: &Server, metric: &str) -> f64 {
     let (_, body) = server.get("/metrics").await;
-    let line = body.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {metric} in {body}")).parse().unwrap()
+    let of = |line: &str| {
+        let rest = line.strip_prefix(metric)?;
+        let value = rest.rsplit(' ').next().filter(|_| rest.starts_with([' ', '{']))?;
+        Some(value.parse::<f64>().unwrap())
+    };
+    let series: Vec<f64> = body.lines().filter_map(of).collect();
+    assert!(!series.is_empty(), "no {metric} in {body}");
+    series.iter().sum()
 }
 
 async fn until_own(server: &Server, metric: &str, wanted: f64) {

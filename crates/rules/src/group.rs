@@ -48,6 +48,7 @@ pub(crate) struct Group {
     apart: bool,
     last_evaluation_ms: Option<i64>,
     evaluation_time: Duration,
+    restore_time: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +77,7 @@ impl Group {
             apart: false,
             last_evaluation_ms: None,
             evaluation_time: Duration::ZERO,
+            restore_time: Duration::ZERO,
         }
     }
 
@@ -112,6 +114,7 @@ impl Group {
 
     /// Takes up what the alert sink kept of its rules, for those that have no state yet.
     pub(crate) async fn restore(&mut self, alerts: &dyn AlertSink, now_ms: i64) {
+        let begun = Instant::now();
         for state in &mut self.rules {
             if !matches!(*state.rule, Rule::Alerting(_)) || state.last_evaluation_ms.is_some() {
                 continue;
@@ -127,6 +130,7 @@ impl Group {
                 }
             }
         }
+        self.restore_time = begun.elapsed();
     }
 
     /// Evaluates all rules as of `at_ms`, one after the other, as long as `go_on` says so.
@@ -219,6 +223,8 @@ impl Group {
             file: self.file.clone(),
             interval: self.interval,
             limit: self.spec.limit,
+            samples: self.rules.iter().map(RuleState::samples).sum(),
+            restore_time: self.restore_time,
             last_evaluation_ms: self.last_evaluation_ms,
             evaluation_time: self.evaluation_time,
             rules: self.rules.iter().map(RuleState::status).collect(),
@@ -356,6 +362,11 @@ impl RuleState {
         }
         let report = surround.samples.write(rows.into()).await.map_err(|error| error.to_string())?;
         refusals(&report)
+    }
+
+    /// How many samples its last evaluation wrote.
+    fn samples(&self) -> usize {
+        if self.health == Health::Good { self.written.len() } else { 0 }
     }
 
     fn status(&self) -> RuleStatus {

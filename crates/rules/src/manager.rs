@@ -1,14 +1,15 @@
 //! All groups: started, evaluated on time, changed on reload, stopped.
 
+mod metrics;
+
 use crate::file::RuleFile;
 use crate::group::{Group, Surround, end_series};
 use crate::query::{Asker, QueryObserver, QueryThreads};
 use crate::sink::AlertSink;
-use crate::status::{GroupStatus, Health};
+use crate::status::GroupStatus;
+use metrics::Counts;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -103,10 +104,7 @@ struct RunningGroup {
 struct Board {
     /// In the order of the files.
     groups: Mutex<Vec<(GroupKey, Arc<GroupStatus>)>>,
-    evaluations: AtomicU64,
-    failures: AtomicU64,
-    iterations: AtomicU64,
-    missed: AtomicU64,
+    counts: Mutex<Counts>,
 }
 
 impl Board {
@@ -167,7 +165,9 @@ impl Manager {
         if let Err(error) = surround.alerts.retain(rules, now_ms).await {
             tracing::error!(%error, "alerts of rules that are gone were not resolved");
         }
+        let keys: Vec<GroupKey> = board.iter().map(|(key, _)| key.clone()).collect();
         *self.board.groups.lock().unwrap_or_else(PoisonError::into_inner) = board;
+        self.board.counts.lock().unwrap_or_else(PoisonError::into_inner).retain(&keys);
         for (key, group) in fresh {
             let (stop, stopped) = watch::channel(false);
             let spec = group.spec.clone();
@@ -200,46 +200,8 @@ impl Manager {
 
     /// Appends the manager's own metrics in Prometheus's text format, under Prometheus's names.
     pub fn write_metrics(&self, out: &mut String) {
-        for (name, help, count) in [
-            ("prometheus_rule_evaluations_total", "Rules evaluated.", &self.board.evaluations),
-            (
-                "prometheus_rule_evaluation_failures_total",
-                "Evaluations of rules that failed.",
-                &self.board.failures,
-            ),
-            ("prometheus_rule_group_iterations_total", "Groups evaluated.", &self.board.iterations),
-            (
-                "prometheus_rule_group_iterations_missed_total",
-                "Evaluations of groups left out because the one before took too long.",
-                &self.board.missed,
-            ),
-        ] {
-            let count = count.load(Ordering::Relaxed);
-            // Writing into a string does not fail.
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}");
-        }
         let groups = self.groups();
-        for (name, help, value) in [
-            (
-                "prometheus_rule_group_rules",
-                "Rules in the group.",
-                (|group: &GroupStatus| group.rules.len() as f64) as fn(&GroupStatus) -> f64,
-            ),
-            ("prometheus_rule_group_interval_seconds", "The group's interval.", |group| {
-                group.interval.as_secs_f64()
-            }),
-            (
-                "prometheus_rule_group_last_duration_seconds",
-                "How long the group's last evaluation took.",
-                |group| group.evaluation_time.as_secs_f64(),
-            ),
-        ] {
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
-            for group in &groups {
-                let text = escaped(&format!("{};{}", group.file, group.name));
-                let _ = writeln!(out, "{name}{{rule_group=\"{text}\"}} {}", value(group));
-            }
-        }
+        self.board.counts.lock().unwrap_or_else(PoisonError::into_inner).write(out, &groups);
     }
 
     fn surround(&self, settings: &Settings) -> Surround {
@@ -306,13 +268,12 @@ async fn run(
         group.evaluate(next_ms, &surround, || !*stopped.borrow()).await;
         let status = Arc::new(group.status());
         board.publish(&key, Arc::clone(&status));
-        let failed = status.rules.iter().filter(|rule| rule.health == Health::Bad).count();
-        board.iterations.fetch_add(1, Ordering::Relaxed);
-        board.evaluations.fetch_add(status.rules.len() as u64, Ordering::Relaxed);
-        board.failures.fetch_add(failed as u64, Ordering::Relaxed);
         let after_ms = next_evaluation(clock.now_ms(), interval_ms, slot_ms).max(next_ms + interval_ms);
         let missed = (after_ms - next_ms) / interval_ms - 1;
-        board.missed.fetch_add(u64::try_from(missed).unwrap_or(0), Ordering::Relaxed);
+        let missed = u64::try_from(missed).unwrap_or(0);
+        let mut counts = board.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.evaluated(&key, &status, missed);
+        drop(counts);
         next_ms = after_ms;
     }
 }
@@ -329,10 +290,6 @@ pub(crate) fn slot_of(key: &GroupKey, interval_ms: i64) -> i64 {
 /// The first time after `now_ms` that lies in the slot.
 pub(crate) fn next_evaluation(now_ms: i64, interval_ms: i64, slot_ms: i64) -> i64 {
     (now_ms - slot_ms).div_euclid(interval_ms) * interval_ms + slot_ms + interval_ms
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -38,6 +38,10 @@ pub struct GroupStatus {
     pub interval: Duration,
     /// How many series or alerts a rule may give; 0 for any number.
     pub limit: usize,
+    /// How many samples its last evaluation wrote, ends of series aside.
+    pub samples: usize,
+    /// How long taking up the state of its alerts took.
+    pub restore_time: Duration,
     /// When it was last evaluated, in milliseconds since the Unix epoch.
     pub last_evaluation_ms: Option<i64>,
     /// How long that took.

@@ -5,9 +5,11 @@
 
 mod compare;
 mod file;
+mod junit;
 mod run;
 mod store;
 
+pub use junit::junit;
 pub use store::TestStore;
 
 use crate::yaml::FileError;
@@ -31,6 +33,17 @@ pub struct Report {
     /// How many tests ran.
     pub tests: usize,
     /// What failed; empty when all went well. Each may be several lines.
+    pub failures: Vec<String>,
+    /// The tests that ran; none where the file could not be run at all.
+    pub cases: Vec<Case>,
+}
+
+/// One test of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Case {
+    /// Its name, as written.
+    pub name: String,
+    /// What failed; empty when all went well.
     pub failures: Vec<String>,
 }
 
@@ -69,12 +82,15 @@ pub fn run_test_file(path: &Path, options: &TestOptions) -> Report {
         };
         scope.spawn(work).join()
     });
-    let (tests, failures) = match ran {
-        Ok(Ok((tests, failures))) => (tests, failures),
-        Ok(Err(failures)) => (0, failures),
-        Err(_) => (0, vec!["  the test run panicked; this is a defect of Watchfire".to_owned()]),
+    let (cases, failures) = match ran {
+        Ok(Ok(cases)) => {
+            let failures = cases.iter().flat_map(|case: &Case| &case.failures).cloned().collect();
+            (cases, failures)
+        }
+        Ok(Err(failures)) => (Vec::new(), failures),
+        Err(_) => (Vec::new(), vec!["  the test run panicked; this is a defect of Watchfire".to_owned()]),
     };
-    Report { file: name, tests, failures }
+    Report { file: name, tests: cases.len(), failures, cases }
 }
 
 fn lines(errors: &[FileError]) -> Vec<String> {

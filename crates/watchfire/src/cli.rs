@@ -405,6 +405,9 @@ pub(crate) enum Test {
         /// Runs only tests whose name this pattern matches somewhere; may come more than once.
         #[arg(long, value_name = "REGEX")]
         run: Vec<String>,
+        /// Also writes what became of the tests to this file, in JUnit's XML.
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
         /// Pass over keys in rule files that nobody knows.
         #[arg(long)]
         ignore_unknown_fields: bool,

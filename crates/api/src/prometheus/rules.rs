@@ -21,11 +21,11 @@ pub(crate) async fn rules(State(app): State<Arc<App>>, params: Params) -> Result
     let filter = Filter::read(&params)?;
     let page = Page::read(&params)?;
     let mut groups = app.rules.groups();
+    groups.sort_by(|left, right| (&left.file, &left.name).cmp(&(&right.file, &right.name)));
     if page.limit.is_none() {
         let groups: Vec<Value> = groups.iter().filter_map(|group| filter.group(group)).collect();
         return Ok(success(&json!({ "groups": groups })));
     }
-    groups.sort_by(|left, right| (&left.file, &left.name).cmp(&(&right.file, &right.name)));
     let (shown, next) = page.cut(&groups, &filter)?;
     let mut answer = json!({ "groups": shown });
     if let (Some(next), Some(fields)) = (next, answer.as_object_mut()) {
@@ -67,7 +67,11 @@ impl Page {
                 }
             },
             Some(Err(_)) => {
-                return Err(ApiError::bad_parameter("group_limit", "group_limit needs to be a valid number"));
+                let text = params.get("group_limit").unwrap_or_default();
+                let fault = format!(
+                    "group_limit needs to be a valid number: strconv.ParseInt: parsing {text:?}: invalid syntax"
+                );
+                return Err(ApiError::bad_parameter("group_limit", fault));
             }
         };
         let from = params.get("group_next_token").map(str::to_owned);
@@ -142,10 +146,10 @@ impl Filter {
             None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => true,
             Some("1" | "t" | "T" | "true" | "True" | "TRUE") => false,
             Some(other) => {
-                return Err(ApiError::bad_parameter(
-                    "exclude_alerts",
-                    format!("{other:?} is not true or false"),
-                ));
+                let fault = format!(
+                    "error converting exclude_alerts: strconv.ParseBool: parsing {other:?}: invalid syntax"
+                );
+                return Err(ApiError::bad_parameter("exclude_alerts", fault));
             }
         };
         let list = |name: &str| params.all(name).map(str::to_owned).collect();
@@ -209,7 +213,7 @@ impl Filter {
                 "keepFiringFor": seconds(*keep_firing_for),
                 "labels": labels,
                 "annotations": annotations,
-                "alerts": if self.with_alerts { alerts.iter().map(alert).collect() } else { Vec::new() },
+                "alerts": self.with_alerts.then(|| alerts.iter().map(alert).collect::<Vec<_>>()),
                 "type": "alerting",
             }),
         };

@@ -2,9 +2,9 @@ use super::*;
 use crate::file::ReadOptions;
 use crate::group::Group;
 use crate::sink::{AlertInstance, AlertState, Evaluation, Restored, SinkError, SinkFuture};
-use crate::status::RuleKind;
+use crate::status::{Health, RuleKind};
 use crate::testing::TestStore;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use watchfire_model::ingest::Row;
 use watchfire_model::sample::STALE_NAN_BITS;
@@ -364,11 +364,30 @@ async fn the_manager_evaluates_by_itself_and_a_reload_keeps_what_did_not_change(
     assert_eq!((active("r.yml;g;A;{}"), active("r.yml;same;S;{}")), (Some(a), Some(s)));
     assert!(bench.dump("gone")[0].contains("ended@"));
     assert_eq!(*bench.alerts.retained.lock().unwrap().last().unwrap(), ["r.yml;g;A;{}", "r.yml;same;S;{}"]);
-    let mut metrics = String::new();
-    manager.write_metrics(&mut metrics);
-    assert!(metrics.contains("prometheus_rule_group_rules{rule_group=\"r.yml;g\"} 1"), "{metrics}");
+    let metrics = || {
+        let mut metrics = String::new();
+        manager.write_metrics(&mut metrics);
+        metrics
+    };
+    let count = || {
+        let counted = metrics().lines().find_map(|line| {
+            let count =
+                line.strip_prefix("prometheus_rule_group_iterations_total{rule_group=\"r.yml;same\"} ")?;
+            count.parse::<u64>().ok()
+        });
+        counted.unwrap()
+    };
+    assert!(count() > 0, "a group keeps its counts over a reload");
+    let said = metrics();
+    for line in [
+        "prometheus_rule_group_rules{rule_group=\"r.yml;g\"} 1\n",
+        "prometheus_rule_group_last_evaluation_samples{rule_group=\"r.yml;g\"} 2\n",
+        "prometheus_rule_evaluation_failures_total{rule_group=\"r.yml;same\"} 0\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert!(!said.contains("r.yml;empty"), "a group that is gone has none: {said}");
     manager.stop().await;
-    let count = || manager.board.iterations.load(Ordering::SeqCst);
     let stopped_at = count();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(count(), stopped_at);

@@ -3,7 +3,7 @@
 use super::compare::{Sample, Shown, list_of, samples_match, samples_text};
 use super::file::{self, TestFile, TestGroup};
 use super::store::TestStore;
-use super::{TestOptions, lines};
+use super::{Case, TestOptions, lines};
 use crate::alerting::millis;
 use crate::file::{GroupSpec, ReadOptions, Rule, RuleFile, files_of};
 use crate::group::{Group, Surround};
@@ -23,8 +23,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 /// More evaluations of one test than this are a slip of the pen.
 const MAX_EVALUATIONS: i64 = 10_000_000;
 
-/// Runs a file: how many tests ran and what failed, or why none could run.
-pub(super) async fn run(path: &Path, options: &TestOptions) -> Result<(usize, Vec<String>), Vec<String>> {
+/// Runs a file: what became of each test, or why none could run.
+pub(super) async fn run(path: &Path, options: &TestOptions) -> Result<Vec<Case>, Vec<String>> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| vec![format!("  {name}: {error}")])?;
     let tests: TestFile = yaml::read(&name, &text).map_err(|error| lines(&[error]))?;
@@ -35,22 +35,21 @@ pub(super) async fn run(path: &Path, options: &TestOptions) -> Result<(usize, Ve
     let groups = load_groups(folder, &tests, options)?;
     let threads = Arc::new(QueryThreads::start(1).map_err(|error| vec![format!("  no thread: {error}")])?);
     let runner = Runner { name: &name, text: &text, interval, fuzzy: tests.fuzzy_compare, groups, threads };
-    let (mut ran, mut failures) = (0, Vec::new());
+    let mut cases = Vec::new();
     for group in &tests.tests {
         if !options.run.is_empty() && !options.run.iter().any(|pattern| pattern.is_match(&group.name)) {
             continue;
         }
-        ran += 1;
-        let failed = match runner.test(group).await {
+        let mut failures = match runner.test(group).await {
             Ok(failed) => failed,
             Err(error) => lines(&[error]),
         };
-        if !failed.is_empty() && !group.name.is_empty() {
-            failures.push(format!("    name: {},", group.name));
+        if !failures.is_empty() && !group.name.is_empty() {
+            failures.insert(0, format!("    name: {},", group.name));
         }
-        failures.extend(failed);
+        cases.push(Case { name: group.name.clone(), failures });
     }
-    Ok((ran, failures))
+    Ok(cases)
 }
 
 fn load_groups(
