@@ -304,7 +304,8 @@ async fn what_recording_rules_wrote_before_the_time_asked_for_is_there() {
     let (said, queries) = replayed(&file, store());
     assert!(said.len() > 10 && queries < 20, "{} evaluations of {queries} queries", said.len());
     // The alert itself begins with the time asked for.
-    let states = |said: &Said| -> Vec<(i64, Vec<(Labels, AlertState, f64)>)> {
+    type States = Vec<(i64, Vec<(Labels, AlertState, f64)>)>;
+    let states = |said: &Said| -> States {
         let each = said.iter().map(|((_, at_ms), instances)| {
             (
                 *at_ms,
