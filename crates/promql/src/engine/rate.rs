@@ -46,6 +46,8 @@ pub(crate) struct Extrapolated {
     resets: FloatResets,
     /// Whether each histogram of the series begins a counter anew.
     histogram_resets: Vec<bool>,
+    /// All histograms of the series are counters with buckets of one schema.
+    alike: bool,
     timeline: Timeline,
     /// Of each window the first value, the change, and what comes of it.
     firsts: Vec<f64>,
@@ -59,6 +61,7 @@ impl Extrapolated {
             kind,
             resets,
             histogram_resets: Vec::new(),
+            alike: false,
             timeline: Timeline::default(),
             firsts: Vec::new(),
             changes: Vec::new(),
@@ -109,7 +112,8 @@ impl Extrapolated {
             cx.notes.overlapping_start(window.span, window.metric);
         }
         let known = self.histogram_resets.get(window.first_histogram..).unwrap_or(&[]);
-        let mut change = histogram_change(self.kind, self.resets.uses_start_timestamps(), known, window, cx)?;
+        let starts_matter = self.resets.uses_start_timestamps();
+        let mut change = histogram_change(self.kind, (starts_matter, self.alike), known, window, cx)?;
         let first = histograms.first()?;
         if counted_from.is_some() {
             histograms::add_noting(&mut change, first, "addition", window.span, window.metric, cx)?;
@@ -208,6 +212,11 @@ impl RangeFunction for Extrapolated {
             let resets = pairs.map(|pair| matches!(pair, [before, now] if is_histogram_reset(before, now)));
             self.histogram_resets.extend(resets);
         }
+        self.alike = series.histograms.first().is_some_and(|first| {
+            let like_it =
+                |other: &Arc<Histogram>| other.schema == first.schema && other.reset_hint != ResetHint::Gauge;
+            series.histograms.iter().all(like_it)
+        });
     }
 
     fn slide(
@@ -262,10 +271,11 @@ impl RangeFunction for Extrapolated {
     }
 }
 
-/// The last histogram less the first, plus what resets between them took away.
+/// The last histogram less the first, plus what resets between them took away. `alike` says that all are counters of one
+/// schema, which then need not be looked at one by one.
 fn histogram_change(
     kind: RateKind,
-    use_starts: bool,
+    (use_starts, alike): (bool, bool),
     known_resets: &[bool],
     window: &Window<'_>,
     cx: &mut Context<'_>,
@@ -279,7 +289,7 @@ fn histogram_change(
                 || (use_starts && super::resets::start_says_reset(times, starts, index)))
     };
     let gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
-    if kind.counter && points.iter().any(|point| gauge(point)) {
+    if kind.counter && !alike && points.iter().any(|point| gauge(point)) {
         cx.notes.not_a_counter(window.span, window.metric);
     }
     if !(kind.counter || gauge(first) && gauge(last)) {
@@ -287,16 +297,18 @@ fn histogram_change(
     }
     // With a reset right after it the first histogram does not matter, nor does its layout.
     let skip_first = kind.counter && points.len() > 1 && reset_at(1);
-    let relevant = if skip_first { points.get(1..)? } else { points };
-    let custom = last.is_custom();
-    if relevant.iter().any(|point| point.is_custom() != custom) {
-        cx.notes.mixed_schemas(window.span, window.metric);
-        return None;
-    }
     let mut change = Histogram::clone(last);
-    if !custom {
-        let schema = relevant.iter().map(|point| point.schema).min()?;
-        change.reduce_resolution(schema).ok()?;
+    if !alike {
+        let relevant = if skip_first { points.get(1..)? } else { points };
+        let custom = last.is_custom();
+        if relevant.iter().any(|point| point.is_custom() != custom) {
+            cx.notes.mixed_schemas(window.span, window.metric);
+            return None;
+        }
+        if !custom {
+            let schema = relevant.iter().map(|point| point.schema).min()?;
+            change.reduce_resolution(schema).ok()?;
+        }
     }
     if points.len() == 1 {
         // Nothing is known before the only sample, so nothing has changed yet.
@@ -306,7 +318,8 @@ fn histogram_change(
     if !skip_first {
         histograms::sub_noting(&mut change, first, "subtraction", window.span, window.metric, cx)?;
     }
-    if kind.counter {
+    let inside = known_resets.get(1..points.len()).unwrap_or(&[]);
+    if kind.counter && (use_starts || !rollups.is_empty() || inside.contains(&true)) {
         for (index, pair) in points.windows(2).enumerate() {
             let [before, _] = pair else { continue };
             if let Some(window_of) = beyond_itself(rollups, index + 1) {
