@@ -8,7 +8,7 @@ use crate::origin::Origin;
 use crate::probes::Probes;
 use crate::prometheus::read::ReadLimits;
 use crate::queries::{ActiveQueries, Underway};
-use crate::quick::{self, Number, QuickQueries};
+use crate::quick::{Number, Pace, QuickQueries};
 use axum::response::Response;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -245,11 +245,13 @@ impl App {
         let evaluation =
             Evaluation { app, source, query, underway, running, slot, asked, timeout, cached, number };
         let (reply, awaited) = Reply::new();
-        let left = if self.quick.may_try(number) {
-            // Should it come to an end by itself, the answer is there already.
-            tokio::task::block_in_place(|| evaluation.try_quickly(finish, reply))
-        } else {
-            Some((evaluation, finish, reply))
+        // Should it come to an end by itself, the answer is there already.
+        let left = match self.quick.pace(number) {
+            Some(Pace::AtOnce) => evaluation.try_quickly(Pace::AtOnce, finish, reply),
+            Some(Pace::Quick) => {
+                tokio::task::block_in_place(|| evaluation.try_quickly(Pace::Quick, finish, reply))
+            }
+            None => Some((evaluation, finish, reply)),
         };
         if let Some((evaluation, finish, reply)) = left {
             tokio::task::spawn_blocking(move || evaluation.run(finish, reply));
@@ -340,11 +342,12 @@ impl Evaluation {
     /// As [`Evaluation::run`] if that is quick; else gives everything back.
     fn try_quickly<T, F: FnOnce(Result<QueryResult, QueryError>, Timings, Reply<T>)>(
         mut self,
+        pace: Pace,
         finish: F,
         reply: Reply<T>,
     ) -> Option<(Self, F, Reply<T>)> {
         let started = Instant::now();
-        let (outcome, timings) = self.evaluate(quick::PATIENCE);
+        let (outcome, timings) = self.evaluate(pace.patience());
         let gave_up = matches!(outcome, Err(QueryError::Timeout)) && self.asked.elapsed() < self.timeout;
         if gave_up {
             self.query.usage.forget();
