@@ -16,10 +16,10 @@ mod values;
 mod verify;
 mod write;
 
-pub(crate) use cache::PageCache;
+pub(crate) use cache::{Asked, PageCache};
 pub(crate) use read::{Keep, Scratch};
 pub(crate) use series::{PartSeries, SeriesPage};
-pub(crate) use values::prefix_of;
+pub(crate) use values::{Ranks, prefix_of};
 pub(crate) use write::PartWriter;
 
 use crate::codec::bytes::{Reader, put_varint};

@@ -50,18 +50,20 @@ pub(super) struct Selector(Vec<u8>);
 impl Selector {
     /// `None` of one whose selection is not worth keeping, or could not be known to be good.
     pub(super) fn new(matchers: &[Matcher]) -> Option<Self> {
-        if !matchers.iter().any(needs_pair) {
-            return None;
-        }
-        let mut text = Vec::with_capacity(96);
-        for Matcher { name, op, value, .. } in matchers {
-            for part in [name, op.as_str(), value] {
-                text.extend_from_slice(&(part.len() as u32).to_le_bytes());
-                text.extend_from_slice(part.as_bytes());
-            }
-        }
-        Some(Self(text))
+        matchers.iter().any(needs_pair).then(|| Self(text_of(matchers)))
     }
+}
+
+/// Matchers as one text, which is the same for the same matchers in the same order only.
+pub(crate) fn text_of(matchers: &[Matcher]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(96);
+    for Matcher { name, op, value, .. } in matchers {
+        for part in [name, op.as_str(), value] {
+            text.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+    text
 }
 
 /// Whether a matcher asks for one label pair, that there is none without.

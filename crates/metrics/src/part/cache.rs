@@ -1,21 +1,37 @@
 //! Unpacked pages of parts, timestamps that series share, and groups of values that are asked for again, as many as a
-//! limit allows, so that asking for the same series again is quick. What is here was checked when it was read.
+//! limit allows, so that asking for the same series again is quick; and which series selectors found, as parts never
+//! change. What is here was checked when it was read.
 
 use super::SeriesPage;
+use crate::head::selections::text_of;
 use crate::locked;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use watchfire_disk::BlockError;
+use watchfire_model::Matcher;
 
 /// A place in the parts of a store: the part's number and the offset in its file.
 type Key = (u64, u64);
+/// No file is so long that an offset has this bit: keys that do are of selectors.
+const OF_SELECTOR: u64 = 1 << 63;
+/// Reading more series than this takes so long that finding them does not matter: they are not kept.
+pub(super) const MAX_RANKS: u64 = 1024;
 
 #[derive(Clone, Debug)]
 enum Page {
     Series(Arc<SeriesPage>),
     Values(Arc<Vec<u8>>),
     Times(Arc<Vec<i64>>),
+    Found(Arc<[u8]>, Arc<[u32]>),
+}
+
+/// A selector, as what it found is looked for in many parts.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    text: Arc<[u8]>,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -49,6 +65,7 @@ pub(crate) struct CacheStats {
 pub(crate) struct PageCache {
     slots: Mutex<Slots>,
     max_bytes: usize,
+    hasher: DefaultHashBuilder,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -56,8 +73,28 @@ pub(crate) struct PageCache {
 impl PageCache {
     /// A cache of pages that take `max_bytes` together at most.
     pub(crate) fn new(max_bytes: usize) -> Arc<Self> {
-        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { slots: Mutex::default(), max_bytes, hits, misses })
+        let (slots, hasher) = (Mutex::default(), DefaultHashBuilder::default());
+        Arc::new(Self { slots, max_bytes, hasher, hits: AtomicU64::new(0), misses: AtomicU64::new(0) })
+    }
+
+    /// These matchers, to be looked for.
+    pub(crate) fn asked(&self, matchers: &[Matcher]) -> Asked {
+        let text = text_of(matchers);
+        Asked { number: self.hasher.hash_one(&text) | OF_SELECTOR, text: text.into() }
+    }
+
+    /// The ranks of the series that a selector found in a part, in order.
+    pub(super) fn found(&self, seq: u64, asked: &Asked) -> Option<Arc<[u32]>> {
+        match self.get((seq, asked.number))? {
+            Page::Found(text, ranks) if text == asked.text => Some(ranks),
+            _ => None,
+        }
+    }
+
+    /// Keeps what a selector found in a part.
+    pub(super) fn keep_found(&self, seq: u64, asked: &Asked, ranks: Arc<[u32]>) {
+        let bytes = asked.text.len() + size_of_val(&*ranks);
+        self.put((seq, asked.number), Page::Found(Arc::clone(&asked.text), ranks), bytes);
     }
 
     pub(crate) fn stats(&self) -> CacheStats {

@@ -13,6 +13,8 @@ use watchfire_model::{Labels, TimeRange};
 pub(super) const HAS_HISTOGRAMS: u8 = 1;
 pub(super) const HAS_STARTS: u8 = 2;
 const FLAG_BITS: u32 = 2;
+/// About how many floats can be read while one histogram is.
+const HISTOGRAM_COST: usize = 32;
 
 /// Timestamps that blocks may share.
 #[derive(Clone, Debug)]
@@ -75,6 +77,16 @@ impl PartSeries {
 
     pub(super) fn blocks(&self) -> impl Iterator<Item = (&Block, &Timeline)> {
         self.page.blocks_of(self.index)
+    }
+
+    /// About what it costs to read its samples in a range, floats being 1 each.
+    pub(crate) fn cost(&self, range: TimeRange) -> usize {
+        let inside = self.blocks().filter(|(_, timeline)| timeline.range.overlaps(range));
+        let cost = |(block, timeline): (&Block, &Timeline)| {
+            let each = if block.flags & HAS_HISTOGRAMS == 0 { 1 } else { HISTOGRAM_COST };
+            timeline.count * each
+        };
+        inside.map(cost).sum()
     }
 
     pub(crate) fn overlaps(&self, range: TimeRange) -> bool {

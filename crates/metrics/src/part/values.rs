@@ -1,11 +1,13 @@
 //! Reading the index of a part: for each label name, pages of its values in order with the series that have them.
 
 use super::Part;
+use super::cache::{Asked, MAX_RANKS};
 use crate::codec::bytes::Reader;
 use crate::read::texts::Texts;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use watchfire_disk::BlockRef;
 use watchfire_model::{Labels, MatchOp, Matcher};
 
@@ -123,6 +125,43 @@ impl Wanted<'_> {
     }
 }
 
+/// The ranks of the series that were selected, one after the other.
+pub(crate) enum Ranks {
+    Known { ranks: Arc<[u32]>, next: usize },
+    New(std::iter::Peekable<roaring::bitmap::IntoIter>),
+}
+
+impl Ranks {
+    pub(crate) fn of(ranks: RoaringBitmap) -> Self {
+        Self::New(ranks.into_iter().peekable())
+    }
+
+    /// The next one, which stays the next.
+    pub(crate) fn peek(&mut self) -> Option<u32> {
+        match self {
+            Self::Known { ranks, next } => ranks.get(*next).copied(),
+            Self::New(ranks) => ranks.peek().copied(),
+        }
+    }
+
+    pub(crate) fn skip_one(&mut self) {
+        match self {
+            Self::Known { next, .. } => *next += 1,
+            Self::New(ranks) => {
+                ranks.next();
+            }
+        }
+    }
+
+    /// How many are left.
+    pub(crate) fn left(&self) -> usize {
+        match self {
+            Self::Known { ranks, next } => ranks.len().saturating_sub(*next),
+            Self::New(ranks) => ranks.size_hint().1.unwrap_or(usize::MAX - 1),
+        }
+    }
+}
+
 impl Part {
     /// The ranks of all series.
     pub(crate) fn all(&self) -> RoaringBitmap {
@@ -164,6 +203,32 @@ impl Part {
             });
         }
         found.unwrap_or_else(|| self.all())
+    }
+
+    /// What is asked, for [`Part::select_again`] of this part or another one with the same cache.
+    pub(crate) fn asked(&self, matchers: &[Matcher]) -> Asked {
+        self.cache.asked(matchers)
+    }
+
+    /// As [`Part::select`], in order; what was asked lately is known still.
+    pub(crate) fn select_again(
+        &self,
+        matchers: &[Matcher],
+        asked: &Asked,
+        damage: &mut Vec<String>,
+    ) -> Ranks {
+        if let Some(ranks) = self.cache.found(self.seq, asked) {
+            return Ranks::Known { ranks, next: 0 };
+        }
+        let known = damage.len();
+        let ranks = self.select(matchers, damage);
+        // What is damaged is to be said again.
+        if damage.len() > known || ranks.len() > MAX_RANKS {
+            return Ranks::of(ranks);
+        }
+        let ranks: Arc<[u32]> = ranks.iter().collect();
+        self.cache.keep_found(self.seq, asked, Arc::clone(&ranks));
+        Ranks::Known { ranks, next: 0 }
     }
 
     /// Calls `each` with those values of a label that are wanted, until it says to stop; `None` says that the postings

@@ -105,7 +105,8 @@ impl Reader {
                 continue;
             }
             gather.hide(mask.map_or_else(Vec::new, |mask| mask.deleted_in(part.seq)));
-            let mut cursor = Cursor::new(part, &matchers, range, true, &mut self.warnings);
+            let mut cursor =
+                Cursor::new(part, &matchers, range, Some(&part.asked(&matchers)), &mut self.warnings);
             while let Some(series) = cursor.next.take() {
                 if series.labels() == labels {
                     part.read(&series, &mut self.scratch, gather, &mut self.warnings);

@@ -3,11 +3,12 @@
 use super::reader::{Batch, Found, Reader, blame};
 use crate::head::rows::SeriesHandle;
 use crate::masks::Masks;
-use crate::part::{Keep, Part, PartSeries, Scratch, SeriesPage};
+use crate::part::{Asked, Keep, Part, PartSeries, Ranks, Scratch, SeriesPage};
 use crate::store::{Core, ReadError};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic;
 use std::sync::{Arc, Mutex};
 use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 
@@ -17,6 +18,8 @@ use watchfire_model::{Labels, Matcher, Samples, TimeRange};
 pub struct Selection {
     head: VecDeque<(Labels, SeriesHandle)>,
     cursors: Vec<Cursor>,
+    /// Which cursors stand at the series met last.
+    next_in: Vec<usize>,
     /// Where the series met last lies, see [`Selection::meet`].
     places: Vec<Place>,
     reader: Reader,
@@ -27,6 +30,9 @@ pub struct Selection {
 /// The values of so many series of a part, or fewer, are kept in the cache: what dashboards ask again and again.
 const FEW_SERIES: usize = 64;
 
+/// What a batch costs to read, at least, if there are so many series: about that many floats.
+const BATCH_COST: usize = 16_384;
+
 /// A part, by its place among those of the selection, and a series in it.
 pub(super) type Place = (usize, PartSeries);
 
@@ -35,7 +41,7 @@ pub(super) struct Cursor {
     part: Arc<Part>,
     /// What a series must satisfy, where the index is damaged and cannot be believed; else empty.
     doubts: Vec<Matcher>,
-    ranks: std::iter::Peekable<roaring::bitmap::IntoIter>,
+    ranks: Ranks,
     /// The page that was read last.
     page: Option<Arc<SeriesPage>>,
     pub(super) next: Option<PartSeries>,
@@ -50,15 +56,20 @@ impl fmt::Debug for Selection {
 }
 
 impl Cursor {
+    /// With what is asked of all parts, pages and what was found stay in the cache.
     pub(super) fn new(
         part: &Arc<Part>,
         matchers: &[Matcher],
         range: TimeRange,
-        caching: bool,
+        asked: Option<&Asked>,
         damage: &mut Vec<String>,
     ) -> Self {
         let known = damage.len();
-        let ranks = part.select(matchers, damage).into_iter().peekable();
+        let ranks = match asked {
+            Some(asked) => part.select_again(matchers, asked, damage),
+            None => Ranks::of(part.select(matchers, damage)),
+        };
+        let caching = asked.is_some();
         let doubts = if damage.len() > known { matchers.to_vec() } else { Vec::new() };
         let part = Arc::clone(part);
         let mut cursor = Self { part, doubts, ranks, page: None, next: None, caching };
@@ -68,28 +79,30 @@ impl Cursor {
 
     /// No more series than this are to come.
     fn left(&self) -> usize {
-        self.ranks.size_hint().1.unwrap_or(usize::MAX - 1) + usize::from(self.next.is_some())
+        self.ranks.left() + usize::from(self.next.is_some())
     }
 
     pub(super) fn advance(&mut self, range: TimeRange, damage: &mut Vec<String>) {
         self.next = None;
-        while let Some(rank) = self.ranks.peek().copied() {
+        while let Some(rank) = self.ranks.peek() {
             let found = self.page.as_ref().and_then(|page| PartSeries::on(page, rank));
             let Some(found) = found else {
                 match self.part.series_page(rank, self.caching) {
                     Ok(page) if PartSeries::on(&page, rank).is_some() => self.page = Some(page),
                     Ok(_) => {
                         damage.push(format!("{}: a series is missing", self.part.path().display()));
-                        self.ranks.next();
+                        self.ranks.skip_one();
                     }
                     Err((error, end)) => {
                         damage.push(error.to_string());
-                        while self.ranks.next_if(|rank| *rank < end).is_some() {}
+                        while self.ranks.peek().is_some_and(|rank| rank < end) {
+                            self.ranks.skip_one();
+                        }
                     }
                 }
                 continue;
             };
-            self.ranks.next();
+            self.ranks.skip_one();
             let meant = |series: &PartSeries| {
                 let value = |matcher: &Matcher| series.labels().get(&matcher.name).unwrap_or_default();
                 self.doubts.iter().all(|matcher| matcher.matches(value(matcher)))
@@ -105,7 +118,7 @@ impl Cursor {
 impl Selection {
     pub(crate) fn new(core: &Arc<Core>, matchers: &[Matcher], range: TimeRange) -> Self {
         // In this order: what a flush moves meanwhile is then seen twice rather than not at all.
-        let flushes = core.flushes.load(Ordering::SeqCst);
+        let flushes = core.flushes.load(atomic::Ordering::SeqCst);
         let head = core.head.select(matchers).into();
         let mut selection = Self::over(&core.parts.list(), matchers, range, true);
         // What is known already, and counted, comes first.
@@ -133,11 +146,12 @@ impl Selection {
         let (mut warnings, mut blamed) = (Vec::new(), Vec::new());
         let parts: Arc<[Arc<Part>]> =
             parts.iter().filter(|part| part.range().overlaps(range)).cloned().collect();
+        let asked = parts.first().filter(|_| caching).map(|part| part.asked(matchers));
         let cursors: Vec<Cursor> = parts
             .iter()
             .map(|part| {
                 let known = warnings.len();
-                let cursor = Cursor::new(part, matchers, range, caching, &mut warnings);
+                let cursor = Cursor::new(part, matchers, range, asked.as_ref(), &mut warnings);
                 blame(&mut blamed, part.seq, warnings.get(known..));
                 cursor
             })
@@ -151,7 +165,14 @@ impl Selection {
         let mut reader = Reader::new(range, parts, Scratch::default());
         reader.scratch.keep = keep;
         (reader.warnings, reader.blamed) = (warnings, blamed);
-        Self { head: VecDeque::new(), cursors, places: Vec::new(), reader, scratches: Arc::default() }
+        Self {
+            head: VecDeque::new(),
+            cursors,
+            next_in: Vec::new(),
+            places: Vec::new(),
+            reader,
+            scratches: Arc::default(),
+        }
     }
 
     /// The same without what is hidden.
@@ -160,32 +181,34 @@ impl Selection {
         self
     }
 
-    fn smallest(&self) -> Option<Labels> {
-        let mut smallest = self.head.front().map(|(labels, _)| labels);
-        for cursor in &self.cursors {
-            if let Some(series) = &cursor.next
-                && smallest.is_none_or(|smallest| series.labels() < smallest)
-            {
-                smallest = Some(series.labels());
-            }
-        }
-        smallest.cloned()
-    }
-
     /// Moves to the next series: its labels, and what of it is in memory. Where it lies in parts is added to
     /// [`Selection::places`].
     fn meet(&mut self) -> Option<(Labels, Option<SeriesHandle>)> {
-        let labels = self.smallest()?;
-        let Reader { warnings, blamed, range, .. } = &mut self.reader;
-        for (index, cursor) in self.cursors.iter_mut().enumerate() {
-            if let Some(series) = cursor.next.take_if(|series| *series.labels() == labels) {
-                self.places.push((index, series));
-                let known = warnings.len();
-                cursor.advance(*range, warnings);
-                blame(blamed, cursor.part.seq, warnings.get(known..));
+        let mut smallest = self.head.front().map(|(labels, _)| labels);
+        let mut in_head = smallest.is_some();
+        self.next_in.clear();
+        for (index, cursor) in self.cursors.iter().enumerate() {
+            let Some(series) = &cursor.next else { continue };
+            match smallest.map_or(Ordering::Less, |smallest| series.labels().cmp(smallest)) {
+                Ordering::Less => {
+                    (smallest, in_head) = (Some(series.labels()), false);
+                    self.next_in.clear();
+                    self.next_in.push(index);
+                }
+                Ordering::Equal => self.next_in.push(index),
+                Ordering::Greater => {}
             }
         }
-        let head = self.take_head(&labels);
+        let labels = smallest?.clone();
+        let Reader { warnings, blamed, range, .. } = &mut self.reader;
+        for index in &self.next_in {
+            let Some(cursor) = self.cursors.get_mut(*index) else { continue };
+            self.places.extend(cursor.next.take().map(|series| (*index, series)));
+            let known = warnings.len();
+            cursor.advance(*range, warnings);
+            blame(blamed, cursor.part.seq, warnings.get(known..));
+        }
+        let head = if in_head { self.head.pop_front().map(|(_, series)| series) } else { None };
         Some((labels, head))
     }
 
@@ -204,14 +227,17 @@ impl Selection {
         Ok(None)
     }
 
-    /// Takes the next series out of this selection, `max` at most, without reading their samples; `None` at the end.
+    /// Takes the next series out of this selection without reading their samples: `max` at most, and fewer where they are
+    /// long, so that who works on them together is done at about the same time. `None` at the end.
     pub fn split(&mut self, max: usize) -> Option<Batch> {
         self.places.clear();
-        let mut found = Vec::with_capacity(max.min(self.most()));
-        while found.len() < max {
+        let (mut found, mut cost) = (Vec::with_capacity(max.min(self.most())), 0);
+        while found.len() < max && cost < BATCH_COST {
             let before = self.places.len();
             let Some((labels, head)) = self.meet() else { break };
-            found.push(Found { labels, head, places: self.places.len() - before });
+            let own = self.places.get(before..).unwrap_or_default();
+            cost += own.iter().map(|(_, series)| series.cost(self.reader.range)).sum::<usize>();
+            found.push(Found { labels, head, places: own.len() });
         }
         let places = std::mem::take(&mut self.places);
         (!found.is_empty()).then(|| Batch::new(found, places, &self.reader, &self.scratches))
@@ -246,11 +272,6 @@ impl Selection {
                 return Some(labels);
             }
         }
-    }
-
-    fn take_head(&mut self, labels: &Labels) -> Option<SeriesHandle> {
-        let is_next = self.head.front().is_some_and(|(next, _)| next == labels);
-        if is_next { self.head.pop_front().map(|(_, series)| series) } else { None }
     }
 
     /// What was left out because it is damaged, with its place. Complete at the end.

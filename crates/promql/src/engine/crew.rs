@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 
 /// Below this many samples a second thread costs more than it brings.
-const WORTHWHILE_SAMPLES: u64 = 40_000;
+const WORTHWHILE_SAMPLES: u64 = 20_000;
 /// So many values a batch has at most, so that what is finished ahead of time stays small.
 const BATCH_VALUES: usize = 16_384;
 const BATCH_SERIES: usize = 256;

@@ -49,3 +49,18 @@ fn what_cannot_be_read_is_not_kept() {
     assert!(!ask(&huge, 1, 1) && !ask(&huge, 1, 1));
     assert_eq!(huge.stats().bytes, 0);
 }
+
+#[test]
+fn what_a_selector_found_is_that_selectors_alone() {
+    let cache = PageCache::new(100_000);
+    let ask = |value: &str| cache.asked(&[Matcher::equal("job", value)]);
+    let (node, gpu) = (ask("node"), ask("gpu"));
+    cache.keep_found(1, &node, [3, 7].into());
+    assert_eq!(cache.found(1, &ask("node")).as_deref(), Some(&[3, 7][..]));
+    assert_eq!(cache.found(2, &node), None);
+    assert_eq!(cache.found(1, &gpu), None);
+    let same_number = Asked { number: node.number, text: Arc::clone(&gpu.text) };
+    assert_eq!(cache.found(1, &same_number), None, "numbers may fall together");
+    cache.forget(1);
+    assert_eq!(cache.found(1, &node), None);
+}
