@@ -214,6 +214,15 @@ fn read_mixed(
     let mut input = Reader::new(&bytes);
     for (index, at) in timestamps.iter().enumerate() {
         let start = starts.get(index).copied().unwrap_or(0);
+        if !gather.shows(*at) {
+            if *at > gather.range.end_ms {
+                break;
+            }
+            let is_float = input.byte()? == 0;
+            let len = if is_float { size_of::<f64>() } else { Histogram::encoded_len(input.rest())? };
+            input.bytes(len)?;
+            continue;
+        }
         if input.byte()? == 0 {
             gather.float(*at, f64::from_bits(input.u64()?), start);
         } else {

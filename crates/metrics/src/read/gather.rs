@@ -26,8 +26,9 @@ impl<'a> Gather<'a> {
         self.hidden = hidden;
     }
 
+    /// Whether a sample of this time is wanted.
     #[inline]
-    fn shows(&self, timestamp_ms: i64) -> bool {
+    pub(crate) fn shows(&self, timestamp_ms: i64) -> bool {
         self.range.contains(timestamp_ms) && !self.hidden.iter().any(|hidden| hidden.contains(timestamp_ms))
     }
 

@@ -443,9 +443,11 @@ proptest! {
         prop_assert_eq!(&again[..], &bytes[..length]);
         prop_assert_eq!(format!("{back:?}"), format!("{histogram:?}"));
         prop_assert_eq!(before.decode_into(&bytes), Some(length));
+        prop_assert_eq!(Histogram::encoded_len(&bytes), Some(length));
         prop_assert_eq!(format!("{before:?}"), format!("{histogram:?}"));
         for cut in 0..length {
             prop_assert!(Histogram::decode(&bytes[..cut]).is_none());
+            prop_assert!(Histogram::encoded_len(&bytes[..cut]).is_none());
         }
     }
 
@@ -455,6 +457,7 @@ proptest! {
         framed.extend(bytes);
         if let Some((histogram, used)) = Histogram::decode(&framed) {
             prop_assert!(used <= framed.len());
+            prop_assert_eq!(Histogram::encoded_len(&framed), Some(used));
             let _ = histogram.validate();
         }
     }
