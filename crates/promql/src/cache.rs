@@ -8,7 +8,7 @@
 
 mod reach;
 
-use crate::engine::{Engine, Query, QueryError, SAMPLE_BYTES, millis};
+use crate::engine::{Engine, Query, QueryError, SAMPLE_BYTES, SamplesByStep, millis};
 use crate::source::Source;
 use crate::value::{Annotation, Annotations, QueryResult, Value};
 use reach::Reach;
@@ -242,7 +242,7 @@ impl QueryCache {
             value: Value::Matrix(Vec::new()),
             annotations: Annotations::default(),
             samples_read: 0,
-            queried: Vec::new(),
+            queried: SamplesByStep::default(),
             peak_samples: 0,
             coarse: Vec::new(),
         };

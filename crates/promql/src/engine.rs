@@ -41,6 +41,7 @@ mod window;
 
 pub use annotations::AnnotationKind;
 pub use crew::Permit;
+pub use queried::SamplesByStep;
 pub use usage::{QueryUsage, SAMPLE_BYTES};
 
 use crate::ast::Expr;
@@ -110,7 +111,7 @@ pub struct Query {
     pub lookback: Option<Duration>,
     /// Overrides the engine's timeout, if shorter.
     pub timeout: Option<Duration>,
-    /// Counts the samples that each step looks at, see [`QueryResult::queried`].
+    /// Counts the samples that each step looks at and reads, see [`QueryResult::queried`].
     pub count_queried: bool,
     /// Set from outside to stop the query.
     pub cancel: Arc<AtomicBool>,

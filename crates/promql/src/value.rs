@@ -1,6 +1,7 @@
 //! What a query gives back.
 
 use crate::ast::{Span, ValueType};
+use crate::engine::SamplesByStep;
 use watchfire_model::{Coarse, Labels, SampleValue, Series};
 
 /// The value of a query.
@@ -76,8 +77,8 @@ pub struct QueryResult {
     pub annotations: Annotations,
     /// How many samples were read.
     pub samples_read: u64,
-    /// At each step, how many samples it looked at, as Prometheus counts them; empty unless that was asked for.
-    pub queried: Vec<u64>,
+    /// At each step, how many samples it looked at and read, as Prometheus counts them; empty unless that was asked for.
+    pub queried: SamplesByStep,
     /// How many samples it held at once, at most.
     pub peak_samples: u64,
     /// Where windows of samples were read in place of samples, see [`crate::SeriesStream::coarse`].

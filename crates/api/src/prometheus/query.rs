@@ -113,15 +113,19 @@ fn stats(result: &QueryResult, timings: Timings, steps: Option<(i64, i64)>) -> s
             "execTotalTime": queued + evaluated,
         },
         "samples": {
-            "totalQueryableSamples": result.queried.iter().sum::<u64>(),
+            "totalQueryableSamples": result.queried.looked_at.iter().sum::<u64>(),
+            "samplesRead": result.queried.read.iter().sum::<u64>(),
             "peakSamples": result.peak_samples,
         },
     });
     if let (Some((start_ms, step_ms)), Some(samples)) = (steps, stats.get_mut("samples")) {
-        let times =
-            (0_i64..).map(|step| start_ms.saturating_add(step.saturating_mul(step_ms)) as f64 / 1000.0);
-        samples["totalQueryableSamplesPerStep"] =
-            times.zip(&result.queried).map(|(time, count)| serde_json::json!([time, count])).collect();
+        let by_step = |counts: &[u64]| -> serde_json::Value {
+            let times =
+                (0_i64..).map(|step| start_ms.saturating_add(step.saturating_mul(step_ms)) as f64 / 1000.0);
+            times.zip(counts).map(|(time, count)| serde_json::json!([time, count])).collect()
+        };
+        samples["totalQueryableSamplesPerStep"] = by_step(&result.queried.looked_at);
+        samples["samplesReadPerStep"] = by_step(&result.queried.read);
     }
     // What is read from downsampled tiers; Prometheus has none.
     if let Some(stats) = stats.as_object_mut().filter(|_| !resolutions.is_empty()) {

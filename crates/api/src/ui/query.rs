@@ -277,7 +277,7 @@ mod tests {
             value: Value::Matrix(vec![series]),
             annotations: Annotations::default(),
             samples_read: 2,
-            queried: Vec::new(),
+            queried: watchfire_promql::engine::SamplesByStep::default(),
             peak_samples: 2,
             coarse: Vec::new(),
         };

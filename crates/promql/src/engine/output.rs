@@ -6,7 +6,7 @@ use super::crew::Helpers;
 use super::extended;
 use super::merge::same_labelset;
 use super::plan::{Planner, text};
-use super::queried::{Queried, Scope};
+use super::queried::{Inside, Queried, Scope};
 use super::shared::Shares;
 use super::times::QueryTimes;
 use super::usage::Account;
@@ -43,7 +43,7 @@ pub(super) fn evaluate(
     let account = Account { usage: &query.usage, max_samples, max_bytes };
     std::thread::scope(|room| {
         let mut cx = Context::new(options, query, source, account, (room, helpers));
-        let shares = Shares::of(&query.expr);
+        let (shares, inside) = (Shares::of(&query.expr), Inside::default());
         let planner = Planner {
             times,
             lookback_ms: cx.lookback_ms,
@@ -54,9 +54,10 @@ pub(super) fn evaluate(
             statistics: false,
             shares: &shares,
             scope: Scope::Steps,
+            inside: query.count_queried.then_some(&inside),
         };
         if query.count_queried {
-            cx.queried = Queried::at(steps.count);
+            cx.queried = Queried::at(steps.count, &inside);
         }
         cx.check()?;
         let value = if instant {
@@ -67,7 +68,7 @@ pub(super) fn evaluate(
         let (samples_read, coarse) = (cx.samples_read, std::mem::take(&mut cx.coarse));
         let peak_samples = cx.peak_samples();
         let (annotations, queried) = (cx.notes.finish(), cx.queried.finish());
-        query.usage.looked_at(&queried);
+        query.usage.looked_at(&queried.looked_at);
         Ok(QueryResult { value, annotations, samples_read, queried, peak_samples, coarse })
     })
 }
@@ -119,7 +120,7 @@ fn raw_samples<'a>(
     let mut merged = MatrixBuilder::default();
     let mut samples = Samples::default();
     while let Some(key) = spec.input.next(cx, start_ms, end_ms, &mut samples)? {
-        cx.queried.windows(spec.scope, steps, (spec.reference, spec.range_ms), &samples);
+        cx.queried.windows((spec.scope, subquery), steps, (spec.reference, spec.range_ms), &samples);
         let key = if subquery { key } else { SeriesKey { drop_name: false, ..key } };
         let inside = match spec.extension {
             Some(extension) => extended::with_edges(&samples, (start_ms, end_ms), extension)?,

@@ -13,7 +13,7 @@ use super::crew::{Make, PerSeries};
 use super::matching::Join;
 use super::merge::Merged;
 use super::names::{self, Settled};
-use super::queried::Scope;
+use super::queried::{Inside, Scope};
 use super::repeat::Repeated;
 use super::scalar::Scalar;
 use super::selector::{Aspect, InstantSelector, SourceSeries};
@@ -45,6 +45,8 @@ pub(crate) struct Planner<'p> {
     pub(crate) shares: &'p Shares,
     /// How steps stand to those of the query.
     pub(crate) scope: Scope,
+    /// What is known of steps inside of subqueries, where samples are counted.
+    pub(crate) inside: Option<&'p Inside>,
 }
 
 pub(crate) type Planned<'a> = Result<BoxOperator<'a>, QueryError>;

@@ -163,16 +163,11 @@ impl<'a> Operator<'a> for InstantSelector<'a> {
             if !self.series.grid.is_empty() {
                 self.remark_between(cx, out);
             }
-            if cx.queried.counts(self.scope) {
-                for step in 0..out.len() {
-                    let samples = match out.get(step) {
-                        Some(Point::Histogram(histogram)) => queried::weight(histogram),
-                        Some(Point::Float(_)) => 1,
-                        None => continue,
-                    };
-                    cx.queried.add(self.scope, step, samples);
-                }
-            }
+            let looked_at = (0..out.len()).filter_map(|step| match out.get(step)? {
+                Point::Histogram(histogram) => Some((step, queried::weight(histogram))),
+                Point::Float(_) => Some((step, 1)),
+            });
+            cx.queried.instants(self.scope, looked_at);
             if out.any_present() {
                 return Ok(Some(key));
             }

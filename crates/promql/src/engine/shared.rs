@@ -161,7 +161,7 @@ struct Shared<'a> {
 enum Role<'a> {
     Waiting(BoxOperator<'a>),
     Alone(BoxOperator<'a>),
-    Keeping(BoxOperator<'a>, Record),
+    Keeping(BoxOperator<'a>, Box<Record>),
     Repeating(Rc<Record>, usize),
     Done,
 }
@@ -183,7 +183,8 @@ impl<'a> Role<'a> {
             }
             State::Untouched if slot.waiting > 0 => {
                 slot.state = State::Taken;
-                Self::Keeping(operator, Record { queried: queried.anew(), ..Record::default() })
+                let record = Record { queried: queried.anew(), ..Record::default() };
+                Self::Keeping(operator, Box::new(record))
             }
             State::Untouched | State::Taken => Self::Alone(operator),
         }
@@ -237,7 +238,7 @@ impl<'a> Operator<'a> for Shared<'a> {
                         Role::Alone(operator)
                     }
                     Role::Keeping(_, record) => {
-                        self.slot.borrow_mut().state = State::Kept(Rc::new(record));
+                        self.slot.borrow_mut().state = State::Kept(Rc::from(record));
                         Role::Done
                     }
                     other => other,

@@ -437,7 +437,8 @@ impl<'a> Operator<'a> for RangeCall<'a> {
                 return Ok(None);
             };
             let window = (self.reference, self.range_ms);
-            cx.queried.windows(self.scope, self.steps, window, &self.state.samples);
+            let of_subquery = matches!(self.input, RangeInput::Subquery { .. });
+            cx.queried.windows((self.scope, of_subquery), self.steps, window, &self.state.samples);
             self.slide(cx, &key, out)?;
             if out.any_present() {
                 return Ok(Some(if self.keep_name { key } else { key.nameless() }));

@@ -58,9 +58,11 @@ impl Planner<'_> {
                 if inner_steps.count > self.max_steps {
                     return Err(QueryError::TooManySamples);
                 }
+                let none = Scope::Subquery { number: 0, once: false };
+                let (outer, window) = ((self.scope, steps), (reference, range_ms));
+                let scope = self.inside.map_or(none, |inside| inside.add(inner_steps, outer, window));
                 let input = RangeInput::Subquery {
-                    inner: Self { statistics: false, scope: Scope::Subquery, ..*self }
-                        .merged(&subquery.expr, inner_steps)?,
+                    inner: Self { statistics: false, scope, ..*self }.merged(&subquery.expr, inner_steps)?,
                     steps: inner_steps,
                     vector: StepVector::default(),
                 };
