@@ -6,6 +6,7 @@ use super::query;
 use crate::cli::{BacktestArgs, Rules};
 use anyhow::Context;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub(crate) fn run(rules: Rules) -> anyhow::Result<()> {
     match rules {
@@ -48,12 +49,12 @@ fn print(data: &Value) {
     println!("{} to {}, {} evaluations\n", text(&data["from"]), text(&data["to"]), data["evaluations"]);
     println!("{:<32} {:>6} {:>8} {:>6} {:>12}", "alert", "fired", "pending", "pages", "longest");
     for rule in list(&data["rules"]) {
-        let longest = format!("{} s", rule["longest"]);
+        let longest = Duration::try_from_secs_f64(rule["longest"].as_f64().unwrap_or_default());
+        let longest = watchfire_model::duration::format(longest.unwrap_or_default());
         let name = text(&rule["rule"]);
-        println!(
-            "{name:<32} {:>6} {:>8} {:>6} {longest:>12}",
-            rule["fired"], rule["pendingOnly"], rule["pages"]
-        );
+        // JSON values do not fill a column.
+        let [fired, pending, pages] = ["fired", "pendingOnly", "pages"].map(|key| rule[key].to_string());
+        println!("{name:<32} {fired:>6} {pending:>8} {pages:>6} {longest:>12}");
         if let Some(error) = rule["error"].as_str() {
             println!("  failed: {error}");
         }
