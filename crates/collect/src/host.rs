@@ -2,6 +2,7 @@
 
 mod arp;
 mod bonding;
+mod buddyinfo;
 mod conntrack;
 mod cpu;
 mod cpu_info;
@@ -16,13 +17,16 @@ mod filesystem;
 mod flags;
 mod hwmon;
 mod infiniband;
+mod interrupts;
 mod ipvs;
 mod kernel_hung;
+mod ksmd;
 mod loadavg;
 #[cfg(any(target_os = "macos", test))]
 pub(crate) mod mac;
 mod mdadm;
 mod meminfo;
+mod meminfo_numa;
 mod mounts;
 mod multipath;
 mod netclass;
@@ -202,10 +206,11 @@ use mac::builtin;
 
 #[cfg(not(target_os = "macos"))]
 fn builtin(options: &Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> {
-    let all: [Box<dyn Collector>; 50] = [
+    let all: [Box<dyn Collector>; 54] = [
         Box::new(textfile::TextFile { folders: options.textfile_folders.clone() }),
         Box::new(arp::Arp { include: options.arp_include.clone(), exclude: options.arp_exclude.clone() }),
         Box::new(bonding::Bonding),
+        Box::new(buddyinfo::BuddyInfo),
         Box::new(conntrack::Conntrack),
         Box::new(cpu::Cpu::new(options.cpu_guest)),
         Box::new(cpu_info::CpuInfo {
@@ -233,10 +238,13 @@ fn builtin(options: &Options, clock: Arc<dyn Clock>) -> Vec<Box<dyn Collector>> 
             include: options.infiniband_include.clone(),
             exclude: options.infiniband_exclude.clone(),
         }),
+        Box::new(interrupts::Interrupts),
         Box::new(ipvs::Ipvs { labels: options.ipvs_labels.clone() }),
         Box::new(kernel_hung::KernelHung),
+        Box::new(ksmd::Ksmd),
         Box::new(mdadm::MdAdm),
         Box::new(meminfo::MemInfo),
+        Box::new(meminfo_numa::MemInfoNuma),
         Box::new(multipath::Multipath),
         Box::new(netstat::NetStat { fields: options.netstat_fields.clone() }),
         Box::new(nfs::NfsClient),

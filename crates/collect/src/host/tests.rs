@@ -14,8 +14,8 @@ const FLOOR_PERCENT: f64 = 100.0;
 
 /// The families the collectors here are for; the expected output has those of all others too.
 const FAMILIES: &str = concat!(
-    "^node_(arp_.*|bonding_.*|boot_time_seconds|context_switches_total|cooling_device_.*|cpu_.*|disk_.*|dmi_.*|dmmultipath_.*|edac_.*|entropy_.*|fibrechannel_.*|filefd_.*|",
-    "forks_total|hwmon_.*|infiniband_.*|intr_total|ipvs_.*|kernel_hung_.*|load[0-9]+|md_.*|memory_([^n]|n[^u]).*|netstat_.*|network_.*|",
+    "^node_(arp_.*|bonding_.*|boot_time_seconds|buddyinfo_.*|context_switches_total|cooling_device_.*|cpu_.*|disk_.*|dmi_.*|dmmultipath_.*|edac_.*|entropy_.*|fibrechannel_.*|filefd_.*|",
+    "forks_total|hwmon_.*|infiniband_.*|interrupts_total|intr_total|ipvs_.*|kernel_hung_.*|ksmd_.*|load[0-9]+|md_.*|memory_.*|netstat_.*|network_.*|",
     "nf_conntrack_.*|nfsd?_.*|nvme_(info|namespace_.*)|os_.*|power_supply_.*|pressure_.*|processes_.*|procs_(blocked|running)|rapl_.*|",
     "schedstat_.*|sockstat_.*|softirqs_.*|softnet_.*|tape_.*|thermal_zone_.*|time_.*|udp_queues|vmstat_.*|watchdog_.*|xfs_.*)$"
 );
@@ -73,14 +73,23 @@ fn fixture_roots(folder: &Path) -> Roots {
 
 /// The options with which the expected output was made.
 fn fixture_options() -> Options {
-    Options {
+    let options = Options {
         arp_exclude: pattern("^nope$"),
         cpu_flags_include: pattern("^(aes|avx.?|constant_tsc)$"),
         cpu_bugs_include: pattern("^(cpu_meltdown|spectre_.*|mds)$"),
         netclass_ignored: pattern("^(dmz|int)$"),
         netdev_include: pattern("^lo$"),
         ..Options::default()
+    };
+    with_all(options)
+}
+
+/// Those that are off by default switched on.
+fn with_all(mut options: Options) -> Options {
+    for known in COLLECTORS.iter().filter(|known| !known.is_default) {
+        options.switch(known.name, true).unwrap();
     }
+    options
 }
 
 /// Runs the collectors over the fixtures and compares with the expected output: how many series are expected, what is
@@ -130,7 +139,7 @@ fn node_exporters_fixtures_give_the_expected_series_and_no_others() {
 #[test]
 fn without_any_option_nearly_all_of_the_expected_series_are_there() {
     let Some(folder) = fixtures() else { return };
-    let (expected, wrong, extra) = compare(folder.path(), Options::default());
+    let (expected, wrong, extra) = compare(folder.path(), with_all(Options::default()));
     println!(
         "node_exporter fixtures, defaults: {} of {expected}, {} extra",
         expected - wrong.len(),
