@@ -305,8 +305,10 @@ mod tests {
         for route in routes() {
             assert!(seen.insert(format!("{} {}", route.method, route.path)), "{route:?} stands twice");
             let path = route.path.strip_prefix("/alertmanager").unwrap_or(route.path);
-            let telemetry =
-                path.starts_with("/api/") || matches!(path, "/metrics" | "/federate" | "/version" | "/probe");
+            let telemetry = path.starts_with("/api/")
+                // What batch jobs push.
+                || path.starts_with("/metrics/")
+                || matches!(path, "/metrics" | "/federate" | "/version" | "/probe");
             assert_eq!(
                 telemetry,
                 !matches!(route.permission, Permission::Open | Permission::Signed)
