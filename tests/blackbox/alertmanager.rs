@@ -1,5 +1,7 @@
 //! As an Alertmanager: its flags, its API, its amtool, and a real Prometheus that sends to it.
 
+mod requests;
+
 use crate::harness::webhook::Webhook;
 use crate::harness::{PATIENCE, Peer, Server, Setup, free_port};
 use serde_json::{Value, json};

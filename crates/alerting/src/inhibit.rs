@@ -103,5 +103,52 @@ impl Inhibitor {
     }
 }
 
+/// The sources that fire at a moment, ready for being asked about many alerts.
+pub(crate) struct Firing<'a> {
+    rules: Vec<(&'a InhibitRule, FiringSources<'a>)>,
+}
+
+/// By the values of the labels that must be equal: whether one of the sources is no target, too.
+type FiringSources<'a> = HashMap<Vec<&'a str>, bool>;
+
+impl Inhibitor {
+    /// The sources that fire at a time.
+    pub(crate) fn firing<'a>(&'a self, alerts: &HashMap<Fingerprint, Alert>, now_ms: i64) -> Firing<'a> {
+        let mut rules = Vec::new();
+        for (rule, sources) in &self.rules {
+            let mut firing = FiringSources::new();
+            for (key, candidates) in sources {
+                let mut candidates = candidates
+                    .iter()
+                    .filter_map(|source| alerts.get(source))
+                    .filter(|source| !source.is_resolved(now_ms))
+                    .map(|source| !rule.is_target(&source.labels))
+                    .peekable();
+                if candidates.peek().is_some() {
+                    firing.insert(key.iter().map(String::as_str).collect(), candidates.any(|pure| pure));
+                }
+            }
+            if !firing.is_empty() {
+                rules.push((rule, firing));
+            }
+        }
+        Firing { rules }
+    }
+}
+
+impl Firing<'_> {
+    /// Whether one of them mutes an alert with these labels.
+    pub(crate) fn mute(&self, labels: &Labels) -> bool {
+        self.rules.iter().any(|(rule, firing)| {
+            if !rule.is_target(labels) {
+                return false;
+            }
+            let key: Vec<&str> = rule.equal.iter().map(|name| labels.get(name).unwrap_or_default()).collect();
+            // Who is on both sides is muted only by who is not.
+            firing.get(&key).is_some_and(|pure| *pure || !rule.is_source(labels))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests;

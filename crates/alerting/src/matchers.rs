@@ -115,6 +115,27 @@ impl MatcherMode {
         }
     }
 
+    /// Reads what should be one matcher: `a=b,c=d` asks for the value `b,c=d`, as in Alertmanager's API. Several are read
+    /// where they stand in braces or between quotes.
+    pub fn parse_one(self, text: &str, origin: &str) -> Result<Vec<AlertMatcher>, MatcherParseError> {
+        let parsed = self.parse(text, origin);
+        if parsed.as_ref().is_ok_and(|matchers| matchers.len() == 1) {
+            return parsed;
+        }
+        let whole = match self {
+            Self::Utf8Strict => None,
+            Self::Classic | Self::Fallback if text.trim_start().starts_with('{') => None,
+            Self::Classic | Self::Fallback => classic::single(text).ok(),
+        };
+        match whole {
+            Some(matcher) => Ok(vec![matcher]),
+            None if parsed.as_ref().is_ok_and(Vec::is_empty) => {
+                Err(MatcherParseError(format!("bad matcher format: {text}")))
+            }
+            None => parsed,
+        }
+    }
+
     /// Whether a text may be the name of a label.
     pub fn is_label_name(self, name: &str) -> bool {
         match self {

@@ -176,6 +176,44 @@ impl Silences {
     }
 }
 
+/// The silences that mute something at a moment, ready for being asked about many alerts.
+pub(crate) struct Active<'a> {
+    /// Sets that ask for one value of a label, by name and value.
+    by_value: Vec<(&'a str, Values<'a>)>,
+    /// The others.
+    rest: Vec<&'a [AlertMatcher]>,
+}
+
+/// The sets that ask for a value.
+type Values<'a> = HashMap<&'a str, Vec<&'a [AlertMatcher]>>;
+
+impl Silences {
+    /// Those that mute something at a time.
+    pub(crate) fn active(&self, now_ms: i64) -> Active<'_> {
+        let mut by_value: HashMap<&str, Values<'_>> = HashMap::new();
+        let mut rest = Vec::new();
+        let active =
+            self.all.values().filter(|one| SilenceState::of(&one.silence, now_ms) == SilenceState::Active);
+        for set in active.flat_map(|compiled| &compiled.sets) {
+            match one_value(set) {
+                Some((name, value)) => {
+                    by_value.entry(name).or_default().entry(value).or_default().push(set);
+                }
+                None => rest.push(set.as_slice()),
+            }
+        }
+        Active { by_value: by_value.into_iter().collect(), rest }
+    }
+}
+
+impl Active<'_> {
+    /// Whether one of them mutes an alert with these labels.
+    pub(crate) fn mute(&self, labels: &Labels) -> bool {
+        let known = self.by_value.iter().filter_map(|(name, values)| values.get(labels.get(name)?)).flatten();
+        known.chain(&self.rest).any(|set| set.iter().all(|matcher| matcher.matches(labels)))
+    }
+}
+
 /// A matcher that only alerts with one value of a label can satisfy.
 fn one_value(set: &[AlertMatcher]) -> Option<(&str, &str)> {
     set.iter()

@@ -1,5 +1,6 @@
 //! What the HTTP layer shows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use watchfire_ledger::{Delivery, Fingerprint, Job, OutboxCounts, Texts};
 use watchfire_model::Labels;
@@ -49,6 +50,8 @@ pub struct GroupView {
     pub receiver: String,
     /// The labels its alerts share by the route's `group_by`.
     pub labels: Labels,
+    /// The labels of its route, filled in.
+    pub route_labels: BTreeMap<String, String>,
     /// When it is looked at next, in milliseconds since the Unix epoch.
     pub next_flush_ms: i64,
     /// Its alerts, in Alertmanager's order.

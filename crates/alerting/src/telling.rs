@@ -24,8 +24,20 @@ pub(crate) struct About<'a> {
     pub(crate) standing: Option<Standing>,
 }
 
+/// The labels of a route, filled in for a group.
+pub(crate) fn route_labels(about: &About<'_>, wiring: &Wiring) -> Pairs {
+    if about.route_labels.is_empty() { Pairs::new() } else { head(about, wiring).0.route_labels }
+}
+
 /// The notification, as the outbox keeps it.
 pub(crate) fn payload(about: &About<'_>, wiring: &Wiring) -> Result<String, serde_json::Error> {
+    let (head, alerts) = head(about, wiring);
+    let told: Vec<Told<'_>> = alerts.iter().map(|alert| Told { alert, now_ms: about.now_ms }).collect();
+    serde_json::to_string(&head.with_alerts(told).0)
+}
+
+/// The notification without its alerts, and these in their order.
+fn head<'a>(about: &About<'a>, wiring: &Wiring) -> (Notification, Vec<&'a Alert>) {
     let mut alerts = about.alerts.to_vec();
     alerts.sort_by(|left, right| crate::order::by_source(left, right));
     let (labels, url) = (pairs(about.group_labels), about.external_url);
@@ -41,8 +53,7 @@ pub(crate) fn payload(about: &About<'_>, wiring: &Wiring) -> Result<String, serd
         let (whole, _) = head.clone().with_alerts(all);
         head.route_labels = wiring.route_labels(about.route_labels, &whole);
     }
-    let told: Vec<Told<'_>> = alerts.iter().map(|alert| Told { alert, now_ms: about.now_ms }).collect();
-    serde_json::to_string(&head.with_alerts(told).0)
+    (head, alerts)
 }
 
 const fn status(is_resolved: bool) -> channels::Status {

@@ -1,13 +1,15 @@
 //! A route, and how a table of them becomes a router.
 
 use crate::access;
+use crate::alertmanager::AmError;
 use crate::app::App;
 use crate::error::ApiError;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
+use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use http::Method;
+use http::{Method, Uri};
 use std::sync::Arc;
 use watchfire_guard::Permission;
 
@@ -109,5 +111,10 @@ pub(crate) fn router(routes: Vec<Route>, app: &Arc<App>) -> Router {
             .with_state(Arc::clone(app));
         router.route(&format!("{}{}", app.route_prefix, route.path), handler)
     });
-    table.method_not_allowed_fallback(|method: Method| async move { ApiError::method_not_allowed(&method) })
+    table.method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+        if uri.path().contains("/api/v2/") {
+            return AmError::method_not_allowed(&method).into_response();
+        }
+        ApiError::method_not_allowed(&method).into_response()
+    })
 }

@@ -1,6 +1,7 @@
 //! Listening and serving.
 
 use crate::access;
+use crate::alertmanager::AmError;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::origin::Peer;
@@ -187,6 +188,9 @@ fn nowhere(prefix: &str, uri: &Uri) -> Response {
     if is_api && trimmed.len() < within.len() {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         return Redirect::permanent(&format!("{prefix}{trimmed}{query}")).into_response();
+    }
+    if trimmed.starts_with("/api/v2") || trimmed.starts_with("/alertmanager/api/v2") {
+        return AmError::nowhere(uri.path()).into_response();
     }
     ApiError::not_found(format!("no such path: {}", uri.path())).into_response()
 }

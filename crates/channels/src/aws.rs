@@ -79,7 +79,7 @@ impl SigV4 {
             use_fips_sts_endpoint: sigv4.flag("use_fips_sts_endpoint")?.unwrap_or(false),
         };
         if let (Some((_, place)), true) = (external_id, found.role_arn.is_empty()) {
-            reading.note(place, "external_id has no effect without role_arn");
+            return Err(Problem::new(place, "external_id can only be used with role_arn; expected both"));
         }
         sigv4.finish()?;
         Ok(found)

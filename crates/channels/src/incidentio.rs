@@ -6,7 +6,7 @@ use crate::config::read;
 use crate::sending::{Request, Sending};
 use crate::webhook::versioned_body;
 use std::time::Duration;
-use watchfire_settings::client::{ClientConfig, Source, take_source};
+use watchfire_settings::client::{ClientConfig, Credentials, Source, take_source};
 use watchfire_settings::{Problem, Reading, Section};
 
 /// incident.io refuses larger bodies.
@@ -39,16 +39,24 @@ impl IncidentIo {
         let url = read::secret_url(section, reading, "url", "url_file")?
             .ok_or_else(|| section.problem("one of url or url_file must be configured"))?;
         let token = take_source(section, reading, "alert_source_token", "alert_source_token_file")?;
+        let has_own = section.has("http_config").is_some();
         let http_config = read::http(section, &global.http_config, reading)?;
-        if token.is_some() && http_config.credentials.is_some() {
+        // The token comes before what all receivers are authorised with.
+        let is_authorised = matches!(http_config.credentials, Some(Credentials::Header { .. }));
+        if token.is_some() && has_own && is_authorised {
             return Err(section.problem(
                 "alert_source_token and http_config.authorization exclude each other; expected one of them",
             ));
         }
         if token.is_none() && http_config.credentials.is_none() {
-            return Err(section.problem(
+            let problem = section.problem(
                 "at least one of alert_source_token, alert_source_token_file or http_config.authorization must be configured",
-            ));
+            );
+            // As Alertmanager judges it.
+            if has_own {
+                return Err(problem);
+            }
+            reading.note(problem.place, problem.message);
         }
         Ok(Self {
             url,

@@ -60,7 +60,9 @@ impl OpsGenie {
                 return Err(section.problem("responder without id, name or username; expected one of them"));
             }
             let kind = responder.get("type").map_or("", String::as_str);
-            if !kind.contains("{{") && !matches!(kind, "team" | "teams" | "user" | "escalation" | "schedule")
+            let lower = kind.to_ascii_lowercase();
+            if !kind.contains("{{")
+                && !matches!(lower.as_str(), "team" | "teams" | "user" | "escalation" | "schedule")
             {
                 let message =
                     format!("responder type is {kind:?}; expected team, teams, user, escalation or schedule");

@@ -10,7 +10,7 @@ use crate::sending::{Answer, Request, Sending};
 use crate::standing::{Standing, with_standing};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
-use watchfire_settings::client::{ClientConfig, Source, take_source};
+use watchfire_settings::client::{ClientConfig, Credentials, Source, take_source};
 use watchfire_settings::{Problem, Reading, Section};
 
 /// Slack cuts longer titles off.
@@ -78,7 +78,16 @@ impl Slack {
         let own_token =
             take_source(section, reading, "app_token", "app_token_file")?.map(|(source, _)| source);
         let app_url = read::url(section, "app_url")?;
+        let has_own = section.has("http_config").is_some();
         let http_config = read::http(section, &global.http_config, reading)?;
+        if own_token.is_some()
+            && matches!(http_config.credentials, Some(Credentials::Header { .. }))
+            && has_own
+        {
+            return Err(section.problem(
+                "app_token and http_config.authorization exclude each other; expected one of them",
+            ));
+        }
         let mut texts = Pairs::new();
         for (key, default) in TEXTS {
             texts.insert(key.to_owned(), text_or(section, key, default)?);

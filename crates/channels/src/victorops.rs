@@ -12,8 +12,15 @@ use watchfire_settings::{Problem, Reading, Section};
 
 const MAX_MESSAGE_CHARS: usize = 20_480;
 /// Fields of the message itself, which no field of one's own may replace.
-const RESERVED: [&str; 6] =
-    ["routing_key", "message_type", "state_message", "entity_display_name", "monitoring_tool", "entity_id"];
+const RESERVED: [&str; 7] = [
+    "routing_key",
+    "message_type",
+    "state_message",
+    "entity_display_name",
+    "monitoring_tool",
+    "entity_id",
+    "entity_state",
+];
 
 /// `victorops_configs`.
 #[derive(Clone, Debug, PartialEq)]

@@ -392,7 +392,11 @@ fn read_tls(mut section: Section, reading: &mut Reading<'_>) -> Result<TlsConfig
     let key = take_source(&mut section, reading, "key", "key_file")?.map(|(source, _)| source);
     for unsupported in ["ca_ref", "cert_ref", "key_ref"] {
         if let Some((key, _)) = section.take_with_key(unsupported) {
-            reading.not_yet(key.place, format!("{unsupported} is not supported yet"));
+            let known = unsupported.trim_end_matches("_ref");
+            let message = format!(
+                "{unsupported} names a secret that nobody keeps here; expected {known} or {known}_file"
+            );
+            reading.not_yet(key.place, message);
         }
     }
     let server_name = section.placed_text("server_name")?.filter(|(name, _)| !name.is_empty());

@@ -7,7 +7,8 @@ pub(super) struct Receiver {
     pub(super) since: u32,
     /// How many requests tell of two alerts that fire, and how many of their end.
     pub(super) requests: (usize, usize),
-    /// Its integrations in YAML; `@` is the recorder's address with the receiver's own path.
+    /// Its integrations in YAML; `@` is the recorder's address with the receiver's own path, `SMTP` the mail server's, `PROXY`
+    /// that of the proxy.
     pub(super) yaml: &'static str,
 }
 
@@ -218,4 +219,55 @@ pub(super) const RECEIVERS: &[Receiver] = &[
     ),
     plain("incidentio", 29, "incidentio_configs: [{url: '@/ii', alert_source_token: t}]"),
     plain("incidentio-most", 29, "incidentio_configs: [{url: '@/ii', alert_source_token: t, max_alerts: 1}]"),
+    plain(
+        "email",
+        25,
+        "email_configs: [{to: 'email@ops.example', from: 'am@x.example', smarthost: 'SMTP', require_tls: false, send_resolved: true}]",
+    ),
+    plain(
+        "email-long",
+        25,
+        "email_configs: [{to: 'email-long@ops.example', from: 'am@x.example', smarthost: 'SMTP', require_tls: false, \
+        send_resolved: true}]",
+    ),
+    plain(
+        "email-full",
+        25,
+        "email_configs: [{to: 'Ops Team <email-full@ops.example>, second@ops.example', from: 'Alert é <am@x.example>', \
+        smarthost: 'SMTP', hello: me.example, require_tls: false, send_resolved: true, auth_username: u, auth_password: p, \
+        headers: {Subject: 'S é {{ .Status }} {{ .GroupLabels.alertname }}', Reply-To: 'r@x.example', x-state: '{{ .Status }}'}, \
+        text: 'T {{ .CommonAnnotations.description }} é = .', html: '<p>{{ .CommonAnnotations.summary }}</p>'}]",
+    ),
+    plain(
+        "email-secret",
+        25,
+        "email_configs: [{to: 'email-secret@ops.example', from: 'am@x.example', smarthost: 'SMTP', require_tls: false, \
+        send_resolved: true, auth_username: u, auth_secret: s, html: '', text: t}]",
+    ),
+    plain(
+        "email-thread",
+        33,
+        "email_configs: [{to: 'email-thread@ops.example', from: 'am@x.example', smarthost: 'SMTP', require_tls: false, \
+        send_resolved: true, threading: {enabled: true, thread_by_date: daily}, text: t, html: ''}]",
+    ),
+    plain(
+        "pushover",
+        25,
+        "pushover_configs: [{user_key: pushover, token: t, http_config: {proxy_url: PROXY, \
+        tls_config: {insecure_skip_verify: true}}}]",
+    ),
+    plain(
+        "pushover-long",
+        25,
+        "pushover_configs: [{user_key: pushover-long, token: t, http_config: {proxy_url: PROXY, \
+        tls_config: {insecure_skip_verify: true}}}]",
+    ),
+    plain(
+        "pushover-full",
+        28,
+        "pushover_configs: [{user_key: pushover-full, token: t, title: 'T {{ .Status }}', \
+        message: '<b>{{ .CommonAnnotations.summary }}</b>', url: 'http://u/', url_title: ut, device: d, sound: siren, \
+        priority: '1', retry: 90s, expire: 2h, ttl: 24h, html: true, http_config: {proxy_url: PROXY, \
+        tls_config: {insecure_skip_verify: true}}}]",
+    ),
 ];

@@ -47,6 +47,11 @@ impl Recorder {
         base
     }
 
+    /// Keeps a request to a receiver.
+    pub(super) fn keep(&self, receiver: &str, seen: Seen) {
+        self.seen.lock().unwrap().entry(receiver.to_owned()).or_default().push(seen);
+    }
+
     /// What came for a receiver.
     pub(super) fn of(&self, receiver: &str) -> Vec<Seen> {
         self.seen.lock().unwrap().get(receiver).cloned().unwrap_or_default()
@@ -68,8 +73,7 @@ async fn take(State((recorder, base)): State<(Recorder, String)>, request: Reque
         let role = seen.body["RoleArn"].as_str().unwrap_or_default();
         receiver = role.rsplit('/').next().unwrap_or_default().to_owned();
     }
-    let mut all = recorder.seen.lock().unwrap();
-    all.entry(receiver).or_default().push(seen);
+    recorder.keep(&receiver, seen);
     answer(parts.method.as_str(), &path)
 }
 

@@ -27,7 +27,8 @@ fn tracing(node: Node, reading: &mut Reading<'_>) -> Result<(), Problem> {
     section.flag("insecure")?;
     section.choice("compression", &[("", ()), ("gzip", ())])?;
     section.duration("timeout")?;
-    section.text_map("headers")?;
+    // With values as those of `http_headers`, or plain.
+    section.take("headers");
     section.take("http_headers");
     tls(&mut section, reading)?;
     if endpoint.is_empty() {

@@ -41,7 +41,9 @@ impl House {
 
     fn muted(&self, labels: &[(&str, &str)], now_ms: i64) -> bool {
         let labels = Labels::from_pairs(labels.iter().copied());
-        !self.inhibitor.sources_of(&labels, &self.alerts, now_ms).is_empty()
+        let named = !self.inhibitor.sources_of(&labels, &self.alerts, now_ms).is_empty();
+        assert_eq!(self.inhibitor.firing(&self.alerts, now_ms).mute(&labels), named, "{labels:?}");
+        named
     }
 }
 

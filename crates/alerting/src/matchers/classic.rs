@@ -9,7 +9,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<AlertMatcher>, MatcherParseError> 
     split_outside_quotes(inner).into_iter().map(single).collect()
 }
 
-fn single(text: &str) -> Result<AlertMatcher, MatcherParseError> {
+/// Reads one matcher.
+pub(super) fn single(text: &str) -> Result<AlertMatcher, MatcherParseError> {
     let bad = || MatcherParseError(format!("bad matcher format: {text}"));
     let trimmed = text.trim_matches(is_space);
     let end = trimmed.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).ok_or_else(bad)?;

@@ -124,3 +124,20 @@ fn each_mode_reads_what_alertmanager_reads_in_it() {
     }
     assert_eq!(MatcherMode::of_features(["classic-mode"]), MatcherMode::Classic);
 }
+
+#[test]
+fn what_should_be_one_matcher_may_have_commas_in_its_value() {
+    let read = |text: &str| {
+        MatcherMode::Fallback.parse_one(text, "test").map(|matchers| super::list_text(&matchers)).ok()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(read("a=b,c=d"), some(r#"{a="b,c=d"}"#));
+    assert_eq!(read("a=b,,c"), some(r#"{a="b,,c"}"#));
+    assert_eq!(read(r#"a="b,c""#), some(r#"{a="b,c"}"#));
+    assert_eq!(read(r#"{a="b",c=~"d"}"#), some(r#"{a="b",c=~"d"}"#));
+    assert_eq!(read(r#"a="b",c="d""#), some(r#"{a="b",c="d"}"#));
+    assert_eq!(read("🔥=x"), some(r#"{🔥="x"}"#));
+    for wrong in ["", "{}", "a", "a=\"", "{"] {
+        assert_eq!(read(wrong), None, "{wrong}");
+    }
+}

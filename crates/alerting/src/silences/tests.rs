@@ -36,6 +36,34 @@ fn a_silence_mutes_from_its_start_until_before_its_end() {
 }
 
 #[test]
+fn whether_an_alert_is_muted_is_said_alike_for_one_and_for_many() {
+    let all = Silences::new(vec![
+        silence(
+            "s",
+            vec![vec![matcher("a", "=", "x"), matcher("b", "!=", "no")], vec![matcher("c", "=~", "1|2")]],
+        ),
+        silence("t", vec![vec![matcher("a", "=", "y"), matcher("b", "=~", "n.*")]]),
+        silence("u", vec![vec![matcher("d", "!=", "")]]),
+    ]);
+    let mut muted = 0;
+    for now_ms in [9, 10, 19, 20] {
+        let active = all.active(now_ms);
+        for values in (0..81).map(|number: usize| [1, 3, 9, 27].map(|power| number / power % 3)) {
+            let words = [["", "x", "y"], ["", "no", "yes"], ["", "1", "12"], ["", "d", "e"]];
+            let pairs = ["a", "b", "c", "d"].into_iter().zip(words.iter().zip(values));
+            let labels = Labels::from_pairs(pairs.map(|(name, (words, value))| (name, words[value])));
+            assert_eq!(
+                active.mute(&labels),
+                !all.muting(&labels, now_ms).is_empty(),
+                "{labels:?} at {now_ms}"
+            );
+            muted += usize::from(active.mute(&labels));
+        }
+    }
+    assert!(muted > 81, "{muted}");
+}
+
+#[test]
 fn matchers_of_a_set_must_all_hold_and_of_several_sets_one() {
     let all = Silences::new(vec![silence(
         "s",

@@ -6,6 +6,7 @@ use super::tables::GroupId;
 use crate::matchers::AlertMatcher;
 use crate::silences::SilenceState;
 use crate::status::{AlertView, GroupView};
+use crate::telling::{self, About};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use watchfire_channels::Receiver;
 use watchfire_ledger::{Alert, Fingerprint};
@@ -80,10 +81,12 @@ pub(crate) struct Counts {
 impl State {
     pub(crate) fn counts(&self, now_ms: i64) -> Counts {
         let mut counts = Counts::default();
+        let silences = self.tables.silences.active(now_ms);
+        let sources = self.tables.inhibitor.firing(&self.tables.alerts, now_ms);
         for alert in self.tables.alerts.values() {
             *(if alert.is_resolved(now_ms) {
                 &mut counts.resolved
-            } else if self.tables.muted(alert, now_ms).is_some() {
+            } else if silences.mute(&alert.labels) || sources.mute(&alert.labels) {
                 &mut counts.suppressed
             } else {
                 &mut counts.active
@@ -156,6 +159,18 @@ impl State {
             let options = self.tables.options(group);
             let muted_by =
                 muting::intervals(&self.config, &options, now_ms).map(|(_, names)| names).unwrap_or_default();
+            let about = About {
+                receiver: &group.receiver,
+                group_key: &group.key,
+                group_labels: &group.labels,
+                route_labels: &options.labels,
+                external_url: self.external_url(),
+                alerts: &alerts,
+                reason: "",
+                now_ms,
+                standing: None,
+            };
+            let route_labels = telling::route_labels(&about, &self.wiring);
             let alerts: Vec<AlertView> = alerts
                 .into_iter()
                 .map(|alert| {
@@ -171,6 +186,7 @@ impl State {
                     key: group.key.clone(),
                     receiver: group.receiver.clone(),
                     labels: group.labels.clone(),
+                    route_labels,
                     next_flush_ms: group.next_flush_ms,
                     alerts,
                 });

@@ -39,7 +39,9 @@ pub(crate) async fn groups(State(app): State<Arc<App>>, params: Params) -> Resul
         push_pairs(out, &group.labels);
         out.extend_from_slice(b",\"receiver\":{\"name\":");
         push_string(out, &group.receiver);
-        out.extend_from_slice(b"}}");
+        out.extend_from_slice(b"},\"routeLabels\":");
+        push_pairs(out, &group.route_labels);
+        out.push(b'}');
     });
     Ok(json(out))
 }
@@ -96,8 +98,12 @@ pub(crate) async fn post(State(app): State<Arc<App>>, body: Bytes) -> Result<Res
 }
 
 fn posted(body: &[u8]) -> Result<Vec<PostedAlert>, AmError> {
-    let posted: Vec<Posted<'_>> =
+    if body.is_empty() {
+        return Err(AmError::missing("alerts"));
+    }
+    let posted: Option<Vec<Posted<'_>>> =
         serde_json::from_slice(body).map_err(|error| AmError::body("alerts", error))?;
+    let posted = posted.unwrap_or_default();
     let mut alerts: Vec<PostedAlert> = Vec::with_capacity(posted.len());
     for (index, posted) in posted.into_iter().enumerate() {
         let Some(labels) = posted.labels else { return Err(AmError::missing(&format!("{index}.labels"))) };
@@ -245,6 +251,8 @@ mod tests {
         assert_eq!((alerts[0].starts_ms, alerts[0].ends_ms), (Some(1_700_000_000_000), None));
         assert_eq!(&*alerts[0].generator_url, "http://w");
         assert_eq!(alerts[1], PostedAlert { generator_url: "".into(), ..PostedAlert::default() });
+        assert!(posted(b"null").unwrap().is_empty());
+        assert!(matches!(posted(b""), Err(AmError::Form(_, 602, _))), "a body must be there");
         assert!(posted(br#"[{"annotations": {}}]"#).is_err(), "labels must be there");
         assert!(posted(br#"[{"labels": {"a": 1}}]"#).is_err(), "values are texts");
         assert!(posted(br#"[{"labels": ["a"]}]"#).is_err());

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use watchfire_alerting::{AlertMatcher, PostedSilence, Silence, SilenceError, SilenceMatcher, SilenceState};
-use watchfire_model::Labels;
+use watchfire_model::matcher::MatchOp;
 
 pub(crate) async fn list(State(app): State<Arc<App>>, params: Params) -> Result<Response, AmError> {
     let wanted = matchers(&params, "filter", app.alerting.config().matcher_mode)?;
@@ -38,13 +38,23 @@ pub(crate) async fn list(State(app): State<Arc<App>>, params: Params) -> Result<
     Ok(json(Value::from(silences).to_string().into_bytes()))
 }
 
-/// Whether a silence's matchers, read as labels, satisfy those of a filter.
+/// Whether a silence has all matchers of a filter, each as it is written.
 fn speaks_of(silence: &Silence, wanted: &[AlertMatcher]) -> bool {
     wanted.is_empty()
-        || silence.matchers.iter().any(|set| {
-            let labels = Labels::from_pairs(set.iter().map(|one| (one.name.as_str(), one.value.as_str())));
-            wanted.iter().all(|matcher| matcher.matches(&labels))
-        })
+        || silence
+            .matchers
+            .iter()
+            .any(|set| wanted.iter().all(|matcher| set.iter().any(|one| is_same(one, matcher))))
+}
+
+fn is_same(one: &SilenceMatcher, matcher: &AlertMatcher) -> bool {
+    let op = match (one.is_regex, one.is_equal) {
+        (false, true) => MatchOp::Equal,
+        (false, false) => MatchOp::NotEqual,
+        (true, true) => MatchOp::Regex,
+        (true, false) => MatchOp::NotRegex,
+    };
+    (one.name.as_str(), op, one.value.as_str()) == (matcher.name(), matcher.op(), matcher.value())
 }
 
 pub(crate) async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, AmError> {
@@ -55,11 +65,15 @@ pub(crate) async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> 
 }
 
 pub(crate) async fn expire(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, AmError> {
-    app.alerting.expire_silence(uuid(id)?).await.map_err(refusal)?;
+    match app.alerting.expire_silence(uuid(id)?).await {
+        // Whoever asks again has what they want.
+        Ok(_) | Err(SilenceError::Expired(_)) => {}
+        Err(error) => return Err(refusal(error)),
+    }
     Ok(StatusCode::OK.into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Posted {
     #[serde(default)]
@@ -85,43 +99,49 @@ struct PostedMatcher {
 
 /// Keeps a silence; it is on disk when this answers.
 pub(crate) async fn post(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Response, AmError> {
-    let posted: Posted = serde_json::from_slice(&bytes).map_err(|error| AmError::body("silence", error))?;
-    let need =
-        |value: Option<String>, key: &str| value.ok_or_else(|| AmError::missing(&format!("silence.{key}")));
-    let at = |text: &str| time(Some(text)).map_err(|error| AmError::body("silence", error));
-    if posted.matchers.as_ref().is_some_and(Vec::is_empty) {
-        return Err(AmError::too_few("silence.matchers"));
+    if bytes.is_empty() {
+        return Err(AmError::missing("silence"));
+    }
+    let posted: Option<Posted> =
+        serde_json::from_slice(&bytes).map_err(|error| AmError::body("silence", error))?;
+    let posted = posted.unwrap_or_default();
+    // In the order in which Alertmanager looks at them.
+    let need = |value: Option<String>, key: &str| value.ok_or_else(|| AmError::missing(key));
+    let comment = need(posted.comment, "comment")?;
+    let created_by = need(posted.created_by, "createdBy")?;
+    let ends_at = need(posted.ends_at, "endsAt")?;
+    let matchers = posted.matchers.ok_or_else(|| AmError::missing("matchers"))?;
+    if matchers.is_empty() {
+        return Err(AmError::too_few("matchers"));
     }
     let mut set = Vec::new();
-    for (index, matcher) in
-        posted.matchers.ok_or_else(|| AmError::missing("silence.matchers"))?.into_iter().enumerate()
-    {
+    for (index, matcher) in matchers.into_iter().enumerate() {
         let key = |name: &str| format!("matchers.{index}.{name}");
         set.push(SilenceMatcher {
+            is_regex: matcher.is_regex.ok_or_else(|| AmError::missing(&key("isRegex")))?,
             name: need(matcher.name, &key("name"))?,
             value: need(matcher.value, &key("value"))?,
-            is_regex: matcher
-                .is_regex
-                .ok_or_else(|| AmError::missing(&format!("silence.{}", key("isRegex"))))?,
             is_equal: matcher.is_equal.unwrap_or(true),
         });
     }
+    let starts_at = need(posted.starts_at, "startsAt")?;
+    let at = |text: &str| time(Some(text)).map_err(|error| AmError::body("silence", error));
     let now_ms = app.clock.now_ms();
-    let starts_ms = at(&need(posted.starts_at, "startsAt")?)?.unwrap_or(now_ms);
-    let ends_ms = at(&need(posted.ends_at, "endsAt")?)?.unwrap_or(i64::MIN);
-    if ends_ms < now_ms {
-        return Err(AmError::bad("failed to create silence: end time can't be in the past"));
-    }
+    let starts_ms = at(&starts_at)?.unwrap_or(now_ms);
+    let ends_ms = at(&ends_at)?.unwrap_or(i64::MIN);
     if starts_ms >= ends_ms {
-        return Err(AmError::bad("failed to create silence: start time must be before end time"));
+        return Err(AmError::bad("Failed to create silence: start time must be before end time"));
+    }
+    if ends_ms < now_ms {
+        return Err(AmError::bad("Failed to create silence: end time can't be in the past"));
     }
     let silence = PostedSilence {
         id: posted.id.unwrap_or_default(),
         matchers: vec![set],
         starts_ms,
         ends_ms,
-        created_by: need(posted.created_by, "createdBy")?,
-        comment: need(posted.comment, "comment")?,
+        created_by,
+        comment,
         annotations: posted.annotations.unwrap_or_default(),
     };
     let id = app.alerting.put_silence(silence).await.map_err(refusal)?;
@@ -187,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_reads_the_matchers_of_a_silence_as_labels() {
+    fn a_filter_finds_the_silences_that_have_its_matchers() {
         let one = |name: &str, value: &str| SilenceMatcher {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -207,7 +227,9 @@ mod tests {
         let shown = |text: &str| {
             speaks_of(&silence, &watchfire_alerting::MatcherMode::Fallback.parse(text, "test").unwrap())
         };
-        assert!(shown("job=x") && shown("zone=~\"a|b\"") && shown("other=\"\"") && shown(""));
-        assert!(!shown("job=y") && !shown("other=x"));
+        assert!(shown("job=x") && shown("zone=a") && shown("job=x,zone=a") && shown(""));
+        for other in ["job=y", "job!=x", "job=~x", "other=x", "other=\"\"", "zone=~\"a|b\"", "job=x,zone=b"] {
+            assert!(!shown(other), "{other}");
+        }
     }
 }

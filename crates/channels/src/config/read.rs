@@ -52,7 +52,10 @@ pub(crate) fn host_port(section: &mut Section, name: &'static str) -> Result<Opt
         return Ok(None);
     };
     match text.rsplit_once(':') {
-        Some((_, port)) if !port.is_empty() => Ok(Some(text)),
+        // The colons of an address stand in brackets.
+        Some((host, port)) if !port.is_empty() && (!host.contains(':') || host.starts_with('[')) => {
+            Ok(Some(text))
+        }
         _ => Err(Problem::new(
             place,
             format!("{name} is {text:?}; expected a host and a port such as \"mail.example.org:587\""),

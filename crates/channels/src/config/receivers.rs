@@ -277,6 +277,11 @@ impl Receivers {
             }
         }
         let labels = section.text_map("labels").map_err(&mut noted).unwrap_or_default();
+        if let Some((key, other)) = labels.iter().find(|(key, other)| key.name == "name" && *other != name) {
+            let message =
+                format!("receiver label \"name\" is {other:?}; expected the receiver's name, {name:?}");
+            noted(Problem::new(key.place, message));
+        }
         if let Err(problem) = section.finish() {
             noted(problem);
         }

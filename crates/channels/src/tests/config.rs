@@ -128,7 +128,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
             "victorops_configs: [{api_key: k, routing_key: r, custom_fields: {entity_id: x}}]",
             "custom field entity_id",
         ),
-        ("incidentio_configs: [{url: 'http://i'}]", "at least one of alert_source_token"),
+        ("incidentio_configs: [{url: 'http://i', http_config: {}}]", "at least one of alert_source_token"),
         (
             "pushover_configs: [{user_key: u, token: t, html: true, monospace: true}]",
             "html and monospace exclude",
