@@ -213,7 +213,8 @@ impl Filter {
                 "keepFiringFor": seconds(*keep_firing_for),
                 "labels": labels,
                 "annotations": annotations,
-                "alerts": self.with_alerts.then(|| alerts.iter().map(alert).collect::<Vec<_>>()),
+                // Prometheus answers null, against its own description of the API, which knows lists alone.
+                "alerts": alerts.iter().filter(|_| self.with_alerts).map(alert).collect::<Vec<_>>(),
                 "type": "alerting",
             }),
         };
