@@ -39,8 +39,9 @@ async fn promtool_accepts_our_own_metrics_and_the_built_in_rules() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     // Names that are Prometheus's own stay as they are.
-    let is_prometheus_own =
-        |line: &&str| line.starts_with("prometheus_") && line.ends_with("should not include type 'histogram'");
+    let is_prometheus_own = |line: &&str| {
+        line.starts_with("prometheus_") && line.ends_with("should not include type 'histogram'")
+    };
     let ours: Vec<&str> = said.lines().filter(|line| !line.is_empty() && !is_prometheus_own(line)).collect();
     assert!(ours.is_empty(), "{ours:?}");
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../content/rules");
