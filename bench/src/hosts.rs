@@ -45,6 +45,10 @@ const FILTERS: [&str; 6] = [
 const WARM_UP: usize = 20;
 const TURN: usize = 25;
 
+/// Before memory is looked at, and a few scrapes more: an exporter runs for months, and what only its start needed is given
+/// back after a few seconds.
+const SETTLED: Duration = Duration::from_secs(8);
+
 /// A program that tells of this host.
 struct Exporter {
     name: &'static str,
@@ -142,6 +146,12 @@ async fn compare(exporters: &[Exporter; 2], title: &str, scrapes: usize) -> anyh
                 exporter.scrape(&client).await?;
             }
             *cpu += exporter.cpu_s()? - before;
+        }
+    }
+    tokio::time::sleep(SETTLED).await;
+    for exporter in exporters {
+        for _ in 0..WARM_UP {
+            exporter.scrape(&client).await?;
         }
     }
     let count = (scrapes.div_ceil(TURN) * TURN) as f64;
