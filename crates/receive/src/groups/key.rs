@@ -1,6 +1,7 @@
 //! Which group a path means: `job/NAME{/LABEL/VALUE}`, as Pushgateway documents it.
 
 use crate::ReceiveError;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use std::collections::BTreeMap;
 use watchfire_model::METRIC_NAME;
 use watchfire_model::labels::is_legacy_label_name;
@@ -57,37 +58,13 @@ fn invalid(message: String) -> ReceiveError {
 }
 
 fn decoded(name: &str, value: &str) -> Result<String, ReceiveError> {
-    let bytes = base64(value)
+    // Padded or not; an empty value is written as a padding alone.
+    let digits = value.trim_end_matches('=');
+    let bytes = Some(digits).filter(|digits| value.len() - digits.len() <= 2);
+    let bytes = bytes
+        .and_then(|digits| BASE64_URL_SAFE_NO_PAD.decode(digits).ok())
         .ok_or_else(|| invalid(format!("the value {value:?} of {name:?} is not URL-safe base64")))?;
     String::from_utf8(bytes).map_err(|_| invalid(format!("the value of {name:?} is not UTF-8 in base64")))
-}
-
-/// The URL-safe alphabet of RFC 4648, padded or not.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    if text.len() - digits.len() > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    let (mut bits, mut held) = (0_u32, 0);
-    for digit in digits.bytes() {
-        let six = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 0xff) as u8);
-        }
-    }
-    // What is left over is no byte: at most four bits, all zero. One digit alone is six.
-    (held < 6 && bits & ((1 << held) - 1) == 0).then_some(bytes)
 }
 
 #[cfg(test)]
